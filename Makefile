@@ -1,0 +1,59 @@
+# The commands of this repository. Each sets up what it needs; nothing has to be typed before or between.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup lint format test demo lock clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Two stamps, because a collector needs a third of what its tests need.
+$(VENV)/pyvenv.cfg:
+	@sh tests/setup/venv.sh "$(PYTHON)" "$(VENV)"
+
+$(RUN_STAMP): $(VENV)/pyvenv.cfg requirements.lock pyproject.toml
+	@test -e $(DEV_STAMP) || { echo "installing the collector's packages into $(VENV) …"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(VENV)/pyvenv.cfg requirements-dev.lock pyproject.toml
+	@echo "installing the development packages into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@ $(RUN_STAMP)
+
+setup: $(DEV_STAMP)  ## create .venv from the lock files
+
+run: $(RUN_STAMP)  ## start the collector on http://127.0.0.1:8000
+	@exec $(BIN)/csp-collector serve
+
+lint: $(DEV_STAMP)  ## ruff and mypy, over source and tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(DEV_STAMP)  ## let ruff format and fix
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
+	@sh tests/setup/system.sh
+	@$(BIN)/pytest $(ARGS)
+
+demo: $(RUN_STAMP)  ## recorded reports of real browsers, from import to replay, in a scratch database
+	@BIN=$(BIN) sh tests/setup/demo.sh
+
+lock: $(DEV_STAMP)  ## make the lock files anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  pyproject.toml --group build -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## remove the environment and caches, never the data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

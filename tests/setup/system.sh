@@ -1,0 +1,29 @@
+#!/bin/sh
+# The real programs the tests drive: install what is missing as root, else say it in one line each.
+set -eu
+
+missing=""
+need() { # need PACKAGE WHAT COMMAND…: one of the commands must exist
+    package=$1
+    what=$2
+    shift 2
+    for candidate in "$@"; do
+        if command -v "$candidate" >/dev/null 2>&1; then return; fi
+    done
+    missing="$missing $package"
+    [ "$(id -u)" = 0 ] || echo "missing: $what; as root run  apt-get install $package" >&2
+}
+
+need chromium "Chromium, for the browser tests" chromium
+need postgresql "PostgreSQL, for the database tests" /usr/lib/postgresql/*/bin/initdb initdb
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then exit 3; fi
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "missing on this system without apt-get:$missing" >&2
+    exit 3
+fi
+echo "installing$missing …"
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of package names
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
