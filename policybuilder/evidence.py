@@ -1,0 +1,143 @@
+"""Evidence: violations alike, counted together, as every reader of the store sees them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from policybuilder.csp.violation import Disposition, SampleExtent, Violation
+
+
+class EvidenceClass(enum.StrEnum):
+    """What caused a violation, as far as its report tells."""
+
+    GENUINE = "genuine"
+    """The site's own doing: the only class a suggestion may rest on."""
+
+    EXTENSION = "extension"
+    INJECTED = "injected"
+    """A proxy, antivirus, translator or in-app browser changed the page."""
+
+    BOT = "bot"
+    SUPERSEDED = "superseded"
+    """Reported under a policy older than the one deployed last."""
+
+    CONTRADICTION = "contradiction"
+    """The report's own policy allows what it reports: a redirect, a cut URL, or a forgery."""
+
+    FOREIGN_HOST = "foreign-host"
+    """The document is not one of the site's."""
+
+    ATTACK_LIKE = "attack-like"
+    MALFORMED = "malformed"
+
+
+NOISE_CLASSES = frozenset(
+    {
+        EvidenceClass.EXTENSION,
+        EvidenceClass.INJECTED,
+        EvidenceClass.BOT,
+        EvidenceClass.FOREIGN_HOST,
+        EvidenceClass.MALFORMED,
+    }
+)
+"""Classes that no site caused: folded away by default, never deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCount:
+    """How often one page reported a group."""
+
+    url: str
+    reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCount:
+    """How often a group was reported under one policy."""
+
+    policy: str
+    """Serialized, without reporting directives, nonces blanked."""
+
+    reports: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViolationGroup:
+    """Violations alike: one origin of documents, disposition, directive, blocked resource, sample and class."""
+
+    fingerprint: str
+    """Names the group within its site: 32 hexadecimal digits."""
+
+    document_origin: str
+    """Such as `https://shop.example`; a bare scheme for documents without an origin."""
+
+    directive: str
+    """The effective directive."""
+
+    blocked: str
+    """The blocked URI: a URL without query, or a keyword or bare scheme."""
+
+    disposition: Disposition
+    evidence_class: EvidenceClass
+    rule: str
+    """Id of the rule that chose the class."""
+
+    sample: str
+    sample_extent: SampleExtent
+    source_file: str
+    """Of the first report; an example, since it is not part of what makes violations alike."""
+
+    line_number: int | None
+    reports: int
+    trusted_reports: int
+    """Of these, how many arrived at the rehearsal key or were imported as the operator's own."""
+
+    reporters: int
+    """The largest number of distinct client networks on any one day."""
+
+    days: int
+    """Days on which it was seen."""
+
+    first_seen_at: datetime
+    last_seen_at: datetime
+    pages: tuple[PageCount, ...]
+    """Most reports first; bounded, so the sum may be less than `reports`."""
+
+    policies: tuple[PolicyCount, ...]
+    decision: str | None = None
+    """A person's answer that applies, if there is one."""
+
+    @property
+    def is_noise(self) -> bool:
+        return self.evidence_class in NOISE_CLASSES
+
+    def violation(self, policy: str = "") -> Violation:
+        """One violation that stands for the group, as seen on its busiest page, under `policy`."""
+        return Violation(
+            document_uri=self.pages[0].url if self.pages else self.document_origin,
+            effective_directive=self.directive,
+            blocked_uri=self.blocked,
+            disposition=self.disposition,
+            original_policy=policy,
+            sample=self.sample,
+            sample_extent=self.sample_extent,
+            source_file=self.source_file,
+            line_number=self.line_number,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptHash:
+    """What a `csp-hash` report says of an external script."""
+
+    script_url: str
+    hash: str
+    """As `sha256-…`; empty where the browser may not tell."""
+
+    reports: int
+    first_seen_at: datetime
+    last_seen_at: datetime

@@ -1,0 +1,163 @@
+"""Opening the database: SQLite or PostgreSQL from one URL, created and migrated only by commands that write."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from policybuilder.errors import CspbuildError, EnvironmentFailedError
+
+DEFAULT_DATABASE_URL = "sqlite:///data/csp.db"
+
+_ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+_MIGRATION_LOCK = 0x637370  # any number, the same in every process
+
+
+def parse_database_url(text_url: str) -> URL:
+    """The URL with the driver we use. Raises CspbuildError for anything but SQLite files and PostgreSQL."""
+    try:
+        url = make_url(text_url)
+    except ArgumentError:
+        raise CspbuildError(f"{text_url!r} is no database URL; {_ACCEPTED}") from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise CspbuildError(f"{text_url!r} names no file to keep evidence in; write sqlite:///data/csp.db")
+        return url.set(drivername="sqlite")
+    if backend in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg")
+    raise CspbuildError(f"{url.drivername!r} is no database we can use; {_ACCEPTED}")
+
+
+def open_for_writing(text_url: str) -> Engine:
+    """The database, created and migrated to this version's schema where needed.
+
+    Raises CspbuildError when the schema is newer than this program, EnvironmentFailedError when it cannot be reached.
+    """
+    url = parse_database_url(text_url)
+    if url.get_backend_name() == "sqlite":
+        _make_directory_for(Path(str(url.database)))
+    engine = _make_engine(url, creates=True)
+    with _reporting_failures(url):
+        _migrate(engine, url)
+    return engine
+
+
+def open_for_reading(text_url: str) -> Engine:
+    """The database as it is. Raises CspbuildError when it is missing or its schema is not this version's."""
+    url = parse_database_url(text_url)
+    shown = _shown(url)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise CspbuildError(f"no database at {url.database}; start the collector once (make run) or pass --database")
+    engine = _make_engine(url, creates=False)
+    with _reporting_failures(url), engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(_alembic_config(url))
+    if found == scripts.get_current_head():
+        return engine
+    engine.dispose()
+    if found is None:
+        raise CspbuildError(f"{shown} holds no evidence database; start the collector once or pass --database")
+    if found not in {revision.revision for revision in scripts.walk_revisions()}:
+        raise CspbuildError(f"{shown} was made by a newer version of this program; upgrade cspbuild")
+    raise CspbuildError(f"{shown} has an older schema; run  csp-collector migrate --database-url {shown}")
+
+
+def _make_directory_for(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CspbuildError(f"cannot create {path.parent}: {error.strerror}; pass another --database") from None
+
+
+def _make_engine(url: URL, *, creates: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": 15, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        if creates:
+            event.listen(engine, "connect", _keep_write_ahead_log)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise CspbuildError(f"{_shown(url)} is no usable database URL: {error}") from None
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # pysqlite's own transaction handling would commit before DDL and begin too late for a consistent read.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _keep_write_ahead_log(connection: sqlite3.Connection, _record: object) -> None:
+    # Lasts with the file, so a reader must not set it: the file might be somebody else's.
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that means to write takes the lock at once: upgrading a read lock later fails without waiting.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine, whose transactions take the write lock when they begin."""
+    return engine.execution_options(writes=True)
+
+
+def _alembic_config(url: URL) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+def _migrate(engine: Engine, url: URL) -> None:
+    """Bring the schema up to date; of two processes that start at once, one migrates and the other finds it done."""
+    config = _alembic_config(url)
+    with writing(engine).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError:
+            raise CspbuildError(
+                f"{_shown(url)} was made by a newer version of this program; upgrade cspbuild"
+            ) from None
+
+
+@contextmanager
+def _reporting_failures(url: URL) -> Iterator[None]:
+    """Turn what a database driver raises on connecting into one line for the operator."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise database_failure(error, url) from None
+
+
+def database_failure(error: SQLAlchemyError, url: URL | str) -> CspbuildError:
+    """What the operator should read when the driver says `error`."""
+    shown = _shown(make_url(url) if isinstance(url, str) else url)
+    cause = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    reason = cause[0] if cause else type(error).__name__
+    if "not a database" in reason or "malformed" in reason:
+        return CspbuildError(f"{shown} is not a database of ours ({reason}); pass another --database")
+    return EnvironmentFailedError(f"cannot use {shown}: {reason}; check that it runs and that the URL is right")
+
+
+def _shown(url: URL) -> str:
+    """The URL as it may be printed: without its password, without the driver that we chose."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)

@@ -1,0 +1,231 @@
+"""Reading evidence: rows become frozen values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+from sqlmodel import SQLModel
+
+from policybuilder.csp.violation import Disposition, SampleExtent
+from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ScriptHash, ViolationGroup
+from policybuilder.store import schema
+from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, from_ms, to_ms
+from policybuilder.summary import DayCount, ReporterCounts
+from policybuilder.times import Window
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection on which every read sees the same state of the database."""
+    with engine.connect() as connection:
+        is_postgresql = connection.dialect.name == "postgresql"
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
+        with connection.execution_options(**options).begin():
+            yield connection
+
+
+def read_groups(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
+    """A site's groups with reports in the window, by fingerprint; counts are those of the window.
+
+    A window is rounded outwards to whole hours (reports) and days (reporters). Pages and policies are kept
+    without times, so they are those of all evidence.
+    """
+    table = _table(schema.GroupRow)
+    counts = _counts_in(connection, site, window)
+    rows = connection.execute(
+        select(table)
+        .where(
+            table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
+        )
+        .order_by(table.c.fingerprint)
+    ).all()
+    pages, policies = _pages_of(connection, site), _policies_of(connection, site)
+    reporters, days = _reporters_of(connection, site, window)
+    return tuple(
+        ViolationGroup(
+            fingerprint=row.fingerprint,
+            document_origin=row.document_origin,
+            directive=row.directive,
+            blocked=row.blocked,
+            disposition=Disposition(row.disposition),
+            evidence_class=EvidenceClass(row.evidence_class),
+            rule=row.rule,
+            sample=row.sample,
+            sample_extent=SampleExtent(row.sample_extent),
+            source_file=row.source_file,
+            line_number=row.line_number,
+            reports=counts[row.fingerprint][0],
+            trusted_reports=counts[row.fingerprint][1],
+            reporters=reporters.get(row.fingerprint, 0),
+            days=days.get(row.fingerprint, 0),
+            first_seen_at=from_ms(row.first_seen_ms),
+            last_seen_at=from_ms(row.last_seen_ms),
+            pages=tuple(pages.get(row.fingerprint, ())),
+            policies=tuple(policies.get(row.fingerprint, ())),
+        )
+        for row in rows
+        if row.fingerprint in counts
+    )
+
+
+def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[DayCount, ...]:
+    """Reports of each group on each day of the window."""
+    table = _table(schema.GroupHourRow)
+    day = table.c.hour // 24
+    rows = connection.execute(
+        select(table.c.fingerprint, day, func.sum(table.c.reports))
+        .where(*_hours(table, site, window))
+        .group_by(table.c.fingerprint, day)
+        .order_by(table.c.fingerprint, day)
+    )
+    return tuple(DayCount(fingerprint, day_name(int(number)), int(reports)) for fingerprint, number, reports in rows)
+
+
+def count_reporters(
+    connection: Connection, site: str, window: Window, keys: Mapping[str, str] | None = None
+) -> ReporterCounts:
+    """Distinct client networks on the busiest day, by key of the groups that `keys` maps; all of them under ``""``."""
+    table = _table(schema.GroupReporterRow)
+    by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for fingerprint, day, network in connection.execute(
+        select(table.c.fingerprint, table.c.day, table.c.network).where(*_days(table, site, window))
+    ):
+        by_day["", day].add(network)
+        if keys and fingerprint in keys:
+            by_day[keys[fingerprint], day].add(network)
+    return _busiest_day(by_day)
+
+
+def count_reporters_by_day(connection: Connection, site: str, window: Window) -> ReporterCounts:
+    """Distinct client networks on each day, and on the busiest under ``""``."""
+    table = _table(schema.GroupReporterRow)
+    counts = {
+        day_name(day): int(networks)
+        for day, networks in connection.execute(
+            select(table.c.day, func.count(table.c.network.distinct()))
+            .where(*_days(table, site, window))
+            .group_by(table.c.day)
+        )
+    }
+    return {**counts, "": max(counts.values(), default=0)}
+
+
+def count_reporters_by_page(connection: Connection, site: str, window: Window) -> ReporterCounts:
+    """Distinct client networks of each page on its busiest day, and of the whole site under ``""``."""
+    table = _table(schema.PageReporterRow)
+    by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for page, day, network in connection.execute(
+        select(table.c.page, table.c.day, table.c.network).where(*_days(table, site, window))
+    ):
+        by_day["", day].add(network)
+        by_day[page, day].add(network)
+    return _busiest_day(by_day)
+
+
+def read_policies(connection: Connection, site: str) -> tuple[PolicyCount, ...]:
+    """The policies that a site's reports named, oldest first."""
+    table = _table(schema.PolicyRow)
+    rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.first_seen_ms, table.c.digest))
+    return tuple(
+        PolicyCount(row.text, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms)) for row in rows
+    )
+
+
+def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, ...]:
+    """What `csp-hash` reports said of a site's external scripts."""
+    table = _table(schema.ScriptHashRow)
+    rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.script_url, table.c.hash))
+    return tuple(
+        ScriptHash(row.script_url, row.hash, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
+        for row in rows
+    )
+
+
+def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int]]:
+    """Reports and trusted reports of the window by fingerprint."""
+    table = _table(schema.GroupHourRow)
+    rows = connection.execute(
+        select(table.c.fingerprint, func.sum(table.c.reports), func.sum(table.c.trusted_reports))
+        .where(*_hours(table, site, window))
+        .group_by(table.c.fingerprint)
+    )
+    return {fingerprint: (int(reports), int(trusted)) for fingerprint, reports, trusted in rows}
+
+
+def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[dict[str, int], dict[str, int]]:
+    """By fingerprint: distinct networks on the busiest day, and the number of days seen."""
+    table = _table(schema.GroupReporterRow)
+    most: dict[str, int] = defaultdict(int)
+    days: dict[str, int] = defaultdict(int)
+    for fingerprint, networks in connection.execute(
+        select(table.c.fingerprint, func.count())
+        .where(*_days(table, site, window))
+        .group_by(table.c.fingerprint, table.c.day)
+    ):
+        most[fingerprint] = max(most[fingerprint], int(networks))
+        days[fingerprint] += 1
+    return most, days
+
+
+def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
+    table = _table(schema.GroupPageRow)
+    found: dict[str, list[PageCount]] = defaultdict(list)
+    for row in connection.execute(
+        select(table.c.fingerprint, table.c.page, table.c.reports)
+        .where(table.c.site == site)
+        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.page)
+    ):
+        found[row.fingerprint].append(PageCount(row.page, row.reports))
+    return found
+
+
+def _policies_of(connection: Connection, site: str) -> dict[str, list[PolicyCount]]:
+    table, texts = _table(schema.GroupPolicyRow), _table(schema.PolicyRow)
+    found: dict[str, list[PolicyCount]] = defaultdict(list)
+    for row in connection.execute(
+        select(table, texts.c.text)
+        .where(table.c.site == site, texts.c.site == table.c.site, texts.c.digest == table.c.policy_digest)
+        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest)
+    ):
+        found[row.fingerprint].append(
+            PolicyCount(row.text, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
+        )
+    return found
+
+
+def _busiest_day(by_day: Mapping[tuple[str, int], set[int]]) -> ReporterCounts:
+    most: dict[str, int] = {"": 0}
+    for (key, _), networks in by_day.items():
+        most[key] = max(most.get(key, 0), len(networks))
+    return most
+
+
+def _since_ms(window: Window) -> int:
+    return -(2**62) if window.since is None else to_ms(window.since)
+
+
+def _until_ms(window: Window) -> int:
+    return to_ms(window.until)
+
+
+def _hours(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.site == site,
+        table.c.hour >= _since_ms(window) // HOUR_MS,
+        table.c.hour <= _until_ms(window) // HOUR_MS,
+    )
+
+
+def _days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.site == site,
+        table.c.day >= _since_ms(window) // DAY_MS,
+        table.c.day <= _until_ms(window) // DAY_MS,
+    )
+
+
+def _table(row: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(row.__tablename__)]

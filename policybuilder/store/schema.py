@@ -1,0 +1,267 @@
+"""The tables: what is different, counted; never a row for a report.
+
+Every primary key begins with the site and no sequence crosses sites, so the same schema can be spread over machines
+by site. Instants are integers (milliseconds, hours or days since 1970, UTC): the one form that SQLite and PostgreSQL
+compare, take the minimum of and bucket alike. Rows hold, they do not validate.
+"""
+
+# No `from __future__ import annotations` here: SQLModel reads the annotations when the class is made.
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+SCHEMA_TABLES_BY_SITE = (
+    "script_hash",
+    "sample",
+    "page_reporter",
+    "group_reporter",
+    "group_page",
+    "group_hour",
+    "group_policy",
+    "violation_group",
+    "policy",
+)
+"""The tables that hold evidence, dependents first."""
+
+
+def _big(*, primary_key: bool = False, nullable: bool = False) -> "Column[int]":
+    # On SQLite a lone integer key is an alias of the row id; none of these stands alone, so BIGINT is right for both.
+    return Column(BigInteger, primary_key=primary_key, nullable=nullable, autoincrement=False)
+
+
+def _text(*, primary_key: bool = False) -> "Column[str]":
+    return Column(Text, primary_key=primary_key, nullable=False)
+
+
+class SiteRow(SQLModel, table=True):
+    """A site: the thing that has a policy."""
+
+    __tablename__ = "site"
+
+    name: str = Field(sa_column=_text(primary_key=True))
+    created_at_ms: int = Field(sa_column=_big())
+    retention_days: int = 400
+    is_active: bool = True
+    """A site that is switched off answers its keys with 404."""
+
+
+class SiteHostRow(SQLModel, table=True):
+    """A host whose documents may report; none at all means any."""
+
+    __tablename__ = "site_host"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    host: str = Field(sa_column=_text(primary_key=True))
+    """Lower case; may begin with `*.`."""
+
+
+class SiteKeyRow(SQLModel, table=True):
+    """A key that names the site in a report URL."""
+
+    __tablename__ = "site_key"
+    __table_args__ = (Index("site_key_by_digest", "digest", unique=True),)
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    digest: str = Field(sa_column=_text(primary_key=True))
+    """SHA-256 of the key, hexadecimal: 128 random bits need no slow hash."""
+
+    kind: str = Field(sa_column=_text())
+    """`public` or `rehearsal`."""
+
+    key: str | None = Field(sa_column=Column(Text, nullable=True))
+    """The key itself where it is public anyway, since it has to be printed again; never a rehearsal key."""
+
+    created_at_ms: int = Field(sa_column=_big())
+    revoked_at_ms: int | None = Field(sa_column=_big(nullable=True))
+
+
+class PolicyRow(SQLModel, table=True):
+    """A distinct policy that reports named, by digest over its canonical form."""
+
+    __tablename__ = "policy"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    digest: str = Field(sa_column=_text(primary_key=True))
+    text: str = Field(sa_column=_text())
+    """As first reported, without its reporting directives, nonces blanked."""
+
+    first_seen_ms: int = Field(sa_column=_big())
+    last_seen_ms: int = Field(sa_column=_big())
+    reports: int = Field(sa_column=_big())
+
+
+class GroupRow(SQLModel, table=True):
+    """Violations alike."""
+
+    __tablename__ = "violation_group"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    document_origin: str = Field(sa_column=_text())
+    directive: str = Field(sa_column=_text())
+    blocked: str = Field(sa_column=_text())
+    disposition: str = Field(sa_column=_text())
+    evidence_class: str = Field(sa_column=_text())
+    rule: str = Field(sa_column=_text())
+    sample: str = Field(sa_column=_text())
+    sample_extent: str = Field(sa_column=_text())
+    source_file: str = Field(sa_column=_text())
+    line_number: int | None = Field(sa_column=_big(nullable=True))
+    first_seen_ms: int = Field(sa_column=_big())
+    last_seen_ms: int = Field(sa_column=_big())
+    reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
+
+
+class GroupPolicyRow(SQLModel, table=True):
+    """A policy under which a group was reported; bounded for a group."""
+
+    __tablename__ = "group_policy"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    policy_digest: str = Field(sa_column=_text(primary_key=True))
+    first_seen_ms: int = Field(sa_column=_big())
+    last_seen_ms: int = Field(sa_column=_big())
+    reports: int = Field(sa_column=_big())
+
+
+class GroupHourRow(SQLModel, table=True):
+    """A group's reports in one hour."""
+
+    __tablename__ = "group_hour"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    hour: int = Field(sa_column=_big(primary_key=True))
+    """Hours since 1970."""
+
+    reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
+
+
+class GroupPageRow(SQLModel, table=True):
+    """A page that reported a group; bounded for a group."""
+
+    __tablename__ = "group_page"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    page: str = Field(sa_column=_text(primary_key=True))
+    reports: int = Field(sa_column=_big())
+
+
+class GroupReporterRow(SQLModel, table=True):
+    """A client network that reported a group on a day, unrecognisable once the day's key is gone."""
+
+    __tablename__ = "group_reporter"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    """Days since 1970."""
+
+    network: int = Field(sa_column=_big(primary_key=True))
+    """64 bits of a keyed hash of the network."""
+
+
+class PageReporterRow(SQLModel, table=True):
+    """A client network that reported anything on a page on a day: what prevalence is measured against."""
+
+    __tablename__ = "page_reporter"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    page: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    network: int = Field(sa_column=_big(primary_key=True))
+
+
+class ReporterKeyRow(SQLModel, table=True):
+    """The key that hashes a day's client networks; deleted after the day it was made on."""
+
+    __tablename__ = "reporter_key"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    expires_at_ms: int = Field(sa_column=_big())
+
+
+class SampleRow(SQLModel, table=True):
+    """A cleaned report kept whole as evidence for its group; the first few."""
+
+    __tablename__ = "sample"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    digest: str = Field(sa_column=_text(primary_key=True))
+    """Of the report, so that the same one is kept once."""
+
+    report: str = Field(sa_column=_text())
+    """JSON of the normalised violation."""
+
+    seen_at_ms: int = Field(sa_column=_big())
+
+
+class ScriptHashRow(SQLModel, table=True):
+    """A digest that `csp-hash` reports gave for a script URL."""
+
+    __tablename__ = "script_hash"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    script_url: str = Field(sa_column=_text(primary_key=True))
+    hash: str = Field(sa_column=_text(primary_key=True))
+    """As `sha256-…`; empty where the script is not CORS-same-origin, so the browser may not tell."""
+
+    destination: str = Field(sa_column=_text())
+    first_seen_ms: int = Field(sa_column=_big())
+    last_seen_ms: int = Field(sa_column=_big())
+    reports: int = Field(sa_column=_big())
+
+
+class DecisionRow(SQLModel, table=True):
+    """A person's answer about a source or a group."""
+
+    __tablename__ = "decision"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    number: int = Field(sa_column=_big(primary_key=True))
+    """Counts up within the site."""
+
+    action: str = Field(sa_column=_text())
+    """`allow`, `reject`, `ignore` or `class`."""
+
+    directive: str = Field(sa_column=_text())
+    """Empty for any directive."""
+
+    subject: str = Field(sa_column=_text())
+    """The expression, the pattern, or the group's fingerprint."""
+
+    note: str = Field(sa_column=_text())
+    decided_at_ms: int = Field(sa_column=_big())
+    undone_at_ms: int | None = Field(sa_column=_big(nullable=True))
+
+
+class DeploymentRow(SQLModel, table=True):
+    """A policy the site served, at which stage, since when."""
+
+    __tablename__ = "deployment"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    number: int = Field(sa_column=_big(primary_key=True))
+    stage: str = Field(sa_column=_text())
+    policy: str = Field(sa_column=_text())
+    views_per_day: int | None = Field(sa_column=_big(nullable=True))
+    since_ms: int = Field(sa_column=_big())
+
+
+class SeenLineRow(SQLModel, table=True):
+    """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
+
+    __tablename__ = "seen_line"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True, nullable=False))
+    """16 bytes over the line and how many equal lines stood before it in its file."""
+
+    is_trusted: bool = False
+    seen_at_ms: int = Field(sa_column=_big())

@@ -1,0 +1,238 @@
+"""Sites and the keys in their report URLs."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from policybuilder.errors import CspbuildError
+from policybuilder.store.clock import from_ms, to_ms
+from policybuilder.store.engine import writing
+from policybuilder.store.schema import SiteHostRow, SiteKeyRow, SiteRow
+
+DEFAULT_SITE = "default"
+"""Exists from the first start with the key `default`, and accepts any document host."""
+
+_SITE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# https://w3c.github.io/webappsec-csp/#grammardef-host-part, without the lone `*`: no host at all is how "any" is said.
+_HOST_PATTERN = re.compile(
+    r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d{1,5})?"
+)
+
+
+class KeyKind(enum.StrEnum):
+    """What a report that arrives at a key is worth."""
+
+    PUBLIC = "public"
+    REHEARSAL = "rehearsal"
+    """Known to the operator alone: evidence that arrives here is trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """A live key's site, as ingest sees it."""
+
+    site: str
+    kind: KeyKind
+    hosts: tuple[str, ...]
+    """Document hosts that may report; empty for any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A site as it is shown. A rehearsal key is there only when it was just made."""
+
+    name: str
+    key: str
+    """The newest live public key."""
+
+    hosts: tuple[str, ...]
+    created_at: datetime
+    rehearsal_key: str | None = None
+    live_keys: tuple[str, ...] = ()
+    """Public keys that are answered; two while a rotation is under way."""
+
+
+def key_digest(key: str) -> str:
+    """What is stored of a key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(18)  # 144 bits
+
+
+def normalize_host(text: str) -> str:
+    """A document host as it is stored. Raises CspbuildError for what is no host."""
+    host = text.strip().lower().removesuffix(".")
+    if not _HOST_PATTERN.fullmatch(host):
+        raise CspbuildError(f"{text!r} is no host; write shop.example, *.shop.example or shop.example:8443")
+    return host
+
+
+def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> Site:
+    """Register a site with fresh keys. Raises CspbuildError when the name is taken or not usable."""
+    if not _SITE_NAME.fullmatch(name):
+        raise CspbuildError(f"{name!r} is no site name; use lower-case letters, digits, dots, - and _, at most 64")
+    accepted = tuple(dict.fromkeys(normalize_host(host) for host in hosts))
+    key, rehearsal_key = _new_key(), _new_key()
+    with Session(writing(engine)) as session:
+        if session.get(SiteRow, name) is not None:
+            raise CspbuildError(f"site {name!r} exists already; see  cspbuild site show --site {name}")
+        session.add(SiteRow(name=name, created_at_ms=to_ms(now)))
+        for host in accepted:
+            session.add(SiteHostRow(site=name, host=host))
+        _add_key(session, name, KeyKind.PUBLIC, key, now)
+        _add_key(session, name, KeyKind.REHEARSAL, rehearsal_key, now)
+        session.commit()
+    return Site(name=name, key=key, hosts=accepted, created_at=now, rehearsal_key=rehearsal_key, live_keys=(key,))
+
+
+def ensure_default_site(engine: Engine, now: datetime) -> None:
+    """The site that is there from the first start; does nothing once it exists, switched off or not."""
+    with Session(writing(engine)) as session:
+        if session.get(SiteRow, DEFAULT_SITE) is None:
+            session.add(SiteRow(name=DEFAULT_SITE, created_at_ms=to_ms(now)))
+            _add_key(session, DEFAULT_SITE, KeyKind.PUBLIC, DEFAULT_SITE, now)
+            session.commit()
+
+
+def ensure_rehearsal_key(engine: Engine, site: str, key: str | None, now: datetime) -> str:
+    """`key` if it is the site's live rehearsal key, else a new one in place of whatever was there."""
+    with Session(writing(engine)) as session:
+        if key is not None:
+            row = session.get(SiteKeyRow, (site, key_digest(key)))
+            if row is not None and row.kind == KeyKind.REHEARSAL and row.revoked_at_ms is None:
+                return key
+        return _replace_rehearsal_key(session, site, now)
+
+
+def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool, now: datetime) -> Site:
+    """A new public key beside the old one, or alone with `revoke_old`; with `rehearsal` a new key of that kind instead.
+
+    The site `default` keeps its well-known key until that is revoked. Raises CspbuildError for an unknown site.
+    """
+    made = None
+    with Session(writing(engine)) as session:
+        _require(session, name)
+        if rehearsal:
+            made = _replace_rehearsal_key(session, name, now)
+        else:
+            keys = _public_keys(session, name)
+            if len(keys) < 2 or not revoke_old:
+                _add_key(session, name, KeyKind.PUBLIC, _new_key(), now)
+                keys = _public_keys(session, name)
+            for row in keys[: -1 if revoke_old else -2]:
+                row.revoked_at_ms = to_ms(now)
+        session.commit()
+    return _with_rehearsal_key(get_site(engine, name), made)
+
+
+def set_site_active(engine: Engine, name: str, *, active: bool) -> None:
+    """Switch a site on or off; a site that is off answers its keys with 404 and keeps its evidence."""
+    with Session(writing(engine)) as session:
+        _require(session, name).is_active = active
+        session.commit()
+
+
+def get_site(engine: Engine, name: str) -> Site:
+    """Raises CspbuildError for an unknown site, naming those that exist."""
+    with Session(engine) as session:
+        row = _require(session, name)
+        keys = [key.key for key in _public_keys(session, name) if key.key is not None]
+        hosts = session.exec(select(SiteHostRow.host).where(SiteHostRow.site == name).order_by(SiteHostRow.host)).all()
+        return Site(
+            name=name,
+            key=keys[-1] if keys else "",
+            hosts=tuple(hosts),
+            created_at=from_ms(row.created_at_ms),
+            live_keys=tuple(keys),
+        )
+
+
+def list_sites(engine: Engine) -> tuple[Site, ...]:
+    """All sites by name."""
+    with Session(engine) as session:
+        names = session.exec(select(SiteRow.name).order_by(SiteRow.name)).all()
+    return tuple(get_site(engine, name) for name in names)
+
+
+def find_key(engine: Engine, key: str) -> SiteKey | None:
+    """The site of a live key; None for a key that is unknown, revoked, or of a site that is switched off."""
+    with Session(engine) as session:
+        found = session.exec(
+            select(SiteKeyRow, SiteRow)
+            .where(SiteKeyRow.digest == key_digest(key), col(SiteKeyRow.revoked_at_ms).is_(None))
+            .where(SiteRow.name == SiteKeyRow.site, col(SiteRow.is_active).is_(True))
+        ).first()
+        if found is None:
+            return None
+        row, _ = found
+        hosts = session.exec(select(SiteHostRow.host).where(SiteHostRow.site == row.site)).all()
+        return SiteKey(site=row.site, kind=KeyKind(row.kind), hosts=tuple(sorted(hosts)))
+
+
+def _add_key(session: Session, site: str, kind: KeyKind, key: str, now: datetime) -> None:
+    session.add(
+        SiteKeyRow(
+            site=site,
+            digest=key_digest(key),
+            kind=kind,
+            key=key if kind is KeyKind.PUBLIC else None,
+            created_at_ms=to_ms(now),
+            revoked_at_ms=None,
+        )
+    )
+
+
+def _replace_rehearsal_key(session: Session, site: str, now: datetime) -> str:
+    """Rehearsal keys have no overlap: a leaked one has to stop counting at once."""
+    for row in session.exec(
+        select(SiteKeyRow).where(
+            SiteKeyRow.site == site,
+            SiteKeyRow.kind == KeyKind.REHEARSAL,
+            col(SiteKeyRow.revoked_at_ms).is_(None),
+        )
+    ):
+        row.revoked_at_ms = to_ms(now)
+    key = _new_key()
+    _add_key(session, site, KeyKind.REHEARSAL, key, now)
+    session.commit()
+    return key
+
+
+def _public_keys(session: Session, site: str) -> Sequence[SiteKeyRow]:
+    """Live ones, oldest first."""
+    return session.exec(
+        select(SiteKeyRow)
+        .where(SiteKeyRow.site == site, SiteKeyRow.kind == KeyKind.PUBLIC, col(SiteKeyRow.revoked_at_ms).is_(None))
+        .order_by(col(SiteKeyRow.created_at_ms), SiteKeyRow.digest)
+    ).all()
+
+
+def _require(session: Session, name: str) -> SiteRow:
+    row = session.get(SiteRow, name)
+    if row is None:
+        names = session.exec(select(SiteRow.name).order_by(SiteRow.name)).all()
+        known = ", ".join(names) or "none"
+        raise CspbuildError(f"no site {name!r} (there are: {known}); create it with  cspbuild site add {name}")
+    return row
+
+
+def _with_rehearsal_key(site: Site, rehearsal_key: str | None) -> Site:
+    return Site(
+        name=site.name,
+        key=site.key,
+        hosts=site.hosts,
+        created_at=site.created_at,
+        rehearsal_key=rehearsal_key,
+        live_keys=site.live_keys,
+    )
