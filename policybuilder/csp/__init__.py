@@ -1,0 +1,74 @@
+"""Content Security Policy Level 3 as frozen values and pure functions.
+
+https://w3c.github.io/webappsec-csp/
+"""
+
+from policybuilder.csp.decision import decide, decide_all
+from policybuilder.csp.findings import Finding, FindingCode
+from policybuilder.csp.matching import match, match_batch_item
+from policybuilder.csp.parsing import Delivery, parse_serialized_policy, parse_serialized_policy_list
+from policybuilder.csp.policy import BLANK_NONCE, Directive, Policy, PolicyList, canonical
+from policybuilder.csp.question import Browser, Hint, InlineType, Question
+from policybuilder.csp.replay import question_of
+from policybuilder.csp.sources import (
+    NONCE_PLACEHOLDER,
+    HashSource,
+    HostSource,
+    Keyword,
+    KeywordSource,
+    NonceSource,
+    SchemeSource,
+    SourceExpression,
+    SourceList,
+    hash_source,
+    is_valid_source_expression,
+    parse_source_expression,
+    parse_source_list,
+)
+from policybuilder.csp.urls import URL, is_csp_host, origin_of, parse_url
+from policybuilder.csp.verdict import Decision, Verdict
+from policybuilder.csp.violation import Disposition, SampleExtent, Violation
+
+__all__ = [
+    "BLANK_NONCE",
+    "NONCE_PLACEHOLDER",
+    "URL",
+    "Browser",
+    "Decision",
+    "Delivery",
+    "Directive",
+    "Disposition",
+    "Finding",
+    "FindingCode",
+    "HashSource",
+    "Hint",
+    "HostSource",
+    "InlineType",
+    "Keyword",
+    "KeywordSource",
+    "NonceSource",
+    "Policy",
+    "PolicyList",
+    "Question",
+    "SampleExtent",
+    "SchemeSource",
+    "SourceExpression",
+    "SourceList",
+    "Verdict",
+    "Violation",
+    "canonical",
+    "decide",
+    "decide_all",
+    "hash_source",
+    "is_csp_host",
+    "is_valid_source_expression",
+    "match",
+    "match_batch_item",
+    "origin_of",
+    "parse_serialized_policy",
+    "parse_serialized_policy_list",
+    "parse_source_expression",
+    "parse_source_list",
+    "parse_url",
+    "question_of",
+]
