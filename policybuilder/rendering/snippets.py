@@ -1,0 +1,57 @@
+"""Snippets: response headers as the text a person pastes into a server, an application or a page."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from policybuilder.rendering.documents import header_lines, markdown, meta
+from policybuilder.rendering.edge_platforms import cloudflare, netlify
+from policybuilder.rendering.frameworks import django, fastapi, helmet
+from policybuilder.rendering.web_servers import apache, caddy, nginx
+from policybuilder.stages import Header
+
+
+class SnippetFormat(enum.StrEnum):
+    """Where the headers are to be pasted."""
+
+    HEADER = "header"
+    NGINX = "nginx"
+    APACHE = "apache"
+    CADDY = "caddy"
+    CLOUDFLARE = "cloudflare"
+    NETLIFY = "netlify"
+    HELMET = "helmet"
+    DJANGO = "django"
+    FASTAPI = "fastapi"
+    META = "meta"
+    MARKDOWN = "markdown"
+
+
+_RENDERERS: Mapping[SnippetFormat, Callable[[Sequence[Header]], str]] = MappingProxyType(
+    {
+        SnippetFormat.HEADER: header_lines,
+        SnippetFormat.NGINX: nginx,
+        SnippetFormat.APACHE: apache,
+        SnippetFormat.CADDY: caddy,
+        SnippetFormat.CLOUDFLARE: cloudflare,
+        SnippetFormat.NETLIFY: netlify,
+        SnippetFormat.HELMET: helmet,
+        SnippetFormat.DJANGO: django,
+        SnippetFormat.FASTAPI: fastapi,
+        SnippetFormat.META: meta,
+        SnippetFormat.MARKDOWN: markdown,
+    }
+)
+
+
+def render(headers: Sequence[Header], fmt: SnippetFormat) -> str:
+    """Return `headers` in the platform's own syntax, ending in a line feed.
+
+    The platform sends exactly these values, with a fresh nonce for `{NONCE}`. A platform that cannot make a nonce gets
+    a comment that says so in place of a header that would not protect.
+
+    Raises ValueError for a value that the platform cannot express, and for a report-only policy as `<meta>`.
+    """
+    return _RENDERERS[fmt](headers)
