@@ -202,9 +202,13 @@ def _django_setting(name: str, policy: Policy) -> str:
     setting = "SECURE_CSP_REPORT_ONLY" if name == REPORT_ONLY else "SECURE_CSP"
     lines = [f"{setting} = {{\n"]
     for directive in policy.directives:
-        # Django leaves out a directive with an empty list, which would allow what the policy forbids.
-        values = f"[{', '.join(map(_django_value, directive.values))}]" if directive.values else "True"
-        lines.append(f"    {json.dumps(directive.name)}: {values},\n")
+        # Django leaves out a directive whose list is empty, and takes the nonce out of the list where a page uses none:
+        # either would allow what the policy forbids. True stands for no values, and an empty text keeps a list alive.
+        values = [_django_value(value) for value in directive.values]
+        if set(values) == {"CSP.NONCE"}:
+            values.append('""')
+        written = f"[{', '.join(values)}]" if values else "True"
+        lines.append(f"    {json.dumps(directive.name)}: {written},\n")
     lines.append("}\n")
     return "".join(lines)
 

@@ -67,6 +67,10 @@ def test_django_keeps_a_directive_without_values() -> None:
     assert '"upgrade-insecure-requests": True,' in django([Header(ENFORCED, "upgrade-insecure-requests")])
 
 
+def test_django_keeps_a_directive_whose_nonce_a_page_does_not_use() -> None:
+    assert '"script-src": [CSP.NONCE, ""],' in django([Header(ENFORCED, "script-src 'nonce-{NONCE}'")])
+
+
 def test_django_makes_the_nonce_itself() -> None:
     snippet = django([NONCE])
     assert "from django.utils.csp import CSP\n" in snippet

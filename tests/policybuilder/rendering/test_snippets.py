@@ -213,8 +213,8 @@ def read_django(text: str) -> list[tuple[str, str]]:
         name = node.targets[0].id
         if name in settings:
             config = ast.literal_eval(Nonce().visit(node.value))
-            # As django.utils.csp.build_policy does: an empty list drops its directive, True has no value.
-            assert [] not in config.values()
+            # As django.utils.csp.build_policy does: True has no value, a list empty but for the nonce is dropped.
+            assert all(values is True or set(values) - {"'nonce-{NONCE}'"} for values in config.values())
             policy = "; ".join(
                 key if values is True else f"{key} {' '.join(values)}".rstrip() for key, values in config.items()
             )
