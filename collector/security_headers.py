@@ -53,7 +53,6 @@ DENY_POWERFUL_FEATURES = ", ".join(
         "publickey-credentials-get",
         "screen-wake-lock",
         "usb",
-        "web-share",
         "xr-spatial-tracking",
     )
 )

@@ -1,0 +1,31 @@
+"""Forms: what a browser posts from the review pages, read with bounds."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException, Request
+
+from collector.review.access import NO_STORE
+
+MAX_FORM_BYTES = 4096
+MAX_FIELDS = 8
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """Dependency: the posted fields, the last of equal names; raises 415, 413 or 400.
+
+    Starlette's own reader of forms needs a multipart parser, which nothing here has a use for.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
+        raise HTTPException(415, f"post the form as {FORM_TYPE}", NO_STORE)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"the form is larger than {MAX_FORM_BYTES} bytes", NO_STORE)
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise HTTPException(400, "the form cannot be read", NO_STORE) from None

@@ -1,0 +1,106 @@
+"""Review pages: what the browsers of a site reported, for the people who own it."""
+
+# Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
+import enum
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+
+from collector.review.access import Access, Login, local_path
+from collector.review.assets import ASSETS_BY_HASHED_NAME
+from collector.review.login import create_login_router
+from collector.review.routes import ReviewRoute
+from collector.review.service import ReviewService
+from collector.review.templating import page
+from policybuilder.summary import SummaryBy
+
+MAX_ROWS = 200
+"""Rows on one page; the command line lists all."""
+
+MAX_PAGES = 10
+"""Pages listed below one row."""
+
+
+class _View(enum.StrEnum):
+    """Titles of the summary's views, by the name in the address."""
+
+    GROUP = "Violations"
+    DIRECTIVE = "Directives"
+    SOURCE = "Sources"
+    PAGE = "Pages"
+    DAY = "Days"
+
+
+_KEY_TITLES = {
+    SummaryBy.DIRECTIVE: "Directive",
+    SummaryBy.SOURCE: "Source",
+    SummaryBy.PAGE: "Page",
+    SummaryBy.DAY: "Day",
+}
+
+
+def create_router(service: ReviewService, access: Access, *, try_path: str | None = None) -> APIRouter:
+    """The review side: `/`, `/login`, `/logout` and `/static/…`.
+
+    `try_path` is where the page for a first try is served, if it is.
+    """
+    router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
+    router.include_router(create_login_router(access))
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    def overview(
+        request: Request,
+        login: Annotated[Login, Depends(access.require_login)],
+        site: str = "",
+        by: str = SummaryBy.GROUP,
+        noise: str = "",
+    ) -> Response:
+        sites = tuple(service.sites())
+        if not sites:
+            raise HTTPException(404, "No site is registered. Type: cspbuild site add NAME --host HOST")
+        shown_site = site or sites[0]
+        if shown_site not in sites:
+            raise HTTPException(404, f"No site is called {shown_site!r}.")
+        if by not in set(SummaryBy):
+            raise HTTPException(404, f"No view is called {by!r}.")
+        view = SummaryBy(by)
+        with_noise = noise == "1"
+
+        def address(*, site: str = shown_site, by: SummaryBy = view, noise: bool = with_noise) -> str:
+            query = {"site": site} | ({"by": by} if by != SummaryBy.GROUP else {}) | ({"noise": "1"} if noise else {})
+            return f"{local_path(request, '/')}?{urlencode(query)}"
+
+        summary = service.summary(shown_site, by=view, include_noise=with_noise)
+        has_evidence = summary.totals.groups > 0
+        # Days are read from first to last, so of too many the last are shown.
+        rows = summary.rows[-MAX_ROWS:] if view is SummaryBy.DAY else summary.rows[:MAX_ROWS]
+        context = {
+            "site": shown_site,
+            "sites": [(name, address(site=name)) for name in sites],
+            "view": view,
+            "views": [(by, _View[by.name], address(by=by)) for by in SummaryBy],
+            "key_title": _KEY_TITLES.get(view, ""),
+            "with_noise": with_noise,
+            "noise_switch": address(noise=not with_noise),
+            "summary": summary,
+            "rows": rows,
+            "hidden_rows": len(summary.rows) - len(rows),
+            "most_reports": max((row.reports for row in rows), default=0),
+            "max_pages": MAX_PAGES,
+            "header_lines": () if has_evidence else tuple(service.header_lines(shown_site)),
+            "next_command": service.next_command(shown_site),
+            "try_path": local_path(request, try_path) if try_path else None,
+            "session": login.session,
+        }
+        return page(request, "summary.html" if has_evidence else "empty.html", context)
+
+    @router.api_route("/static/{name}", methods=["GET", "HEAD"])
+    def static(name: str) -> Response:
+        asset = ASSETS_BY_HASHED_NAME.get(name)
+        if asset is None:
+            raise HTTPException(404, "There is no such file.")
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+
+    return router

@@ -1,0 +1,82 @@
+"""The try-out page: a visit that makes the newcomer's own browser send real reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+
+from collector.review.access import NO_STORE, is_loopback_host, local_path
+from collector.review.assets import ASSETS
+from collector.review.routes import ReviewRoute
+from collector.review.templating import render
+from collector.security_headers import canonical_host
+
+ENFORCED = "Content-Security-Policy"
+
+_STATIC = Path(__file__).parent / "static"
+_RESOURCES = {
+    "app.js": ("text/javascript; charset=utf-8", (_STATIC / "try.js").read_bytes()),
+    "style.css": (ASSETS["review.css"].media_type, ASSETS["review.css"].content),
+    "partner.js": ("text/javascript; charset=utf-8", b"// A script of another origin, with nothing to do.\n"),
+    "partner.css": ("text/css; charset=utf-8", b"/* A stylesheet of another origin, with nothing to say. */\n"),
+    "picture.svg": (ASSETS["icon.svg"].media_type, ASSETS["icon.svg"].content),
+    "data.json": ("application/json", b'{"hello": "there"}\n'),
+}
+
+
+def create_try_router(
+    make_headers: Callable[[str], Sequence[tuple[str, str]]], *, next_commands: Sequence[str]
+) -> APIRouter:
+    """`/try` and what it loads, for loopback hosts alone: anybody else gets 404.
+
+    `make_headers` gives the observe headers of a page at a base URL such as `http://127.0.0.1:8000`;
+    `next_commands` are shown as what to type afterwards.
+    """
+    router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
+
+    @router.api_route("/try", methods=["GET", "HEAD"])
+    def try_page(request: Request) -> Response:
+        own, other = _origins(request)
+        root = local_path(request, "")
+        headers = dict(make_headers(f"{own}{root}"))
+        # Enforced beside the observe headers, and without reporting: it allows all that the page does, so it changes
+        # no report, and keeps the page from ever reaching a third host.
+        headers.setdefault(ENFORCED, _fence(other))
+        context = {"own": own, "other": f"{other}{root}", "next_commands": next_commands}
+        return HTMLResponse(render(request, "try.html", context), headers={**headers, **NO_STORE})
+
+    @router.api_route("/try/{name}", methods=["GET", "HEAD"])
+    def resource(request: Request, name: str) -> Response:
+        _origins(request)
+        if name not in _RESOURCES:
+            raise HTTPException(404, "There is no such file.")
+        media_type, content = _RESOURCES[name]
+        # The page asks for each of them a second time, across origins: it is the loads that matter, on every visit.
+        headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", **NO_STORE}
+        return Response(content, media_type=media_type, headers=headers)
+
+    return router
+
+
+def _origins(request: Request) -> tuple[str, str]:
+    """The origin visited, and another one that is this very server; raises 404 for a host that is not loopback."""
+    header = request.headers.get("host", "")
+    name = canonical_host(header)
+    if name is None or not is_loopback_host(header):
+        raise HTTPException(404, "There is no such page.")
+    other = "127.0.0.1" if name == "localhost" else "localhost"
+    port = f":{request.url.port}" if request.url.port else ""
+    bracketed = f"[{name}]" if ":" in name else name
+    scheme = request.url.scheme
+    return f"{scheme}://{bracketed}{port}", f"{scheme}://{other}{port}"
+
+
+def _fence(other: str) -> str:
+    return (
+        f"default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' {other}; "
+        f"style-src 'self' 'unsafe-inline' {other}; img-src 'self' data: {other}; connect-src 'self' {other}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

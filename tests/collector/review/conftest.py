@@ -1,0 +1,158 @@
+"""A review side as the collector puts it together, over evidence held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.testclient import TestClient
+
+from collector.review.access import Access
+from collector.review.pages import create_router
+from collector.review.throttle import FailureThrottle
+from collector.review.try_page import create_try_router
+from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
+from policybuilder.csp.violation import Disposition, SampleExtent
+from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
+from policybuilder.summary import DayCount, Summary, SummaryBy, row_key, summarize
+from policybuilder.times import Window
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ADMIN_TOKEN = "correct-horse-battery-staple"
+BASE_URL = "http://127.0.0.1:8000"
+OBSERVE = "default-src 'none'; script-src 'report-sample'; report-uri http://127.0.0.1:8000/report/rehearsal"
+
+_PLAIN = ViolationGroup(
+    fingerprint="0" * 32,
+    document_origin="https://shop.example",
+    directive="script-src-elem",
+    blocked="https://cdn.example.net/app/main.js",
+    disposition=Disposition.REPORT,
+    evidence_class=EvidenceClass.GENUINE,
+    rule="first-party",
+    sample="",
+    sample_extent=SampleExtent.NONE,
+    source_file="",
+    line_number=None,
+    reports=10,
+    trusted_reports=0,
+    reporters=3,
+    days=2,
+    first_seen_at=NOON - timedelta(days=3),
+    last_seen_at=NOON,
+    pages=(PageCount("https://shop.example/", 10),),
+    policies=(),
+)
+
+
+def _make_group(fingerprint: int = 0, **changes: Any) -> ViolationGroup:
+    return replace(_PLAIN, fingerprint=f"{fingerprint:032x}", **changes)
+
+
+@dataclass
+class Evidence:
+    """A `ReviewService` over groups in memory, summarised as the store's are."""
+
+    groups: dict[str, list[ViolationGroup]] = field(default_factory=lambda: {"default": []})
+
+    def sites(self) -> Sequence[str]:
+        return list(self.groups)
+
+    def summary(self, site: str, *, by: SummaryBy, include_noise: bool) -> Summary:
+        groups = self.groups[site]
+        reporters = {"": max((group.reporters for group in groups), default=0)}
+        for group in groups:
+            key = row_key(by, group)
+            reporters[key] = max(reporters.get(key, 0), group.reporters)
+        return summarize(
+            groups,
+            site=site,
+            window=Window(None, NOON),
+            by=by,
+            include_noise=include_noise,
+            reporters=reporters,
+            days=[DayCount(group.fingerprint, f"{group.last_seen_at:%Y-%m-%d}", group.reports) for group in groups],
+        )
+
+    def header_lines(self, site: str) -> Sequence[str]:
+        return [f"Content-Security-Policy-Report-Only: default-src 'none'; report-uri {BASE_URL}/report/{site}"]
+
+    def next_command(self, site: str) -> str:
+        return f"cspbuild suggest --site {site}"
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Review:
+    """The whole service as far as the review side goes, with handles to what is inside."""
+
+    evidence: Evidence
+    access: Access
+    clock: Clock
+    app: Any
+
+    def client(self, base_url: str = BASE_URL) -> TestClient:
+        return TestClient(self.app, base_url=base_url, follow_redirects=False)
+
+    def browser(self, base_url: str = BASE_URL) -> TestClient:
+        """A client that sends what browsers send with a form of their own page."""
+        client = self.client(base_url)
+        client.headers.update({"Accept": "text/html", "Origin": base_url})
+        return client
+
+    def logged_in(self) -> TestClient:
+        browser = self.browser()
+        link = self.access.new_login_link(BASE_URL)
+        answer = browser.post("/login", data={"link_token": link.partition("token=")[2]})
+        assert answer.status_code == 303
+        return browser
+
+
+@pytest.fixture
+def start() -> Callable[..., Review]:
+    def start(*, admin_token: str | None = None, evidence: Evidence | None = None, **access_options: Any) -> Review:
+        clock = Clock()
+        throttle = FailureThrottle(burst=3, refill_seconds=10, clock=clock)
+        access = Access(admin_token=admin_token, clock=clock, throttle=throttle, **access_options)
+        evidence = evidence or Evidence()
+        api = FastAPI(openapi_url=None)
+        api.include_router(create_router(evidence, access, try_path="/try"))
+        api.include_router(
+            create_try_router(
+                lambda _base_url: [("Content-Security-Policy-Report-Only", OBSERVE)],
+                next_commands=["cspbuild summary", "cspbuild suggest"],
+            )
+        )
+
+        @api.get("/metrics", dependencies=[Depends(access.require_bearer)])
+        def metrics() -> str:
+            return "reports 1"
+
+        hosts = ["127.0.0.1", "localhost", "[::1]", "*.example.com"]
+        app = SecurityHeadersMiddleware(TrustedHosts(NoStoreMiddleware(api), hosts=hosts))
+        return Review(evidence, access, clock, app)
+
+    return start
+
+
+@pytest.fixture
+def review(start: Callable[..., Review]) -> Review:
+    return start()
+
+
+@pytest.fixture
+def make_group() -> Callable[..., ViolationGroup]:
+    return _make_group

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+from playwright.sync_api import Browser, sync_playwright
+
+from collector.review.access import Access
+from collector.review.pages import create_router
+from collector.review.try_page import create_try_router
+from collector.security_headers import SecurityHeadersMiddleware, TrustedHosts
+from policybuilder.evidence import EvidenceClass, PageCount
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+HOSTILE = "\"'><img src=x onerror=document.title='owned'><script>document.title='owned'</script>\u202e\x1b[31m"
+OBSERVE = (
+    "default-src 'none'; script-src 'report-sample'; style-src 'report-sample'; img-src 'none'; connect-src 'none'; "
+    "require-trusted-types-for 'script'; report-uri {base_url}/report/rehearsal"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}; make test installs it as root")
+    # What Debian's Chromium needs to run as root, and to keep to this machine.
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    arguments += ["--disable-sync", "--disable-quic", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+def test_a_person_logs_in_by_the_link_and_out_again(start: Callable[..., Any], browser: Browser) -> None:
+    review = start()
+    with serving(review.app) as base_url, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{base_url}/")
+        assert page.url == f"{base_url}/login"
+        page.goto(review.access.new_login_link(base_url))
+        page.get_by_role("button", name="Open the review pages").click()
+        page.wait_for_url(f"{base_url}/")
+        assert page.get_by_role("heading", level=1).inner_text() == "default"
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{base_url}/login")
+
+
+def test_a_person_logs_in_by_the_admin_token(start: Callable[..., Any], browser: Browser) -> None:
+    review = start(admin_token="correct-horse-battery-staple")
+    with serving(review.app) as base_url, browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{base_url}/")
+        page.get_by_label("Admin token").fill("correct-horse-battery-staple")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{base_url}/")
+
+
+def test_hostile_reports_run_nothing_and_our_own_policy_is_kept(
+    start: Callable[..., Any], make_group: Callable[..., Any], browser: Browser
+) -> None:
+    review = start()
+    review.evidence.groups["default"] = [
+        make_group(
+            blocked=HOSTILE,
+            directive=HOSTILE,
+            sample=HOSTILE,
+            rule=HOSTILE,
+            decision=HOSTILE,
+            evidence_class=EvidenceClass.ATTACK_LIKE,
+            pages=(PageCount(HOSTILE, 2), PageCount(HOSTILE, 1)),
+        )
+    ]
+    with serving(review.app) as base_url, browser.new_context() as context:
+        page = context.new_page()
+        said: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(review.access.new_login_link(base_url))
+        page.get_by_role("button").click()
+        page.wait_for_url(f"{base_url}/")
+        for query in ("", "?by=source", "?by=directive", "?by=page", "?by=day", "?noise=1"):
+            page.goto(f"{base_url}/{query}")
+            assert page.title() == "default · CSP reports"
+        assert said == []
+        assert all(url.startswith(f"{base_url}/") for url in asked)
+
+
+def test_a_visit_to_the_try_out_page_sends_real_reports(browser: Browser, start: Callable[..., Any]) -> None:
+    received: set[tuple[str, str]] = set()
+    api = FastAPI(openapi_url=None)
+
+    @api.post("/report/rehearsal", status_code=204)
+    async def report(request: Request) -> None:
+        body = json.loads(await request.body())["csp-report"]
+        received.add((body["effective-directive"], body["blocked-uri"]))
+
+    def make_headers(base_url: str) -> list[tuple[str, str]]:
+        return [("Content-Security-Policy-Report-Only", OBSERVE.replace("{base_url}", base_url))]
+
+    api.include_router(create_router(start().evidence, Access(), try_path="/try"))
+    api.include_router(create_try_router(make_headers, next_commands=["cspbuild summary", "cspbuild suggest"]))
+    app = SecurityHeadersMiddleware(TrustedHosts(api, hosts=["127.0.0.1", "localhost"]))
+    with serving(app) as own, browser.new_context() as context:
+        other = own.replace("127.0.0.1", "localhost")
+        expected = {
+            ("script-src-elem", "inline"),
+            ("script-src-elem", f"{own}/try/app.js"),
+            ("script-src-elem", f"{other}/try/partner.js"),
+            ("script-src-attr", "inline"),
+            ("script-src", "eval"),
+            ("style-src-elem", "inline"),
+            ("style-src-elem", f"{own}/try/style.css"),
+            ("style-src-elem", f"{other}/try/partner.css"),
+            ("style-src-attr", "inline"),
+            ("img-src", "data"),
+            ("img-src", f"{own}/try/picture.svg"),
+            ("img-src", f"{other}/try/picture.svg"),
+            ("connect-src", f"{own}/try/data.json"),
+            ("connect-src", f"{other}/try/data.json"),
+            ("require-trusted-types-for", "trusted-types-sink"),
+        }
+        page = context.new_page()
+        failed: list[str] = []
+        asked: list[str] = []
+        page.on("requestfailed", lambda request: failed.append(request.url))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{own}/try")
+        deadline = time.monotonic() + 10
+        while received != expected and time.monotonic() < deadline:
+            page.wait_for_timeout(50)
+        assert received == expected
+        assert int(page.locator("#count").inner_text()) >= len(expected)
+        assert [url for url in failed if "/report/" not in url] == []
+        assert all(url.startswith((f"{own}/", f"{other}/", "data:")) for url in asked)
