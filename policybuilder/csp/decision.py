@@ -179,19 +179,22 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser) -> Decisio
 def _hops(policy: Policy, question: Question) -> list[Candidate]:
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
-    hops = [] if question.via is None else [_candidate(policy, question, parse_url(question.via), page)]
     blocked = None if question.blocked is None else parse_blocked(question.blocked)
-    redirected = question.redirected or question.via is not None
-    return [*hops, _candidate(policy, question, blocked, page)._replace(redirected=redirected)]
+    if question.via is None:
+        return [Candidate(_requested(policy, question, blocked), page, question.redirected)]
+    return [
+        Candidate(_requested(policy, question, parse_url(question.via)), page),
+        Candidate(_requested(policy, question, blocked), page, redirected=True),
+    ]
 
 
-def _candidate(policy: Policy, question: Question, url: URL | None, page: URL | None) -> Candidate:
-    if url is not None:
-        if question.origin_only:
-            url = url.without_path()
-        if policy.directive("upgrade-insecure-requests") is not None:
-            url = url.upgraded()
-    return Candidate(url, page)
+def _requested(policy: Policy, question: Question, url: URL | None) -> URL | None:
+    """The URL as it is when it is checked: upgraded if the policy says so, without what the report cut off."""
+    if url is None:
+        return None
+    if question.origin_only:
+        url = url.without_path()
+    return url.upgraded() if policy.directive("upgrade-insecure-requests") is not None else url
 
 
 # Directives without fallback

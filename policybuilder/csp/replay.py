@@ -122,7 +122,18 @@ def _url_readings(question: Question) -> Iterator[Question]:
         yield replace(question, directive="default-src", hint=Hint.PREFETCH)
     if question.directive != "prefetch-src":
         for directive in _READINGS.get(question.directive, (question.directive,)):
-            yield replace(question, directive=directive)
+            yield from _upgrade_readings(replace(question, directive=directive))
+
+
+def _upgrade_readings(question: Question) -> Iterator[Question]:
+    """Pictures and media over http on an https page: both browsers report http, but Chromium checks https.
+
+    https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm
+    """
+    yield question
+    page, blocked = question.page or "", question.blocked or ""
+    if question.directive in {"img-src", "media-src"} and page.startswith("https:") and blocked.startswith("http:"):
+        yield replace(question, blocked=f"https:{blocked.removeprefix('http:')}")
 
 
 def _is_cut(violation: Violation) -> bool:

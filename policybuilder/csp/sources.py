@@ -128,6 +128,7 @@ class HashSource:
 SourceExpression = SchemeSource | HostSource | KeywordSource | NonceSource | HashSource
 
 _KEYWORDS = {keyword.value: KeywordSource(keyword) for keyword in Keyword}
+SELF = _KEYWORDS[Keyword.SELF]
 
 
 def parse_source_expression(text: str) -> SourceExpression | None:
@@ -218,7 +219,10 @@ class SourceList:
     """The valid expressions in order, each with its own spelling."""
 
     url_sources: tuple[tuple[str, SourceExpression], ...] = field(init=False, repr=False, compare=False)
-    """Those that a URL can match."""
+    """Those that a URL of any host can match."""
+
+    host_sources: dict[str, tuple[tuple[str, HostSource], ...]] = field(init=False, repr=False, compare=False)
+    """Those that only URLs of one host can match, by that host: long lists consist of them."""
 
     nonces: dict[str, str] = field(init=False, repr=False, compare=False)
     """Spelling by nonce."""
@@ -230,16 +234,21 @@ class SourceList:
 
     def __post_init__(self) -> None:
         keywords = frozenset(source.keyword for _, source in self.expressions if isinstance(source, KeywordSource))
-        hosts = [source for _, source in self.expressions if isinstance(source, HostSource)]
+        hosts = [(text, source) for text, source in self.expressions if isinstance(source, HostSource)]
+        by_host: dict[str, list[tuple[str, HostSource]]] = {}
+        for text, source in hosts:
+            if not source.host_part.startswith("*"):
+                by_host.setdefault(source.host_part, []).append((text, source))
         hashes = tuple((text, source) for text, source in self.expressions if isinstance(source, HashSource))
         derived: dict[str, object] = {
             "url_sources": tuple((text, source) for text, source in self.expressions if _matches_urls(source)),
+            "host_sources": {host: tuple(named) for host, named in by_host.items()},
             "nonces": {source.value: text for text, source in self.expressions if isinstance(source, NonceSource)},
             "hashes": hashes,
             "keywords": keywords,
             "browsers_differ": {Keyword.UNSAFE_INLINE, Keyword.STRICT_DYNAMIC} <= keywords
             or any(source.only_chromium for _, source in hashes)
-            or any(source.only_chromium or source.port_part not in {None, "*"} for source in hosts),
+            or any(source.only_chromium or source.port_part not in {None, "*"} for _, source in hosts),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -249,7 +258,13 @@ class SourceList:
 
 
 def _matches_urls(source: SourceExpression) -> bool:
-    return isinstance(source, SchemeSource | HostSource) or source == _KEYWORDS[Keyword.SELF]
+    match source:
+        case HostSource(host_part=host):
+            return host.startswith("*")
+        case SchemeSource():
+            return True
+        case _:
+            return source == SELF
 
 
 def parse_source_list(values: Iterable[str]) -> SourceList:

@@ -5,12 +5,14 @@ https://w3c.github.io/webappsec-csp/#match-url-to-source-expression
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from policybuilder.csp.admission import Admission
 from policybuilder.csp.question import Browser
-from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression, SourceList
+from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression, SourceList
 from policybuilder.csp.urls import SECURE_UPGRADES, URL
 
 
@@ -152,33 +154,38 @@ def expression_matches(
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-expression
     """
-    match source:
-        case HostSource():
-            return _matches_host(source, candidate, browser=browser, optimistic=optimistic)
-        case SchemeSource():
-            return _matches_scheme(source, candidate, optimistic=optimistic)
-        case KeywordSource(keyword=Keyword.SELF):
-            return _matches_self(candidate, optimistic=optimistic)
-        case _:
-            return False
+    if isinstance(source, HostSource):
+        return _matches_host(source, candidate, browser=browser, optimistic=optimistic)
+    if isinstance(source, SchemeSource):
+        return _matches_scheme(source, candidate, optimistic=optimistic)
+    return source == SELF and _matches_self(candidate, optimistic=optimistic)
 
 
 def admitted_url(
     sources: SourceList, candidate: Candidate, *, browser: Browser, optimistic: bool = False
 ) -> Admission | None:
-    """The first expression that covers the URL.
+    """An expression that covers the URL: one that names its host if there is one, else the first.
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-list
     """
+    for text, host_source in _naming_the_host(sources, candidate.url):
+        if _matches_host(host_source, candidate, browser=browser, optimistic=optimistic):
+            return Admission(text, _missing_fact(candidate) if optimistic else "it matches the URL")
     for text, source in sources.url_sources:
         if expression_matches(source, candidate, browser=browser, optimistic=optimistic):
             return Admission(text, _missing_fact(candidate) if optimistic else "it matches the URL")
     return None
 
 
+def _naming_the_host(sources: SourceList, url: URL | None) -> Iterable[tuple[str, HostSource]]:
+    if url is not None:
+        return sources.host_sources.get(url.host, ())
+    return itertools.chain.from_iterable(sources.host_sources.values())
+
+
 def _missing_fact(candidate: Candidate) -> str:
     if candidate.url is None:
-        return "the URL that was blocked is not reported"
+        return f"{'the target of the redirect' if candidate.redirected else 'the URL'} is not reported"
     if candidate.url.path is None:
         return "the report cuts the URL to its origin"
     return "the origin of the page is not known"
