@@ -41,12 +41,14 @@ def create_try_router(
     def try_page(request: Request) -> Response:
         own, other = _origins(request)
         root = local_path(request, "")
-        headers = dict(make_headers(f"{own}{root}"))
+        context = {"own": own, "other": f"{other}{root}", "next_commands": next_commands}
+        response = HTMLResponse(render(request, "try.html", context), headers=NO_STORE)
+        for name, value in make_headers(f"{own}{root}"):
+            response.headers.append(name, value)  # over https, two report-only policies stand side by side
         # Enforced beside the observe headers, and without reporting: it allows all that the page does, so it changes
         # no report, and keeps the page from ever reaching a third host.
-        headers.setdefault(ENFORCED, _fence(other))
-        context = {"own": own, "other": f"{other}{root}", "next_commands": next_commands}
-        return HTMLResponse(render(request, "try.html", context), headers={**headers, **NO_STORE})
+        response.headers.setdefault(ENFORCED, _fence(other))
+        return response
 
     @router.api_route("/try/{name}", methods=["GET", "HEAD"])
     def resource(request: Request, name: str) -> Response:

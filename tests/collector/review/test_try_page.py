@@ -95,12 +95,17 @@ def test_the_headers_are_made_for_the_address_visited() -> None:
 
     def make_headers(base_url: str) -> list[tuple[str, str]]:
         asked.append(base_url)
-        return [("Content-Security-Policy", "default-src 'self'")]
+        return [
+            ("content-security-policy", "default-src 'self'"),
+            (REPORT_ONLY, "img-src a"),
+            (REPORT_ONLY, "img-src b"),
+        ]
 
     app = FastAPI()
     app.include_router(create_try_router(make_headers, next_commands=[]))
     answer = TestClient(app, base_url="http://LOCALHOST:8000").get("/try")
     assert answer.headers.get_list("content-security-policy") == ["default-src 'self'"]
+    assert answer.headers.get_list(REPORT_ONLY) == ["img-src a", "img-src b"]
     proxied = TestClient(app, base_url="http://[::1]", root_path="/csp").get("/csp/try")
     assert 'src="/csp/try/app.js"' in proxied.text
     assert 'src="http://localhost/csp/try/partner.js"' in proxied.text
