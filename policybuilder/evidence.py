@@ -61,6 +61,7 @@ class PolicyCount:
     """Serialized, without reporting directives, nonces blanked."""
 
     reports: int
+    trusted_reports: int
     first_seen_at: datetime
     last_seen_at: datetime
 

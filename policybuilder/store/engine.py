@@ -24,6 +24,11 @@ _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 _MIGRATION_LOCK = 0x637370  # any number, the same in every process
 
 
+def shown_url(text_url: str) -> str:
+    """A database URL as it may be printed. Raises CspbuildError for what is none."""
+    return _shown(parse_database_url(text_url))
+
+
 def parse_database_url(text_url: str) -> URL:
     """The URL with the driver we use. Raises CspbuildError for anything but SQLite files and PostgreSQL."""
     try:
@@ -145,17 +150,28 @@ def _reporting_failures(url: URL) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise database_failure(error, url) from None
+        raise _connection_failure(error, url) from None
 
 
-def database_failure(error: SQLAlchemyError, url: URL | str) -> CspbuildError:
+def _connection_failure(error: SQLAlchemyError, url: URL) -> CspbuildError:
     """What the operator should read when the driver says `error`."""
-    shown = _shown(make_url(url) if isinstance(url, str) else url)
-    cause = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
-    reason = cause[0] if cause else type(error).__name__
+    shown, reason = _shown(url), _reason(error)
     if "not a database" in reason or "malformed" in reason:
         return CspbuildError(f"{shown} is not a database of ours ({reason}); pass another --database")
     return EnvironmentFailedError(f"cannot use {shown}: {reason}; check that it runs and that the URL is right")
+
+
+def describe_failure(error: SQLAlchemyError) -> CspbuildError:
+    """What the operator should read when the database fails in the middle of a command."""
+    return EnvironmentFailedError(
+        f"the database failed: {_reason(error)}; nothing of this command was stored by halves"
+    )
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The driver's first line; the rest may quote statements and values."""
+    lines = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _shown(url: URL) -> str:

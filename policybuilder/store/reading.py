@@ -130,7 +130,8 @@ def read_policies(connection: Connection, site: str) -> tuple[PolicyCount, ...]:
     table = _table(schema.PolicyRow)
     rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.first_seen_ms, table.c.digest))
     return tuple(
-        PolicyCount(row.text, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms)) for row in rows
+        PolicyCount(row.text, row.reports, row.trusted_reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
+        for row in rows
     )
 
 
@@ -191,7 +192,9 @@ def _policies_of(connection: Connection, site: str) -> dict[str, list[PolicyCoun
         .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest)
     ):
         found[row.fingerprint].append(
-            PolicyCount(row.text, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
+            PolicyCount(
+                row.text, row.reports, row.trusted_reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms)
+            )
         )
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -39,11 +39,13 @@ class Tally:
     first_ms: int
     last_ms: int
     reports: int = 0
+    trusted_reports: int = 0
 
-    def add(self, at_ms: int, reports: int) -> None:
+    def add(self, at_ms: int, reports: int, trusted_reports: int) -> None:
         self.first_ms = min(self.first_ms, at_ms)
         self.last_ms = max(self.last_ms, at_ms)
         self.reports += reports
+        self.trusted_reports += trusted_reports
 
 
 @dataclass(slots=True)
@@ -54,7 +56,6 @@ class GroupDelta:
     """The descriptive columns of `violation_group`, as of its first report in the batch."""
 
     tally: Tally
-    trusted_reports: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +79,9 @@ class Batch:
 
     samples: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
     """(site, fingerprint, digest) → (JSON, milliseconds)."""
+
+    unbounded: set[tuple[str, str, str]] = field(default_factory=set)
+    """(site, fingerprint, page or policy digest) of trusted evidence: no flood of strangers' may crowd it out."""
 
     script_hashes: dict[tuple[str, str, str], tuple[str, Tally]] = field(default_factory=dict)
     """(site, script URL, hash) → (destination, tally)."""
@@ -154,7 +158,6 @@ class Recording:
                     "site": site,
                     "fingerprint": fingerprint,
                     **_seen(delta.tally),
-                    "trusted_reports": delta.trusted_reports,
                 }
                 for (site, fingerprint), delta in sorted(batch.groups.items(), key=lambda item: item[0])
             ],
@@ -163,7 +166,7 @@ class Recording:
 
     def _pages(self, batch: Batch) -> set[tuple[str, str, str]]:
         """Count pages within each group's bound; returns those that are kept."""
-        kept = self._within_bound(schema.GroupPageRow, "page", list(batch.pages), MAX_PAGES_PER_GROUP)
+        kept = self._within_bound(schema.GroupPageRow, "page", list(batch.pages), MAX_PAGES_PER_GROUP, batch.unbounded)
         self._upsert(
             schema.GroupPageRow,
             [
@@ -194,7 +197,9 @@ class Recording:
             fresh = [digest for digest in wanted if digest not in present]
             if fresh:
                 count = self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site))
-                fresh = fresh[: max(0, MAX_POLICIES_PER_SITE - (count or 0))]
+                room = max(0, MAX_POLICIES_PER_SITE - (count or 0))
+                vouched = [digest for digest in fresh if batch.policies[site, digest][1].trusted_reports]
+                fresh = [*vouched, *(digest for digest in fresh if digest not in vouched)][: max(room, len(vouched))]
             known.update((site, digest) for digest in (*present, *fresh))
         self._upsert(
             schema.PolicyRow,
@@ -203,13 +208,14 @@ class Recording:
                 for (site, digest), (text, tally) in sorted(batch.policies.items(), key=lambda item: item[0])
                 if (site, digest) in known
             ],
-            add=("reports",),
+            add=("reports", "trusted_reports"),
         )
         kept = self._within_bound(
             schema.GroupPolicyRow,
             "policy_digest",
             [key for key in batch.group_policies if (key[0], key[2]) in known],
             MAX_POLICIES_PER_GROUP,
+            batch.unbounded,
         )
         self._upsert(
             schema.GroupPolicyRow,
@@ -222,7 +228,7 @@ class Recording:
                 }
                 for site, fingerprint, digest in sorted(kept)
             ],
-            add=("reports",),
+            add=("reports", "trusted_reports"),
         )
 
     def _reporters(self, batch: Batch, kept_pages: set[tuple[str, str, str]]) -> None:
@@ -303,7 +309,15 @@ class Recording:
         self._upsert(
             schema.ScriptHashRow,
             [
-                {"site": site, "script_url": url, "hash": digest, "destination": destination, **_seen(tally)}
+                {
+                    "site": site,
+                    "script_url": url,
+                    "hash": digest,
+                    "destination": destination,
+                    "first_seen_ms": tally.first_ms,
+                    "last_seen_ms": tally.last_ms,
+                    "reports": tally.reports,
+                }
                 for (site, url, digest), (destination, tally) in sorted(
                     batch.script_hashes.items(), key=lambda item: item[0]
                 )
@@ -313,7 +327,12 @@ class Recording:
         )
 
     def _within_bound(
-        self, row: type[SQLModel], member: str, keys: list[tuple[str, str, str]], bound: int
+        self,
+        row: type[SQLModel],
+        member: str,
+        keys: list[tuple[str, str, str]],
+        bound: int,
+        unbounded: Collection[tuple[str, str, str]] = (),
     ) -> set[tuple[str, str, str]]:
         """Of `keys` (site, fingerprint, member), those that are there already or still find room in their group."""
         table = _table(row)
@@ -332,7 +351,7 @@ class Recording:
         kept: set[tuple[str, str, str]] = set()
         for site, fingerprint, value in keys:
             members = present[site, fingerprint]
-            if value in members or len(members) < bound:
+            if value in members or len(members) < bound or (site, fingerprint, value) in unbounded:
                 members.add(value)
                 kept.add((site, fingerprint, value))
         return kept
@@ -384,7 +403,12 @@ def hash_network(network: str, key: bytes) -> int:
 
 
 def _seen(tally: Tally) -> dict[str, int]:
-    return {"first_seen_ms": tally.first_ms, "last_seen_ms": tally.last_ms, "reports": tally.reports}
+    return {
+        "first_seen_ms": tally.first_ms,
+        "last_seen_ms": tally.last_ms,
+        "reports": tally.reports,
+        "trusted_reports": tally.trusted_reports,
+    }
 
 
 def _table(row: type[SQLModel]) -> Table:

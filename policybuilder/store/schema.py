@@ -87,6 +87,7 @@ class PolicyRow(SQLModel, table=True):
     first_seen_ms: int = Field(sa_column=_big())
     last_seen_ms: int = Field(sa_column=_big())
     reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
 
 
 class GroupRow(SQLModel, table=True):
@@ -123,6 +124,7 @@ class GroupPolicyRow(SQLModel, table=True):
     first_seen_ms: int = Field(sa_column=_big())
     last_seen_ms: int = Field(sa_column=_big())
     reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
 
 
 class GroupHourRow(SQLModel, table=True):

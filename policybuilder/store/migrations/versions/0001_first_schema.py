@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("first_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reports", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("trusted_reports", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("site", "fingerprint", "policy_digest"),
     )
     op.create_table(
@@ -85,6 +86,7 @@ def upgrade() -> None:
         sa.Column("first_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reports", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("trusted_reports", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("site", "digest"),
     )
     op.create_table(

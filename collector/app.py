@@ -1,0 +1,226 @@
+"""The service: ingest in front, pages and health behind it, security headers around everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from collector.ingest.client import client_network, is_trusted_peer
+from collector.ingest.counters import IngestCounters
+from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
+from collector.ingest.writer import GroupCommitWriter
+from collector.review.access import Access
+from collector.review.pages import create_router
+from collector.review.stored import StoredReview
+from collector.review.try_page import create_try_router
+from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
+from collector.settings import Settings, load_settings
+from policybuilder.errors import CspbuildError
+from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
+from policybuilder.stages import Stage, headers_for
+from policybuilder.store.engine import open_for_writing
+from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key
+
+logger = logging.getLogger(__name__)
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
+"""Ingest has its own list of hosts; load balancers ask for health by address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An application ready to be served, and what its operator has to know."""
+
+    app: SecurityHeadersMiddleware
+    settings: Settings
+    base_url: str
+    rehearsal_key: str
+    access: Access
+    counters: IngestCounters
+
+    @property
+    def has_try_page(self) -> bool:
+        return self.settings.review and self.settings.listens_on_loopback
+
+
+def create_service(settings: Settings, *, base_url: str | None = None) -> Service:
+    """Open the database (creating and migrating it), and put the application together.
+
+    `base_url` is where browsers reach it, if not at the settings' host and port. Raises CspbuildError when the
+    database or the data directory cannot be used.
+    """
+    base = base_url or settings.base_url
+    engine = open_for_writing(settings.database_url)
+    now = datetime.now(UTC)
+    ensure_default_site(engine, now)
+    known_key = read_rehearsal_key(settings.data_dir)
+    rehearsal_key = ensure_rehearsal_key(engine, DEFAULT_SITE, known_key, now)
+    if rehearsal_key != known_key:
+        write_rehearsal_key(rehearsal_key, settings.data_dir)
+
+    counters = IngestCounters()
+    token = settings.admin_token.get_secret_value() if settings.admin_token else None
+    access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
+    ingest = _Ingest(settings, engine, counters)
+    inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
+    inner.include_router(_health_router(engine, ingest, counters, access))
+    if settings.review:
+        key_to_show = rehearsal_key if settings.listens_on_loopback else None
+        service = StoredReview(engine, base, lambda site: key_to_show if site == DEFAULT_SITE else None)
+        try_path = "/try" if settings.listens_on_loopback else None
+        inner.include_router(create_router(service, access, try_path=try_path))
+        if try_path:
+            inner.include_router(
+                create_try_router(
+                    lambda at: _try_headers(at, rehearsal_key), next_commands=("cspbuild summary", "cspbuild suggest")
+                )
+            )
+    hosts = settings.allowed_hosts or _default_hosts(settings)
+    guarded = TrustedHosts(NoStoreMiddleware(_ForwardedScheme(inner, settings)), hosts=hosts, exempt=_UNGUARDED_PATHS)
+    app = SecurityHeadersMiddleware(_Front(ingest, guarded))
+    return Service(app, settings, base, rehearsal_key, access, counters)
+
+
+class _Ingest:
+    """The report endpoint, alive while the application is."""
+
+    def __init__(self, settings: Settings, engine: Engine, counters: IngestCounters) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._counters = counters
+        self._writer: GroupCommitWriter | None = None
+        self._endpoint: ReportEndpoint | None = None
+
+    @asynccontextmanager
+    async def run(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Start the writer; at the end, commit what is pending."""
+        self._writer = GroupCommitWriter(self._engine, self._counters, max_queued=self._settings.queue_reports)
+        self._writer.start()
+        self._endpoint = ReportEndpoint(self._settings, self._counters, KeyDirectory(self._engine), self._writer)
+        try:
+            yield
+        finally:
+            await self._writer.close()
+            self._engine.dispose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._endpoint is None:
+            raise RuntimeError("a report arrived before the application's lifespan began")
+        await self._endpoint(scope, receive, send)
+
+    @property
+    def has_room(self) -> bool:
+        return self._writer is not None and self._writer.has_room
+
+
+class _Front:
+    """Reports go to ingest, everything else behind the check of hosts."""
+
+    def __init__(self, ingest: _Ingest, rest: TrustedHosts) -> None:
+        self._ingest = ingest
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PATH_PREFIX):
+            await self._ingest(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+class _ForwardedScheme:
+    """Believes a trusted proxy that the visitor came by https, so that cookies get the name and flags for it."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._app = app
+        self._proxies = settings.trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            peer = scope["client"][0] if scope.get("client") else None
+            said = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+            if said and said[-1].strip().lower() == b"https" and is_trusted_peer(peer, self._proxies):
+                scope = {**scope, "scheme": "https"}
+        await self._app(scope, receive, send)
+
+
+def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, access: Access) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> Any:
+        """Alive."""
+        return JSONResponse({"alive": True}, 200)
+
+    @router.get("/readyz")
+    async def readyz() -> Any:
+        """Able to store; 503 with the reasons otherwise."""
+        reasons = []
+        try:
+            await asyncio.to_thread(_ask_database, engine)
+        except SQLAlchemyError as error:
+            reasons.append(f"database: {type(error).__name__}")
+        if not ingest.has_room:
+            reasons.append("queue: full")
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    @router.get("/metrics", dependencies=[Depends(access.require_bearer)])
+    async def metrics() -> Any:
+        """Counters in Prometheus' text format, for the admin token."""
+        return Response(counters.exposition(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+def _ask_database(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT name FROM site LIMIT 1"))
+
+
+def _client_network(request: Request, settings: Settings) -> str:
+    return client_network(
+        request.client.host if request.client else None,
+        request.headers.raw,
+        trusted_proxies=settings.trusted_proxies,
+        client_header=settings.client_header,
+    )
+
+
+def _try_headers(base_url: str, rehearsal_key: str) -> Sequence[tuple[str, str]]:
+    headers = headers_for(Stage.OBSERVE, report_url=f"{base_url}{PATH_PREFIX}{rehearsal_key}")
+    return [(header.name, header.value) for header in headers]
+
+
+def _default_hosts(settings: Settings) -> tuple[str, ...]:
+    """Loopback names and the bound address; an address that means "all of them" names no host."""
+    if settings.host in {"0.0.0.0", "::", "localhost"}:  # noqa: S104  (compared, not bound)
+        return _LOOPBACK_NAMES
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return tuple(dict.fromkeys((*_LOOPBACK_NAMES, host)))
+
+
+def __getattr__(name: str) -> Any:
+    """`uvicorn collector.app:app`: the application is made when it is first asked for, from environment and file."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        service = create_service(load_settings())
+    except CspbuildError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  (there is no command line to say it on)
+        raise SystemExit(int(error.exit_code)) from None
+    globals()["app"] = service.app
+    if service.settings.review and not service.access.has_admin_token:
+        link = service.access.new_login_link(service.base_url)
+        print(f"review pages, once within ten minutes: {link}", file=sys.stderr)  # noqa: T201  (the same)
+    return service.app

@@ -1,0 +1,27 @@
+"""The banner: what a newcomer needs to know when the service has started."""
+
+from __future__ import annotations
+
+from collector.app import Service
+from collector.review.stored import observe_lines
+
+
+def banner(service: Service, program: str) -> str:
+    """The addresses, the header lines to paste, and the next command; `program` is how `cspbuild` is typed here."""
+    settings, base = service.settings, service.base_url
+    key = service.rehearsal_key if settings.listens_on_loopback else "default"
+    lines = [f"collector: {base}", ""]
+    if service.has_try_page:
+        lines += ["Try it in your browser, one visit is enough:", f"  {base}/try", ""]
+    lines += ["Or send this from your own site's pages:"]
+    lines += [f"  {line}" for line in observe_lines(f"{base}/report/{key}")]
+    if settings.listens_on_loopback:
+        lines.append("  (its key is your rehearsal key: for your own visits, never for the public)")
+    lines.append("")
+    if settings.review:
+        if service.access.has_admin_token:
+            lines += ["Review pages, with your admin token:", f"  {base}/", ""]
+        else:
+            lines += ["Review pages, once within ten minutes:", f"  {service.access.new_login_link(base)}", ""]
+    lines += ["Then:", f"  {program} summary", f"  {program} suggest"]
+    return "\n".join(lines) + "\n"

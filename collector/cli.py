@@ -1,0 +1,198 @@
+"""The `csp-collector` command: the running service and its database."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from policybuilder.cli.failures import run
+from policybuilder.cli.options import format_option
+from policybuilder.cli.output import console, count, hint, print_json, table
+from policybuilder.errors import EnvironmentFailedError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_GRACEFUL_SECONDS = 8
+"""For requests under way when the service is told to stop; what is left then is cut, so that it ends within ten."""
+
+
+def _database_url_option(command: _Command) -> _Command:
+    return click.option("--database-url", metavar="URL", help="sqlite:///FILE or postgresql://…")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cspbuild", prog_name="csp-collector")
+def command() -> None:
+    """The report collector. Every setting is a flag here, a CSP_… variable, or a line in csp.toml, in this order."""
+
+
+@command.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", metavar="PORT", type=int, help="Port to listen on; 0 for any free one.  [default: 8000]")
+@click.option("--review/--no-review", default=None, help="Serve the review pages, or ingest alone.  [default: review]")
+@_database_url_option
+def serve(**flags: Any) -> None:
+    """Serve the report endpoint and the review pages until told to stop."""
+    import uvicorn  # noqa: PLC0415  (only serve needs the server)
+
+    from collector.app import create_service  # noqa: PLC0415  (the same)
+    from collector.banner import banner  # noqa: PLC0415  (the same)
+    from collector.settings import load_settings  # noqa: PLC0415  (the same)
+
+    settings = load_settings(**flags)
+    listener = _listen(settings.host, settings.port)
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    service = create_service(settings)
+    if settings.metrics_port:
+        _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
+    config = uvicorn.Config(
+        service.app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Clients are told by our own rule, which knows the header of a CDN.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+    click.echo(banner(service, _program("cspbuild")))
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise EnvironmentFailedError("the service did not start; what it logged says why")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises EnvironmentFailedError saying what is in the way."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _serve_metrics(registry: Any, host: str, port: int) -> None:
+    from prometheus_client import start_http_server  # noqa: PLC0415  (only with a port of their own)
+
+    try:
+        start_http_server(port, host, registry)
+    except OSError as error:
+        raise EnvironmentFailedError(f"cannot serve metrics on port {port}: {error.strerror}") from None
+
+
+def _program(name: str) -> str:
+    """How to type a command of ours here: by its name if the shell finds it, else by its path."""
+    beside = Path(sys.executable).parent / name
+    if shutil.which(name) or not beside.exists():
+        return name
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)
+
+
+@command.command("import")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.option("--site", metavar="NAME", default="default", show_default=True, help="The site the reports are of.")
+@click.option("--trusted", is_flag=True, help="They are your own recording: they add sources to the suggestion.")
+@_database_url_option
+@format_option()
+def import_(*, files: tuple[str, ...], site: str, database_url: str | None, output_format: str, trusted: bool) -> None:
+    """Import recorded reports: JSON lines, .gz, or - for standard input.
+
+    A line is a raw report, or an object with body and, if known, content_type, received_at, user_agent, client; or a
+    recorded request. A file imported twice counts once.
+    """
+    from collector.importing import import_files  # noqa: PLC0415  (only import needs ingest)
+    from collector.progress import import_progress  # noqa: PLC0415  (the same)
+    from policybuilder.store.sites import KeyKind, SiteKey, get_site  # noqa: PLC0415  (the same)
+
+    engine = _open(database_url)
+    key = SiteKey(site=site, kind=KeyKind.PUBLIC, hosts=get_site(engine, site).hosts)
+    with import_progress() as on_progress:
+        result = import_files(engine, key, list(files), is_trusted=trusted, on_progress=on_progress)
+    if output_format == "json":
+        print_json(
+            "import",
+            {
+                "lines": result.lines,
+                "reports": result.reports,
+                "repeated_lines": result.repeated_lines,
+                "newly_trusted_lines": result.newly_trusted_lines,
+                "preflights": result.preflights,
+                "rejected": dict(sorted(result.rejected.items())),
+                "rejected_lines": dict(sorted(result.noted_lines.items())),
+            },
+        )
+        return
+    rows = [
+        ("lines read", count(result.lines)),
+        ("reports counted", count(result.reports)),
+        ("lines counted before", count(result.repeated_lines)),
+        ("lines now trusted", count(result.newly_trusted_lines)),
+        ("preflights", count(result.preflights)),
+    ]
+    out = console()
+    out.print(table("", ("", "number"), rows, numbers=["number"]))
+    if result.rejected:
+        rejected = [
+            (reason, count(reports), " ".join(result.noted_lines.get(reason, ())))
+            for reason, reports in sorted(result.rejected.items())
+        ]
+        out.print(table("Not counted", ("reason", "number", "first lines"), rejected, numbers=["number"]))
+    hint("next: cspbuild summary")
+
+
+@command.command()
+@_database_url_option
+def migrate(database_url: str | None) -> None:
+    """Create the database, or bring its schema up to date."""
+    _open(database_url)
+    hint("the database is up to date")
+
+
+@command.command()
+@format_option()
+def config(output_format: str) -> None:
+    """Every setting, its value, and where that comes from."""
+    from collector.settings import describe_settings, load_settings  # noqa: PLC0415  (needs the settings alone)
+
+    described = describe_settings(load_settings())
+    if output_format == "json":
+        print_json(
+            "config", {"settings": {line.name: {"value": line.value, "from": line.origin} for line in described}}
+        )
+        return
+    rows = [(line.name, line.value, line.origin, line.meaning) for line in described]
+    console().print(table("", ("setting", "value", "from", "what it is"), rows))
+
+
+def _open(database_url: str | None) -> Any:
+    """The database to write to, with the default site in it."""
+    from datetime import UTC, datetime  # noqa: PLC0415  (start-up of --help)
+
+    from collector.settings import load_settings  # noqa: PLC0415  (the same)
+    from policybuilder.store.engine import open_for_writing  # noqa: PLC0415  (the same)
+    from policybuilder.store.sites import ensure_default_site  # noqa: PLC0415  (the same)
+
+    engine = open_for_writing(load_settings(database_url=database_url).database_url)
+    ensure_default_site(engine, datetime.now(UTC))
+    return engine
+
+
+def main() -> None:
+    """The console script."""
+    run(command, "csp-collector")

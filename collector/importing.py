@@ -1,0 +1,297 @@
+"""Importing: recorded reports from files of JSON lines, each line counted once however often it is imported."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import sys
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from sqlalchemy import Engine
+
+from collector.ingest.client import client_network, parse_address
+from collector.ingest.folding import Observation, fold, fold_hash
+from collector.ingest.intake import Intake, take_in
+from collector.ingest.wire import RejectedReportError
+from policybuilder.errors import CspbuildError
+from policybuilder.store.clock import to_ms
+from policybuilder.store.recording import Batch, recording
+from policybuilder.store.sites import KeyKind, SiteKey
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+CHUNK_LINES = 500
+"""Lines of one transaction."""
+
+_MAX_NOTED_LINES = 20
+_MAX_MEMBERS_PER_RECORD = 200
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What became of the lines of the files."""
+
+    lines: int = 0
+    reports: int = 0
+    """Reports counted, by this import."""
+
+    repeated_lines: int = 0
+    """Lines that were imported before."""
+
+    newly_trusted_lines: int = 0
+    """Lines that were imported before without trust, and have it now."""
+
+    preflights: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Lines or reports that could not be used, by reason."""
+
+    noted_lines: dict[str, list[str]] = field(default_factory=dict)
+    """The first lines of each reason, as `FILE:NUMBER`."""
+
+    def note(self, reason: str, where: str, reports: int = 1) -> None:
+        self.rejected[reason] += reports
+        noted = self.noted_lines.setdefault(reason, [])
+        if len(noted) < _MAX_NOTED_LINES and where not in noted:
+            noted.append(where)
+
+
+class LineError(Exception):
+    """A line that is no report and no record of one; its text is the reason to count it by."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPost:
+    """One line, understood."""
+
+    body: bytes
+    user_agent: str
+    network: str
+    received_at_ms: int | None
+    """None where the line does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    where: str
+    content: bytes
+    digest: bytes
+
+
+def import_files(
+    engine: Engine,
+    key: SiteKey,
+    names: list[str],
+    *,
+    is_trusted: bool,
+    on_progress: Callable[[str, int, int], None] = lambda _name, _done, _size: None,
+) -> ImportResult:
+    """Import files (`.gz` too, `-` for standard input) into the site of `key`.
+
+    `is_trusted` says that the files are the operator's own recording. `on_progress` is called with the file's name,
+    bytes read and its size (0 when unknown). Each chunk of lines is one transaction, so an interrupted import can be
+    repeated. Raises CspbuildError for a file that cannot be read; what was imported before it stays.
+    """
+    key = replace(key, kind=KeyKind.REHEARSAL if is_trusted else KeyKind.PUBLIC)
+    result = ImportResult()
+    for name in names:
+        with _open(name) as file:
+            chunk: list[_Line] = []
+            for line in _lines(file.lines, name, result):
+                chunk.append(line)
+                if len(chunk) >= CHUNK_LINES:
+                    _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
+                    chunk = []
+                    on_progress(name, file.position, file.size)
+            _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
+            on_progress(name, file.size, file.size)
+    return result
+
+
+def _import_chunk(engine: Engine, key: SiteKey, lines: list[_Line], result: ImportResult, *, is_trusted: bool) -> None:
+    """Count the lines that were not counted before, and mark them so, in one transaction."""
+    if not lines:
+        return
+    now_ms = time.time_ns() // 1_000_000
+    batch = Batch()
+    with recording(engine, now_ms) as transaction:
+        claimed = transaction.claim_lines(key.site, [line.digest for line in lines], is_trusted=is_trusted)
+        for line in lines:
+            is_new = line.digest in claimed.new
+            if not is_new and line.digest not in claimed.newly_trusted:
+                result.repeated_lines += 1
+                continue
+            if not is_new:
+                result.newly_trusted_lines += 1
+            intake = _read_line(line, key, now_ms, result, notes=is_new)
+            for observation in intake.observations if intake else ():
+                if isinstance(observation, Observation):
+                    fold(batch, observation if is_new else replace(observation, is_counted_already=True))
+                elif is_new:
+                    fold_hash(batch, observation)
+                result.reports += is_new
+        transaction.record(batch)
+
+
+def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, *, notes: bool) -> Intake | None:
+    """The observations of a line; None for one that holds none, which is noted."""
+    try:
+        post = read_record(line.content)
+        if post is None:
+            result.preflights += notes
+            return None
+        intake = take_in(
+            post.body,
+            key,
+            received_at_ms=now_ms if post.received_at_ms is None else post.received_at_ms,
+            network=post.network,
+            user_agent=post.user_agent,
+        )
+    except RejectedReportError as error:
+        if notes:
+            result.note(error.reason.value, line.where)
+        return None
+    except LineError as error:
+        if notes:
+            result.note(str(error), line.where)
+        return None
+    if notes:
+        for reason, reports in intake.ignored.items():
+            result.note(reason.value, line.where, reports)
+    return intake
+
+
+def read_record(content: bytes) -> RecordedPost | None:
+    """What a line says: a raw report body, or a record of a request with the body in it; None for a preflight.
+
+    Raises LineError for a record without a usable body.
+    """
+    try:
+        value = json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        # It may still be a report that the endpoint would take; its reader says what is wrong with it.
+        return RecordedPost(content, "", "", None)
+    if not _is_record(value):
+        return RecordedPost(content, "", "", None)
+    if str(value.get("method", "POST")).upper() == "OPTIONS":
+        return None
+    if not isinstance(value.get("body"), str):
+        raise LineError("record-without-body-text")
+    headers = _headers(value.get("headers"))
+    agent = value.get("user_agent")
+    return RecordedPost(
+        body=value["body"].encode("utf-8", "surrogatepass"),
+        user_agent=agent if isinstance(agent, str) else headers.get("user-agent", ""),
+        network=_network(value.get("client")),
+        received_at_ms=_received_at(value.get("received_at", value.get("time"))),
+    )
+
+
+def _is_record(value: Any) -> bool:
+    """A record has `body` as text, or is a recorded request; a report's `body` is an object."""
+    if not isinstance(value, dict) or "csp-report" in value or isinstance(value.get("body"), dict):
+        return False
+    return "body" in value or "method" in value
+
+
+def _headers(value: Any) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    found: dict[str, str] = {}
+    for pair in list(pairs)[:_MAX_MEMBERS_PER_RECORD]:
+        if isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
+            found.setdefault(pair[0].lower(), pair[1])
+    return found
+
+
+def _network(client: Any) -> str:
+    """Lines without a client count together as one unknown network."""
+    if not isinstance(client, str) or parse_address(client) is None:
+        return ""
+    return client_network(client, (), trusted_proxies=())
+
+
+def _received_at(value: Any) -> int | None:
+    """An ISO 8601 time, or seconds since 1970; nonsense counts as not said, and nothing is newer than now."""
+    try:
+        if isinstance(value, str):
+            instant = datetime.fromisoformat(value)
+            ms = to_ms(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            ms = int(value * 1000)
+        else:
+            return None
+    except (ValueError, OverflowError):
+        return None
+    now_ms = time.time_ns() // 1_000_000
+    return ms if 0 <= ms <= now_ms else None
+
+
+def _lines(file: BinaryIO, name: str, result: ImportResult) -> Iterator[_Line]:
+    """The lines with their identity: the digest of the bytes, and how many equal lines stood before in the file."""
+    occurrences: Counter[bytes] = Counter()
+    number = 0
+    while line := _read_limited(file):
+        number += 1
+        content = line.strip()
+        if not content:
+            continue
+        result.lines += 1
+        if len(line) > MAX_LINE_BYTES:
+            result.note("line-too-long", f"{name}:{number}")
+            continue
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        occurrences[digest] += 1
+        identity = hashlib.blake2b(digest + occurrences[digest].to_bytes(8, "big"), digest_size=16).digest()
+        yield _Line(f"{name}:{number}", content, identity)
+
+
+def _read_limited(file: BinaryIO) -> bytes:
+    """A line; of one that is too long, its beginning, the rest read and dropped."""
+    line = file.readline(MAX_LINE_BYTES + 1)
+    if len(line) > MAX_LINE_BYTES:
+        while (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+            pass
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    lines: BinaryIO
+    """Unpacked."""
+
+    raw: BinaryIO
+    """As it lies on the disk."""
+
+    size: int
+    """Bytes on the disk; 0 when unknown."""
+
+    @property
+    def position(self) -> int:
+        """Bytes read from the disk so far; 0 where nobody can tell."""
+        return self.raw.tell() if self.size else 0
+
+
+@contextmanager
+def _open(name: str) -> Iterator[_OpenFile]:
+    try:
+        if name == "-":
+            yield _OpenFile(sys.stdin.buffer, sys.stdin.buffer, 0)
+            return
+        with Path(name).open("rb") as raw:
+            size = os.fstat(raw.fileno()).st_size
+            if name.endswith(".gz"):
+                with gzip.GzipFile(fileobj=raw) as unpacked:
+                    yield _OpenFile(cast("BinaryIO", unpacked), raw, size)
+            else:
+                yield _OpenFile(raw, raw, size)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise CspbuildError(f"cannot read {name}: {reason}; give JSON lines in a file, a .gz, or -") from None

@@ -1,0 +1,138 @@
+"""Folding: reports alike are counted together, before the database sees any of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+from collector.ingest.noise import Classification
+from collector.ingest.normalization import NormalizedHash
+from policybuilder.csp.violation import Violation
+from policybuilder.store.clock import DAY_MS, HOUR_MS
+from policybuilder.store.recording import Batch, GroupDelta, Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One report, ready to be counted."""
+
+    site: str
+    violation: Violation
+    classification: Classification
+    seen_at_ms: int
+    """When the browser saw it: receipt less the time the browser held it."""
+
+    network: str
+    """The client's network, such as `192.0.2.0/24`; empty when unknown. Never stored in the clear."""
+
+    is_trusted: bool = False
+    """It arrived at the rehearsal key, or in the operator's own recording."""
+
+    is_counted_already: bool = False
+    """Only its trust is news: the same line was imported before without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashObservation:
+    """One `csp-hash` report, ready to be counted."""
+
+    site: str
+    report: NormalizedHash
+    seen_at_ms: int
+
+
+def fold(batch: Batch, observation: Observation) -> None:
+    """Count one violation into the batch."""
+    site, violation = observation.site, observation.violation
+    fingerprint = fingerprint_of(violation, observation.classification)
+    at_ms = observation.seen_at_ms
+    reports = 0 if observation.is_counted_already else 1
+    trusted = 1 if observation.is_trusted else 0
+
+    delta = batch.groups.get((site, fingerprint))
+    if delta is None:
+        delta = batch.groups[site, fingerprint] = GroupDelta(
+            _columns(violation, observation.classification), Tally(at_ms, at_ms)
+        )
+    delta.tally.add(at_ms, reports, trusted)
+
+    hour = batch.hours.setdefault((site, fingerprint, at_ms // HOUR_MS), [0, 0])
+    hour[0] += reports
+    hour[1] += trusted
+
+    page = violation.document_uri
+    batch.pages[site, fingerprint, page] = batch.pages.get((site, fingerprint, page), 0) + reports
+    digest = policy_digest(violation.original_policy)
+    if policy := violation.original_policy:
+        batch.policies.setdefault((site, digest), (policy, Tally(at_ms, at_ms)))[1].add(at_ms, reports, trusted)
+        batch.group_policies.setdefault((site, fingerprint, digest), Tally(at_ms, at_ms)).add(at_ms, reports, trusted)
+    if observation.is_trusted:
+        batch.unbounded.update(((site, fingerprint, page), (site, fingerprint, digest)))
+    if observation.is_counted_already:
+        return
+    day = at_ms // DAY_MS
+    batch.group_networks.add((site, fingerprint, day, observation.network))
+    batch.page_networks.add((site, fingerprint, page, day, observation.network))
+    report = json.dumps(asdict(violation), ensure_ascii=False, sort_keys=True)
+    batch.samples.setdefault((site, fingerprint, _digest(report)), (report, at_ms))
+
+
+def fold_hash(batch: Batch, observation: HashObservation) -> None:
+    """Count one `csp-hash` report into the batch."""
+    report, at_ms = observation.report, observation.seen_at_ms
+    key = (observation.site, report.script_url, report.hash)
+    batch.script_hashes.setdefault(key, (report.destination, Tally(at_ms, at_ms)))[1].add(at_ms, 1, 0)
+
+
+def fingerprint_of(violation: Violation, classification: Classification) -> str:
+    """What makes violations alike.
+
+    The class is part of it: what an extension did and what the site did are never one group, however alike.
+    """
+    return _digest(
+        "\0".join(
+            (
+                document_origin(violation.document_uri),
+                violation.disposition,
+                violation.effective_directive,
+                violation.blocked_uri,
+                violation.sample,
+                violation.sample_extent,
+                classification.evidence_class,
+            )
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def document_origin(document_uri: str) -> str:
+    """Scheme, host and port of a cleaned URL; a bare scheme as it stands."""
+    scheme, separator, rest = document_uri.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}" if separator else document_uri
+
+
+@lru_cache(maxsize=1024)
+def policy_digest(policy: str) -> str:
+    """Names a canonical policy within its site."""
+    return _digest(policy)
+
+
+def _columns(violation: Violation, classification: Classification) -> dict[str, object]:
+    return {
+        "document_origin": document_origin(violation.document_uri),
+        "directive": violation.effective_directive,
+        "blocked": violation.blocked_uri,
+        "disposition": violation.disposition.value,
+        "evidence_class": classification.evidence_class.value,
+        "rule": classification.rule,
+        "sample": violation.sample,
+        "sample_extent": violation.sample_extent.value,
+        "source_file": violation.source_file,
+        "line_number": violation.line_number,
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,60 @@
+"""Intake: one posted body becomes observations, the same for the endpoint and for imported files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from collector.ingest.folding import HashObservation, Observation
+from collector.ingest.noise import classify
+from collector.ingest.normalization import NormalizedHash, normalize
+from collector.ingest.wire import Reason, RejectedReportError, decode_body
+from policybuilder.store.sites import KeyKind, SiteKey
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a body held."""
+
+    observations: list[Observation | HashObservation] = field(default_factory=list)
+    ignored: Counter[Reason] = field(default_factory=Counter)
+    """Reports that are not stored, by reason."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Reports to be stored, by kind."""
+
+
+def take_in(body: bytes, key: SiteKey, *, received_at_ms: int, network: str, user_agent: str) -> Intake:
+    """Read a body that arrived at `key` from `network`.
+
+    Raises RejectedReportError when the body is no report, or a single report that cannot be used; a batch is taken as
+    far as it is usable.
+    """
+    decoded = decode_body(body)
+    intake = Intake(ignored=decoded.ignored)
+    is_single = len(decoded.reports) == 1 and not decoded.ignored
+    for report in decoded.reports:
+        try:
+            normalized = normalize(report, user_agent)
+        except RejectedReportError as error:
+            if is_single and not report.is_reporting_api:
+                raise
+            intake.ignored[error.reason] += 1
+            continue
+        intake.kinds[report.kind.value] += 1
+        if isinstance(normalized, NormalizedHash):
+            intake.observations.append(
+                HashObservation(site=key.site, report=normalized, seen_at_ms=received_at_ms - normalized.age_ms)
+            )
+        else:
+            intake.observations.append(
+                Observation(
+                    site=key.site,
+                    violation=normalized.violation,
+                    classification=classify(normalized, key.hosts),
+                    seen_at_ms=received_at_ms - normalized.violation.age_ms,
+                    network=network,
+                    is_trusted=key.kind is KeyKind.REHEARSAL,
+                )
+            )
+    return intake

@@ -1,0 +1,247 @@
+"""Normalisation: any browser's report becomes one `Violation`, without what is personal.
+
+Browsers' quirks stand here, each with its source: [C] Chromium 156 and [F] Firefox 153, captured; [O] old browsers,
+from public reports.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import ada_url
+
+from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
+from policybuilder.csp import canonical, parse_serialized_policy
+from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
+
+MAX_URL_CHARACTERS = 2_048
+MAX_POLICY_CHARACTERS = 16_384
+MAX_SAMPLE_CHARACTERS = 256
+MAX_AGE_MS = 7 * 24 * 3_600_000
+"""A browser that held a report longer has a wrong clock, or is none."""
+
+INVALID = "(invalid)"
+"""Stands for a URL that no browser would send."""
+
+_CUT_UNITS = 40
+_CUT_MARK = "…"
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_QUERY_OR_FRAGMENT = re.compile(r"[?#]")
+_HASH = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/_=-]{1,172}")
+_NETWORK_SCHEMES = frozenset({"http", "https", "ws", "wss"})
+
+
+class BrowserFamily(enum.StrEnum):
+    """As much of a user agent as decides how to read a report; nothing of it is stored."""
+
+    CHROMIUM = "chromium"
+    FIREFOX = "firefox"
+    SAFARI = "safari"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class NormalizedViolation:
+    """A violation, and what its page's query may tell a classifier before it is forgotten."""
+
+    violation: Violation
+    document_query: str
+    """Of the page's URL, undecoded; used to classify, never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalizedHash:
+    """A `csp-hash` report. https://w3c.github.io/webappsec-csp/#csp-hash-report"""
+
+    document_uri: str
+    script_url: str
+    hash: str
+    destination: str
+    age_ms: int
+
+
+def browser_family(user_agent: str) -> BrowserFamily:
+    """Which engine a user agent names."""
+    if "Firefox/" in user_agent:
+        return BrowserFamily.FIREFOX
+    if "Chrome/" in user_agent or "Chromium/" in user_agent:
+        return BrowserFamily.CHROMIUM
+    return BrowserFamily.SAFARI if "Safari/" in user_agent else BrowserFamily.OTHER
+
+
+def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation | NormalizedHash:
+    """The report's meaning. Raises RejectedReportError when it lacks what gives it one."""
+    if report.kind is ReportKind.HASH:
+        return _normalize_hash(report)
+    members = report.members
+    directive = _directive(members)
+    document = _first_text(members, "document-uri", "documentURL", "documentURI") or report.envelope_url
+    if not document:
+        raise RejectedReportError(Reason.MISSING_DOCUMENT)
+    family = browser_family(report.user_agent or user_agent)
+    blocked = _blocked_uri(members)
+    sample, extent = _sample(members, blocked, family)
+    return NormalizedViolation(
+        Violation(
+            document_uri=clean_url(document),
+            effective_directive=directive,
+            blocked_uri=blocked,
+            disposition=_disposition(members),
+            original_policy=clean_policy(_first_text(members, "original-policy", "originalPolicy")),
+            sample=sample,
+            sample_extent=extent,
+            source_file=clean_url(_first_text(members, "source-file", "sourceFile")),
+            line_number=_position(members, "line-number", "lineNumber"),
+            column_number=_position(members, "column-number", "columnNumber"),
+            referrer=clean_url(_first_text(members, "referrer")),
+            status_code=_number(members, "status-code", "statusCode"),
+            age_ms=min(report.age_ms, MAX_AGE_MS),
+        ),
+        document_query=document.partition("?")[2].partition("#")[0][:MAX_URL_CHARACTERS],
+    )
+
+
+def clean_url(text: str) -> str:
+    """A URL without query, fragment and userinfo; only the scheme of one that is not of the network.
+
+    An origin stays an origin, without the slash that would make it a path: that is how browsers write what they cut.
+    Bare schemes, with or without a colon, come back bare. What is none of these becomes `(invalid)`, and an empty
+    text stays empty.
+    """
+    # Cut before it is looked up, so that neither a query nor a giant makes the cache useless.
+    return _clean_url(_QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0].strip()[: 2 * MAX_URL_CHARACTERS])
+
+
+@lru_cache(maxsize=4096)
+def _clean_url(text: str) -> str:
+    if not text:
+        return ""
+    bare = text.lower().removesuffix("://").removesuffix(":")
+    if _SCHEME.fullmatch(bare) and "." not in bare:
+        return bare
+    try:
+        url = ada_url.URL(text)
+    except ValueError:
+        return INVALID
+    scheme = str(url.protocol).removesuffix(":")
+    if scheme not in _NETWORK_SCHEMES:
+        return scheme if _SCHEME.fullmatch(scheme) else INVALID
+    if not url.host or "%" in url.host:
+        return INVALID
+    origin = f"{scheme}://{url.host}"
+    after_scheme = text.partition("//")[2]
+    is_origin_only = url.pathname == "/" and "/" not in after_scheme and "\\" not in after_scheme
+    cleaned = origin if is_origin_only else origin + str(url.pathname)
+    return _storable(cleaned if len(cleaned) <= MAX_URL_CHARACTERS else origin)
+
+
+@lru_cache(maxsize=1024)
+def clean_policy(text: str) -> str:
+    """A policy's canonical text: without its reporting directives, nonces blanked, nothing that a URL's query held."""
+    if not text:
+        return ""
+    policy = str(canonical(parse_serialized_policy(text[:MAX_POLICY_CHARACTERS])))
+    return _storable(re.sub(r"[?#][^\s;,]*", "", policy))
+
+
+def _normalize_hash(report: WireReport) -> NormalizedHash:
+    members = report.members
+    script_url = clean_url(_first_text(members, "subresourceURL", "subresource_url"))
+    digest = _first_text(members, "hash")
+    if not script_url.startswith(("https://", "http://")) or (digest and not _HASH.fullmatch(digest)):
+        raise RejectedReportError(Reason.MALFORMED_HASH)
+    return NormalizedHash(
+        document_uri=clean_url(_first_text(members, "documentURL", "document_url") or report.envelope_url),
+        script_url=script_url,
+        hash=digest,
+        destination=_storable(_first_text(members, "destination"))[:32],
+        age_ms=min(report.age_ms, MAX_AGE_MS),
+    )
+
+
+def _directive(members: Mapping[str, Any]) -> str:
+    """[O] Firefox of 2019 and before send only violated-directive, CSP2 browsers with the whole directive in it."""
+    text = _first_text(members, "effective-directive", "effectiveDirective") or _first_text(
+        members, "violated-directive", "violatedDirective"
+    )
+    words = text.split(None, 1)
+    if not words:
+        raise RejectedReportError(Reason.MISSING_DIRECTIVE)
+    name = words[0].lower()
+    return name if _DIRECTIVE.fullmatch(name) else INVALID
+
+
+def _blocked_uri(members: Mapping[str, Any]) -> str:
+    """[C] leaves blockedURL out for a frame at a data: URL; [O] sends `self` or nothing for inline code and eval."""
+    text = _first_text(members, "blocked-uri", "blockedURL", "blockedURI")
+    word = text.strip().lower()
+    if word in {"'self'", "self"}:
+        return "self"
+    return word if word in KEYWORD_BLOCKED_URIS else clean_url(text)
+
+
+def _disposition(members: Mapping[str, Any]) -> Disposition:
+    try:
+        return Disposition(_first_text(members, "disposition").lower())
+    except ValueError:
+        return Disposition.UNKNOWN
+
+
+def _sample(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
+    """The sample, and how much of the code it is.
+
+    [F] keeps the text as it is and marks a cut with `…`. [C] trims white space on both ends and marks nothing, so 40
+    units may be the whole or the beginning. Names of Trusted Types policies and sinks are never cut short of meaning.
+    """
+    sample = _storable(_first_text(members, "script-sample", "scriptSample", "sample"))[:MAX_SAMPLE_CHARACTERS]
+    if not sample:
+        return "", SampleExtent.NONE
+    if blocked.startswith("trusted-types"):
+        return sample, SampleExtent.WHOLE if blocked == "trusted-types-policy" else SampleExtent.PREFIX
+    units = len(sample.encode("utf-16-le", "surrogatepass")) // 2
+    if family is BrowserFamily.FIREFOX:
+        if sample.endswith(_CUT_MARK) and units > _CUT_UNITS:
+            return sample.removesuffix(_CUT_MARK), SampleExtent.PREFIX
+        return sample, SampleExtent.WHOLE
+    if units > _CUT_UNITS and sample.endswith(_CUT_MARK):
+        return sample.removesuffix(_CUT_MARK), SampleExtent.PREFIX
+    return sample, SampleExtent.TRIMMED if units < _CUT_UNITS else SampleExtent.PREFIX
+
+
+def _first_text(members: Mapping[str, Any], *names: str) -> str:
+    """The first member that is a text; null, absent and empty mean the same: [C] sends "", [F] null or nothing."""
+    for name in names:
+        value = members.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _number(members: Mapping[str, Any], *names: str) -> int | None:
+    """[O] sends numbers as strings."""
+    for name in names:
+        value = members.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+            return value
+    return None
+
+
+def _position(members: Mapping[str, Any], *names: str) -> int | None:
+    """Zero means unknown: [F] gives 0 where [C] leaves the member out."""
+    return _number(members, *names) or None
+
+
+def _storable(text: str) -> str:
+    """Text that both databases take: no NUL (PostgreSQL refuses it), no lone surrogate (UTF-8 has none)."""
+    if "\0" in text:
+        text = text.replace("\0", "\N{SYMBOL FOR NULL}")
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,128 @@
+"""The writer: everything that arrived while the last commit ran goes into the next one.
+
+Groups form by themselves, without a timer: an idle writer takes a single report at once, a busy one takes all that is
+pending. Whoever waits is answered after the commit that holds its reports, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from collector.ingest.counters import IngestCounters
+from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
+from policybuilder.store.recording import Batch, forget_reporter_keys, record
+
+_FORGET_EVERY_SECONDS = 600
+
+
+class QueueFullError(Exception):
+    """More reports wait for the database than memory was set aside for."""
+
+
+class StoreUnreachableError(Exception):
+    """The commit failed: nothing of it was stored."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    observations: Sequence[Observation | HashObservation]
+    stored: asyncio.Future[None]
+
+
+class GroupCommitWriter:
+    """Takes observations from any number of requests and commits them together, in a thread of its own."""
+
+    def __init__(self, engine: Engine, counters: IngestCounters, *, max_queued: int) -> None:
+        self._engine = engine
+        self._counters = counters
+        self._max_queued = max_queued
+        self._pending: list[_Pending] = []
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._forgot_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write; call it on the running event loop."""
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    async def close(self) -> None:
+        """Commit what is pending, then stop."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    @property
+    def has_room(self) -> bool:
+        return self._queued < self._max_queued
+
+    async def store(self, observations: Sequence[Observation | HashObservation]) -> None:
+        """Return when the observations are durable, all of them or none.
+
+        Raises QueueFullError or StoreUnreachableError; then none is stored.
+        """
+        if not observations:
+            return
+        if self._closing or self._queued + len(observations) > max(self._max_queued, len(observations)):
+            raise QueueFullError
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Pending(observations, stored))
+        self._queued += len(observations)
+        self._counters.queued.set(self._queued)
+        self._wake.set()
+        await stored
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending:
+                taken, self._pending = self._pending, []
+                await self._commit(taken)
+            if self._closing:
+                return
+
+    async def _commit(self, taken: list[_Pending]) -> None:
+        reports = sum(len(pending.observations) for pending in taken)
+        started = time.perf_counter()
+        failure: Exception | None = None
+        try:
+            await asyncio.to_thread(self._write, taken)
+        except SQLAlchemyError as error:
+            failure = StoreUnreachableError()
+            failure.__cause__ = error
+        except Exception as error:  # noqa: BLE001  (a bug must fail its own batch, not everybody's for ever)
+            failure = error
+        self._queued -= reports
+        self._counters.queued.set(self._queued)
+        self._counters.commit_seconds.observe(time.perf_counter() - started)
+        self._counters.batch_reports.observe(reports)
+        for pending in taken:
+            if pending.stored.cancelled():
+                continue
+            if failure is None:
+                pending.stored.set_result(None)
+            else:
+                pending.stored.set_exception(failure)
+
+    def _write(self, taken: list[_Pending]) -> None:
+        batch = Batch()
+        for pending in taken:
+            for observation in pending.observations:
+                if isinstance(observation, Observation):
+                    fold(batch, observation)
+                else:
+                    fold_hash(batch, observation)
+        now = time.time()
+        record(self._engine, batch, int(now * 1000))
+        if now - self._forgot_at > _FORGET_EVERY_SECONDS:
+            forget_reporter_keys(self._engine, int(now * 1000))
+            self._forgot_at = now

@@ -1,0 +1,118 @@
+"""`cspbuild header`: the response headers to send now."""
+
+from __future__ import annotations
+
+import click
+
+from policybuilder.cli.options import database_option, format_option, read_text_argument, site_option
+from policybuilder.cli.output import console, hint, print_json
+from policybuilder.errors import CspbuildError
+from policybuilder.presets import PRESETS
+from policybuilder.rehearsal import read_rehearsal_key
+from policybuilder.rendering.snippets import SnippetFormat, render
+from policybuilder.stages import Header, Stage, headers_for
+from policybuilder.store.engine import open_for_reading
+from policybuilder.store.sites import KeyKind, find_key, get_site
+
+_DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+_PUBLIC_SAMPLE = 0.01
+_DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
+"""Formats after which a person decides which page views get the headers; the others send them on every one."""
+
+
+@click.command()
+@click.option(
+    "--stage", type=click.Choice(list(Stage)), default=Stage.OBSERVE, show_default=True, help="How far you are."
+)
+@click.option("--base-url", metavar="URL", default=_DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
+@click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
+@click.option("--sample", metavar="SHARE", help="Share of page views that get it.  [default: 1%; 100% for a rehearsal]")
+@site_option
+@database_option
+@format_option(["text", "json", *SnippetFormat])
+def command(
+    *,
+    stage: Stage,
+    base_url: str,
+    policy: str | None,
+    sample: str | None,
+    site: str,
+    database: str,
+    output_format: str,
+) -> None:
+    """The response headers to send now.
+
+    For a collector on this machine they carry the rehearsal key, so what arrives is trusted; for any other address
+    the public key.
+    """
+    base = base_url.rstrip("/")
+    key, is_rehearsal = _choose_key(database, site, base)
+    draws_lots = output_format in _DRAWN_BY_HAND
+    share = _read_share(sample) if sample else (_PUBLIC_SAMPLE if draws_lots and not is_rehearsal else 1.0)
+    if share < 1 and not draws_lots:
+        raise CspbuildError(f"--format {output_format} sends the headers on every page view; use --sample 100%")
+    try:
+        headers = headers_for(
+            Stage(stage), report_url=f"{base}/report/{key}", policy=_read_policy(policy), sample=share
+        )
+    except ValueError as error:
+        raise CspbuildError(f"{error}; see  cspbuild header --help") from None
+    _print(headers, Stage(stage), output_format)
+    if is_rehearsal:
+        hint("these carry the rehearsal key: for your own visits, never for the public")
+    elif share < 1:
+        hint(f"send them on {share:.3g} of page views, as the report URL says (r={share:g}); --sample 100% for all")
+
+
+def _choose_key(database: str, site: str, base_url: str) -> tuple[str, bool]:
+    """The rehearsal key for a collector on this machine if we hold it, else the site's public key."""
+    engine = open_for_reading(database)
+    found = get_site(engine, site)
+    if _is_loopback(base_url) and (rehearsal_key := read_rehearsal_key()):
+        owner = find_key(engine, rehearsal_key)
+        if owner is not None and owner.site == site and owner.kind is KeyKind.REHEARSAL:
+            return rehearsal_key, True
+    if not found.key:
+        raise CspbuildError(f"site {site!r} has no live key; make one with  cspbuild site rotate {site}")
+    return found.key, False
+
+
+def _is_loopback(base_url: str) -> bool:
+    from policybuilder.csp import parse_url  # noqa: PLC0415  (keeps --help quick)
+
+    url = parse_url(base_url)
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        raise CspbuildError(f"{base_url!r} is no http or https URL; write https://csp.example.com")
+    return url.is_loopback
+
+
+def _read_policy(policy: str | None) -> str | None:
+    if policy is None:
+        return None
+    if policy.startswith("preset:"):
+        name = policy.removeprefix("preset:")
+        if name not in PRESETS:
+            raise CspbuildError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+        return PRESETS[name].policy
+    return read_text_argument(policy)
+
+
+def _read_share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise CspbuildError(f"{text!r} is no share of page views; write 1% or 0.01, at most 100%")
+    return share
+
+
+def _print(headers: tuple[Header, ...], stage: Stage, output_format: str) -> None:
+    if output_format == "json":
+        print_json("header", {"stage": stage, "headers": [[header.name, header.value] for header in headers]})
+        return
+    fmt = SnippetFormat.HEADER if output_format == "text" else SnippetFormat(output_format)
+    try:
+        console().print(render(headers, fmt), markup=False, soft_wrap=True, end="")
+    except ValueError as error:
+        raise CspbuildError(f"{error}; choose another --format") from None

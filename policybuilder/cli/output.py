@@ -1,0 +1,55 @@
+"""Printing: JSON to standard output, tables for people, hints to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from policybuilder.rendering.text_safety import visible
+
+_PLAIN_WIDTH = 140
+"""Columns when nobody's terminal says how many there are."""
+
+
+def print_json(command: str, document: Mapping[str, Any]) -> None:
+    """One JSON document with its schema; ASCII, so that no terminal and no log takes report text for its own."""
+    click.echo(json.dumps({"schema": f"{command}/1", **document}, indent=2))
+
+
+def console() -> Console:
+    """Where tables go: coloured on a terminal unless NO_COLOR is set, plain elsewhere."""
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False, soft_wrap=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = ()) -> Table:
+    """A table of report text: shown as it is, its control characters visible, never taken for markup."""
+    result = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    right = set(numbers)
+    for column in columns:
+        result.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(visible(cell)) for cell in row))
+    return result
+
+
+def hint(text: str) -> None:
+    """A line for people beside the answer."""
+    click.echo(text, err=True)
+
+
+def count(number: int) -> str:
+    """Digits in groups of three."""
+    return f"{number:,}"
+
+
+def plural(number: int, word: str) -> str:
+    """`1 report`, `2 reports`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

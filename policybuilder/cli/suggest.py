@@ -1,0 +1,234 @@
+"""`cspbuild suggest`: the policy that the evidence speaks for."""
+
+from __future__ import annotations
+
+import click
+
+from policybuilder.cli.failures import GateError
+from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
+from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.errors import CspbuildError
+from policybuilder.rendering.snippets import SnippetFormat, render
+from policybuilder.rendering.text_safety import visible
+from policybuilder.stages import ENFORCED, Header
+from policybuilder.store.engine import open_for_reading
+from policybuilder.store.reading import read_groups, snapshot
+from policybuilder.store.sites import get_site
+from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.values import Evidence, SuggestedSource, Suggestion
+from policybuilder.times import isoformat
+
+_NO_EVIDENCE = (
+    "no reports of site {site!r} in the window ({window}), so there is nothing to suggest. The likeliest causes: the "
+    "pages do not send the header (cspbuild header), a content blocker stops the reports, an https page reports to an "
+    "http address, or the policy uses report-to over plain http, which browsers never deliver"
+)
+
+_MAX_ROWS = 25
+
+
+@click.command()
+@window_options
+@site_option
+@database_option
+@format_option(["text", "json", *SnippetFormat])
+def command(*, since: str | None, as_of: str | None, site: str, database: str, output_format: str) -> None:
+    """The proposed enforced policy, with the evidence for every token.
+
+    Evidence that arrived at the rehearsal key adds sources; what strangers reported is held. What the observed
+    policies allowed is kept. Exits 1 when accepted evidence would be blocked all the same.
+    """
+    window = read_window(since, as_of)
+    engine = open_for_reading(database)
+    get_site(engine, site)
+    with snapshot(engine) as connection:
+        groups = read_groups(connection, site, window)
+    if not groups:
+        raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window))
+    suggestion = propose(site, groups)
+    _print(suggestion, output_format)
+    if suggestion.replay.block:
+        for group in suggestion.blocked_groups:
+            hint(f"accepted, yet it would be blocked: {visible(group.directive)} {visible(group.blocked)}")
+        raise GateError
+
+
+def _print(suggestion: Suggestion, output_format: str) -> None:
+    match output_format:
+        case "json":
+            print_json("suggest", _document(suggestion))
+        case "text":
+            _print_text(suggestion)
+        case _:
+            if suggestion.policy is None:
+                raise CspbuildError(f"no policy can be suggested yet: {suggestion.findings[0].message}")
+            try:
+                snippet = render([Header(ENFORCED, str(suggestion.policy))], SnippetFormat(output_format))
+            except ValueError as error:
+                raise CspbuildError(f"{error}; choose another --format") from None
+            click.echo(snippet, nl=False)
+
+
+def _document(suggestion: Suggestion) -> dict[str, object]:
+    policy = "" if suggestion.policy is None else str(suggestion.policy)
+    return {
+        "site": suggestion.site,
+        "policy": policy,
+        "header": {"name": ENFORCED, "value": policy},
+        "directives": [
+            {
+                "name": directive.name,
+                "sources": [
+                    {
+                        "source": source.source,
+                        "rule": source.rule,
+                        "reason": source.reason,
+                        "evidence": _evidence(source.evidence),
+                    }
+                    for source in directive.sources
+                ],
+            }
+            for directive in suggestion.directives
+        ],
+        "held": [
+            {
+                "directive": held.directive,
+                "source": held.source,
+                "why": held.why,
+                "needs": held.needs,
+                "evidence": _evidence(held.evidence),
+            }
+            for held in suggestion.held
+        ],
+        "excluded": [
+            {
+                "directive": excluded.directive,
+                "blocked": excluded.blocked,
+                "class": excluded.evidence_class,
+                "rule": excluded.rule,
+                "reports": excluded.reports,
+            }
+            for excluded in suggestion.excluded
+        ],
+        "unresolved": [
+            {
+                "directive": unresolved.directive,
+                "blocked": unresolved.blocked,
+                "why": unresolved.why,
+                "todo": unresolved.todo,
+                "reports": unresolved.reports,
+            }
+            for unresolved in suggestion.unresolved
+        ],
+        "needs_nonce": suggestion.needs_nonce,
+        "replay": {
+            "allow": suggestion.replay.allow,
+            "block": suggestion.replay.block,
+            "unknown": suggestion.replay.unknown,
+            "held": suggestion.replay.held,
+            "excluded": suggestion.replay.excluded,
+        },
+        "findings": [
+            {
+                "code": finding.code,
+                "severity": finding.severity,
+                "directive": finding.directive,
+                "value": finding.value,
+                "message": finding.message,
+                "fix": finding.fix,
+            }
+            for finding in suggestion.findings
+        ],
+        "changes": [],
+        "relation": None,
+        "observed_under": list(suggestion.observed_policies),
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, object]:
+    return {
+        "reports": evidence.reports,
+        "reporters": evidence.reporters,
+        "days": evidence.days,
+        "first_seen": isoformat(evidence.first_seen_at) if evidence.first_seen_at else None,
+        "last_seen": isoformat(evidence.last_seen_at) if evidence.last_seen_at else None,
+        "pages": list(evidence.pages),
+        "examples": list(evidence.examples),
+    }
+
+
+def _print_text(suggestion: Suggestion) -> None:
+    out = console()
+    rows: list[tuple[str, ...]]
+    if suggestion.policy is None:
+        out.print("No policy can be suggested yet.", style="bold red")
+    else:
+        rows = [
+            (directive.name if index == 0 else "", source.source, source.rule, _because(source))
+            for directive in suggestion.directives
+            for index, source in enumerate(directive.sources or (_VALUELESS,))
+        ]
+        out.print(table("Suggested, each source with its evidence", ("directive", "source", "rule", "because"), rows))
+    if suggestion.findings:
+        rows = [
+            (f.severity, f.code, " ".join((f.directive, f.value)).strip(), f"{f.message}. To do: {f.fix}")
+            for f in suggestion.findings
+        ]
+        out.print(table("To know", ("how bad", "code", "where", "what"), rows))
+    if suggestion.held:
+        rows = [
+            (
+                h.directive,
+                h.source,
+                count(h.evidence.reports),
+                ", ".join(h.evidence.examples),
+                f"{h.why}. Needs {h.needs}",
+            )
+            for h in suggestion.held
+        ]
+        _print_some("Held: not in the policy", ("directive", "source", "reports", "such as", "why"), rows)
+    if suggestion.unresolved:
+        rows = [
+            (u.directive, u.blocked or "(empty)", count(u.reports), f"{u.why}; {u.todo}") for u in suggestion.unresolved
+        ]
+        _print_some("Unresolved: no source can answer these", ("directive", "blocked", "reports", "what to do"), rows)
+    if suggestion.excluded:
+        classes: dict[tuple[str, str], int] = {}
+        for excluded in suggestion.excluded:
+            key = (excluded.evidence_class.value, excluded.rule)
+            classes[key] = classes.get(key, 0) + excluded.reports
+        rows = [(kind, rule, count(reports)) for (kind, rule), reports in sorted(classes.items())]
+        out.print(table("Excluded: not the site's doing", ("class", "rule", "reports"), rows, numbers=["reports"]))
+    _print_closing(suggestion)
+
+
+_VALUELESS = SuggestedSource(source="", rule="unobserved-kept", reason="part of every observed policy")
+
+
+def _because(source: SuggestedSource) -> str:
+    evidence = source.evidence
+    if not evidence.reports:
+        return source.reason
+    page = f", such as {evidence.pages[0]}" if evidence.pages else ""
+    return f"{source.reason}: {plural(evidence.reports, 'report')}{page}"
+
+
+def _print_some(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    console().print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"]))
+    if len(rows) > _MAX_ROWS:
+        hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
+
+
+def _print_closing(suggestion: Suggestion) -> None:
+    out = console()
+    replayed = suggestion.replay
+    out.print(
+        f"Replayed {plural(replayed.allow + replayed.block + replayed.unknown, 'accepted group')}: "
+        f"{replayed.allow} allowed, {replayed.block} blocked, {replayed.unknown} unknown; "
+        f"{replayed.held} held, {replayed.excluded} excluded.\n",
+        markup=False,
+    )
+    if suggestion.policy is not None:
+        out.print(f"{ENFORCED}: {suggestion.policy}", markup=False, soft_wrap=True)
+        hint("\nnext: try it report-only first:  cspbuild suggest --format header  has the line alone, and")
+        hint("      cspbuild header --stage trial --policy @FILE  the headers that report what it would break")

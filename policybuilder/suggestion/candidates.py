@@ -1,0 +1,221 @@
+"""Candidates: what one violation group asks of a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from policybuilder.csp import URL, is_csp_host, is_valid_source_expression, origin_of, parse_url
+from policybuilder.csp.urls import parse_blocked
+from policybuilder.evidence import ViolationGroup
+
+PARENTS = {
+    "script-src-elem": "script-src",
+    "script-src-attr": "script-src",
+    "style-src-elem": "style-src",
+    "style-src-attr": "style-src",
+}
+"""Directives that stay apart in evidence and are printed as one."""
+
+SCRIPT_LIKE = frozenset({"script-src", "worker-src", "object-src", "frame-src", "form-action", "base-uri"})
+"""Where a forged source would cost the most."""
+
+_LISTABLE = SCRIPT_LIKE | {"style-src", "img-src", "font-src", "connect-src", "media-src", "manifest-src"}
+
+_PASSIVE = frozenset({"img-src", "media-src"})
+"""What browsers load, or upgrade, over plain http on an https page."""
+
+_NEEDS_A_PERSON = "a person's decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A source expression answers the group."""
+
+    directive: str
+    source: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A source expression would answer the group, at a price that evidence alone does not pay."""
+
+    directive: str
+    source: str
+    why: str
+    needs: str = _NEEDS_A_PERSON
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """No site asks for this."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """No source expression answers the group."""
+
+    directive: str
+    why: str
+    todo: str
+
+
+Outcome = Admit | Hold | Exclude | Unresolved
+
+
+def candidate(group: ViolationGroup, document_origins: Collection[str]) -> Outcome:
+    """What `group` asks for, on a site whose documents have these origins; whether to believe it is not asked here."""
+    directive = PARENTS.get(group.directive, group.directive)
+    match directive:
+        case "frame-ancestors":
+            return Unresolved(
+                directive,
+                "browsers do not say which site framed the page",
+                "list the sites that may frame it, or set frame-ancestors 'none' or 'self'",
+            )
+        case "require-trusted-types-for" | "trusted-types":
+            return _trusted_types(group, directive)
+        case "default-src" | "child-src" | "fenced-frame-src" | "prefetch-src":
+            return Unresolved(
+                directive,
+                f"a report against {directive} does not say what kind of resource it was",
+                "look at the page, and allow it under the directive of its kind",
+            )
+        case _ if directive not in _LISTABLE:
+            return Unresolved(directive, f"{directive} has no source list", "look at the report")
+    match group.blocked:
+        case "eval":
+            place = f" at {group.source_file}:{group.line_number or '?'}" if group.source_file else ""
+            return Hold(
+                directive, "'unsafe-eval'", f"code makes code out of text{place}; allowing it helps attackers too"
+            )
+        case "wasm-eval":
+            return _wasm(group, directive)
+        case "inline" | "self" | "":
+            return _inline(group, directive)
+        case _:
+            return _resource(group, directive, document_origins)
+
+
+def _trusted_types(group: ViolationGroup, directive: str) -> Unresolved:
+    if group.blocked == "trusted-types-policy":
+        return Unresolved(
+            directive,
+            f"the code creates a Trusted Types policy named {group.sample!r}",
+            "review it, then name it in trusted-types",
+        )
+    sink = group.sample.partition("|")[0] or "a sink"
+    return Unresolved(
+        directive,
+        f"text is assigned to {sink}",
+        "rewrite the code, or give it a Trusted Types policy, before require-trusted-types-for 'script'",
+    )
+
+
+def _wasm(group: ViolationGroup, directive: str) -> Outcome:
+    source = "'wasm-unsafe-eval'"
+    if origin_of(group.source_file) == group.document_origin:
+        return Admit(directive, source, "wasm-first-party", "the site's own script compiles WebAssembly")
+    return Hold(directive, source, "a third party's script compiles WebAssembly")
+
+
+def _inline(group: ViolationGroup, directive: str) -> Outcome:
+    is_attribute = group.directive.endswith("-attr")
+    if directive == "style-src":
+        return Hold(
+            directive,
+            "'unsafe-inline'",
+            "style attributes in the markup" if is_attribute else "inline <style> in the markup",
+            "moving it to a stylesheet, a nonce or a hash; or a person's decision, since inline style is a small risk",
+        )
+    if directive == "script-src":
+        return Hold(
+            directive,
+            "'unsafe-inline'",
+            "inline event handlers or javascript: URLs" if _is_handler(group) else "inline <script> in the markup",
+            "moving it to a file, a nonce or a hash; 'unsafe-inline' would admit every injected script too",
+        )
+    return Unresolved(
+        directive, "the report does not say what was loaded", "look at the page; it may be a frame at a data: URL"
+    )
+
+
+def _is_handler(group: ViolationGroup) -> bool:
+    return group.directive.endswith("-attr") or group.sample.lower().startswith("javascript:")
+
+
+def _resource(group: ViolationGroup, directive: str, document_origins: Collection[str]) -> Outcome:
+    """https://w3c.github.io/webappsec-csp/#match-url-to-source-expression, read backwards."""
+    url = parse_blocked(group.blocked)
+    if url is None:
+        return Unresolved(directive, "the blocked URL cannot be read", "look at the page")
+    if url.scheme in {"data", "blob"}:
+        return _local_scheme(directive, url.scheme)
+    if not url.is_network:
+        if url.scheme == "mediastream" and directive == "media-src":
+            return Hold(directive, "mediastream:", "a camera, microphone or screen is shown")
+        return Exclude("scheme-never-emitted")
+    if _is_self(url, group, document_origins):
+        return Admit(directive, "'self'", "same-origin", "loaded from the page's own origin")
+    return _other_origin(url, group, directive)
+
+
+def _local_scheme(directive: str, scheme: str) -> Outcome:
+    source = f"{scheme}:"
+    if directive in _PASSIVE:
+        return Admit(directive, source, f"{scheme}-passive", f"{scheme}: pictures and media run no code")
+    dangers = {
+        ("script-src", "data"): "any injected tag could carry its own script",
+        ("script-src", "blob"): "code that can make a blob can make a script",
+        ("worker-src", "blob"): "code that can make a blob can make a worker",
+    }
+    danger = dangers.get((directive, scheme), f"{source} takes content that no server of yours has seen")
+    return Hold(directive, source, danger)
+
+
+def _is_self(url: URL, group: ViolationGroup, document_origins: Collection[str]) -> bool:
+    """Whether 'self' admits the URL on the group's documents.
+
+    Documents without an origin of their own (srcdoc frames) take it from the page that made them, which is one of the
+    site's.
+    """
+    document = parse_url(group.document_origin) if "://" in group.document_origin else None
+    origins = [document.origin] if document is not None else sorted(document_origins)
+    for origin in origins:
+        own = parse_url(origin)
+        if own is None or own.host != url.host:
+            continue
+        same_port = own.port == url.port or (own.has_default_port and url.has_default_port)
+        if same_port and (url.scheme in {own.scheme, "https", "wss"} or own.scheme == "http"):
+            return True
+    return False
+
+
+def _other_origin(url: URL, group: ViolationGroup, directive: str) -> Outcome:
+    if not is_csp_host(url.host):
+        return Unresolved(
+            directive, f"no source expression can name the host {url.host!r}", "serve it from a host with a plain name"
+        )
+    source = url.origin
+    if not is_valid_source_expression(source):
+        return Unresolved(directive, "the origin is no valid source expression", "look at the report")
+    on_secure_page = group.document_origin.startswith("https:")
+    if on_secure_page and url.scheme in {"http", "ws"}:
+        secure = source.replace("http://", "https://", 1).replace("ws://", "wss://", 1)
+        if directive in _PASSIVE:
+            return Admit(
+                directive, source, "insecure-origin", f"loaded over plain http on an https page; serve it as {secure}"
+            )
+        return Hold(
+            directive,
+            secure,
+            f"asked for as {source} on an https page, which browsers block whatever the policy says",
+            f"asking for it over {'wss' if url.scheme == 'ws' else 'https'}, then new evidence",
+        )
+    if directive == "base-uri":
+        return Hold(directive, source, "a <base> of another origin sends every relative URL there")
+    return Admit(directive, source, "other-origin", "loaded from another origin")

@@ -1,0 +1,145 @@
+"""Silence: what the observed policies allowed was loaded without a report, so it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from policybuilder.csp import (
+    NONCE_PLACEHOLDER,
+    HashSource,
+    HostSource,
+    Keyword,
+    KeywordSource,
+    NonceSource,
+    Policy,
+    SchemeSource,
+    SourceExpression,
+    SourceList,
+    parse_source_expression,
+    parse_source_list,
+)
+from policybuilder.csp.subsumption import expression_covers
+
+_NEVER_KEPT = frozenset(
+    {
+        Keyword.REPORT_SAMPLE,
+        Keyword.REPORT_SHA256,
+        Keyword.REPORT_SHA384,
+        Keyword.REPORT_SHA512,
+    }
+)
+"""They ask for reports and admit nothing."""
+
+_CODE_KEYWORDS = frozenset({Keyword.UNSAFE_EVAL, Keyword.WASM_UNSAFE_EVAL, Keyword.TRUSTED_TYPES_EVAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What silence says of one directive."""
+
+    sources: tuple[str, ...]
+    """Expressions that every observed policy admits, so that no report could have told of their use."""
+
+    is_probed: bool
+    """Whether some observed policy restricted the directive at all; if none did, anything may be in use."""
+
+
+def kept_sources(directive: str, observed: Sequence[Policy], document_origins: Collection[str]) -> Kept:
+    """What the `observed` policies allowed under `directive` (a parent: `script-src`, not `script-src-elem`).
+
+    `document_origins` are what 'self' stands for, so that `https:` is known to cover it.
+    """
+    own = [source for source in map(parse_source_expression, sorted(document_origins)) if source is not None]
+    lists = [_lists(policy, directive, own) for policy in observed]
+    restricting = [found for found in lists if found is not None]
+    if not restricting:
+        return Kept((), is_probed=False)
+    kept = {
+        str(expression): None
+        for found in restricting
+        for expression in found.expressions()
+        if all(other.admits(expression) for other in restricting)
+    }
+    return Kept(tuple(kept), is_probed=True)
+
+
+def is_harmless(source: str, directive: str) -> bool:
+    """Whether a source may be kept on the word of strangers: it names no third party and runs no code."""
+    if source == "'self'":
+        return True
+    if directive in {"img-src", "media-src"}:
+        return source in {"data:", "blob:"}
+    return directive == "style-src" and source == "'unsafe-inline'"
+
+
+def is_named_by_all(directive: str, observed: Sequence[Policy]) -> bool:
+    """Whether every observed policy carries the directive itself."""
+    return bool(observed) and all(policy.directive(directive) is not None for policy in observed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The lists of one policy that stand behind a parent directive: they differ where -elem and -attr are given."""
+
+    elements: SourceList
+    attributes: SourceList
+    parent: SourceList
+    own_origins: Sequence[SourceExpression]
+    takes_code: bool
+    """Whether nonces, hashes and keywords mean anything: for scripts and styles."""
+
+    def expressions(self) -> Iterable[SourceExpression]:
+        for found in (self.elements, self.attributes, self.parent):
+            for _, expression in found.expressions:
+                match expression:
+                    case SchemeSource() | HostSource() | KeywordSource(Keyword.SELF):
+                        yield expression
+                    case KeywordSource(keyword) if keyword in _NEVER_KEPT or not self.takes_code:
+                        continue
+                    case NonceSource() if self.takes_code:
+                        yield NonceSource(NONCE_PLACEHOLDER)
+                    case _ if self.takes_code:
+                        yield expression
+
+    def admits(self, expression: SourceExpression) -> bool:
+        """Whether what `expression` admits would have gone unreported under this policy."""
+        match expression:
+            case KeywordSource(keyword) if keyword in _CODE_KEYWORDS:
+                return keyword in self.parent
+            case KeywordSource(Keyword.SELF):
+                return self._admits_url(expression) or (
+                    bool(self.own_origins) and all(self._admits_url(own) for own in self.own_origins)
+                )
+            case SchemeSource() | HostSource():
+                return self._admits_url(expression)
+            case KeywordSource(keyword):
+                return all(keyword in found for found in (self.elements, self.attributes))
+            case NonceSource():
+                # Canonical policies have one placeholder for every nonce.
+                return bool(self.elements.nonces)
+            case HashSource():
+                return any(own == expression for _, own in self.elements.hashes)
+
+    def _admits_url(self, expression: SourceExpression) -> bool:
+        return any(expression_covers(own, expression) for _, own in self.elements.expressions)
+
+
+def _lists(policy: Policy, directive: str, own: Sequence[SourceExpression]) -> _Lists | None:
+    """None where the policy leaves the directive unrestricted."""
+    parent = _governing(policy, directive)
+    if directive not in {"script-src", "style-src"}:
+        return None if parent is None else _Lists(parent, parent, parent, own, takes_code=False)
+    elements, attributes = _governing(policy, f"{directive}-elem"), _governing(policy, f"{directive}-attr")
+    if elements is None and attributes is None and parent is None:
+        return None
+    return _Lists(elements or _ANYTHING, attributes or _ANYTHING, parent or _ANYTHING, own, takes_code=True)
+
+
+def _governing(policy: Policy, directive: str) -> SourceList | None:
+    found = policy.governing(directive)
+    return None if found is None else found.sources
+
+
+_ANYTHING = parse_source_list(("*", "data:", "blob:", "'unsafe-inline'", "'unsafe-eval'"))
+"""What an element or attribute list admits where neither it nor a fallback is given."""

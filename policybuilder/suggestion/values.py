@@ -1,0 +1,154 @@
+"""The suggestion: a proposed policy, the evidence for every token, and what was left out of it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from policybuilder.csp import Policy
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+
+_MAX_PAGES = 5
+_MAX_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen that speaks for a source; nothing, for one that is kept or part of the base."""
+
+    reports: int = 0
+    reporters: int = 0
+    """The largest number of distinct client networks that reported one of its groups on one day."""
+
+    days: int = 0
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    pages: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    """Blocked URIs or samples, as reported."""
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedSource:
+    """One token of the policy."""
+
+    source: str
+    rule: str
+    reason: str
+    evidence: Evidence = NO_EVIDENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedDirective:
+    """One directive of the policy, with where each of its tokens comes from."""
+
+    name: str
+    sources: tuple[SuggestedSource, ...]
+    """Empty for a directive without a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSource:
+    """A source that could be added, and what it would need."""
+
+    directive: str
+    source: str
+    why: str
+    needs: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludedGroup:
+    """Reports that are no evidence for this site's policy."""
+
+    directive: str
+    blocked: str
+    evidence_class: EvidenceClass
+    rule: str
+    reports: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnresolvedGroup:
+    """Reports that no source expression can answer, and what a person could do."""
+
+    directive: str
+    blocked: str
+    why: str
+    todo: str
+    reports: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionFinding:
+    """Something to know before the policy is used."""
+
+    code: str
+    severity: str
+    """`high`, `medium`, `low` or `info`."""
+
+    directive: str
+    """Empty where it concerns the whole policy."""
+
+    value: str
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayTotals:
+    """Recorded groups against the policy: the accepted ones by verdict, the others apart."""
+
+    allow: int = 0
+    block: int = 0
+    unknown: int = 0
+    held: int = 0
+    excluded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """The whole answer of `cspbuild suggest`."""
+
+    site: str
+    policy: Policy | None
+    """None when nothing was accepted and nothing kept: there is no policy to advise then."""
+
+    directives: tuple[SuggestedDirective, ...]
+    held: tuple[HeldSource, ...]
+    excluded: tuple[ExcludedGroup, ...]
+    unresolved: tuple[UnresolvedGroup, ...]
+    needs_nonce: bool
+    replay: ReplayTotals
+    blocked_groups: tuple[ViolationGroup, ...]
+    """Accepted groups that the policy would block all the same: the gate says no."""
+
+    findings: tuple[SuggestionFinding, ...]
+    observed_policies: tuple[str, ...]
+    """The policies whose silence was read."""
+
+
+def evidence_of(groups: Iterable[ViolationGroup]) -> Evidence:
+    """The evidence of several groups together."""
+    members = sorted(groups, key=lambda group: (-group.reports, group.fingerprint))
+    if not members:
+        return NO_EVIDENCE
+    pages: dict[str, int] = {}
+    for group in members:
+        for page in group.pages:
+            pages[page.url] = pages.get(page.url, 0) + page.reports
+    examples = dict.fromkeys(group.sample or group.blocked for group in members)
+    return Evidence(
+        reports=sum(group.reports for group in members),
+        reporters=max(group.reporters for group in members),
+        days=max(group.days for group in members),
+        first_seen_at=min(group.first_seen_at for group in members),
+        last_seen_at=max(group.last_seen_at for group in members),
+        pages=tuple(sorted(pages, key=lambda url: (-pages[url], url))[:_MAX_PAGES]),
+        examples=tuple(list(examples)[:_MAX_EXAMPLES]),
+    )
