@@ -19,6 +19,8 @@ BLANK_NONCE = "blank"
 # What cannot stand in a token: it would end the value, the directive or the policy, or void the directive.
 _UNWRITABLE = re.compile(r"[\t\n\f\r ;,]|[^\x00-\x7f]")
 
+_NO_SOURCES = parse_source_list(())
+
 
 @dataclass(frozen=True, slots=True)
 class Directive:
@@ -40,7 +42,7 @@ class Directive:
         if self.name != self.name.lower():
             raise ValueError(f"not a lower-case directive name: {self.name[:80]!r}")
         has_sources = self.name in SOURCE_LIST_DIRECTIVES
-        object.__setattr__(self, "sources", parse_source_list(self.values if has_sources else ()))
+        object.__setattr__(self, "sources", parse_source_list(self.values) if has_sources else _NO_SOURCES)
 
     def __str__(self) -> str:
         return " ".join((self.name, *self.values))
