@@ -15,7 +15,7 @@ from rich.text import Text
 
 from policybuilder.rendering.text_safety import visible
 
-_PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 160
 """Columns when nobody's terminal says how many there are."""
 
 
@@ -29,12 +29,23 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False, soft_wrap=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = ()) -> Table:
-    """A table of report text: shown as it is, its control characters visible, never taken for markup."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: Iterable[str] = (),
+    whole: Iterable[str] = (),
+) -> Table:
+    """A table of report text: shown as it is, its control characters visible, never taken for markup.
+
+    `numbers` are set to the right; columns of `whole` are folded only when nothing else is left to fold.
+    """
     result = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    right = set(numbers)
+    right, unfolded = set(numbers), set(whole)
     for column in columns:
-        result.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        is_short = column in right or column in unfolded
+        result.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=is_short)
     for row in rows:
         result.add_row(*(Text(visible(cell)) for cell in row))
     return result

@@ -164,17 +164,21 @@ def _print_text(suggestion: Suggestion) -> None:
         out.print("No policy can be suggested yet.", style="bold red")
     else:
         rows = [
-            (directive.name if index == 0 else "", source.source, source.rule, _because(source))
+            (directive.name if index == 0 else "", source.source, source.rule, _reports(source), _because(source))
             for directive in suggestion.directives
             for index, source in enumerate(directive.sources or (_VALUELESS,))
         ]
-        out.print(table("Suggested, each source with its evidence", ("directive", "source", "rule", "because"), rows))
+        columns = ("directive", "source", "rule", "reports", "because, or seen on")
+        whole = ("directive", "rule")
+        out.print(table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole))
     if suggestion.findings:
         rows = [
             (f.severity, f.code, " ".join((f.directive, f.value)).strip(), f"{f.message}. To do: {f.fix}")
             for f in suggestion.findings
         ]
-        out.print(table("To know", ("how bad", "code", "where", "what"), rows))
+        out.print(table("To know", ("how bad", "code", "where", "what"), rows[:_MAX_ROWS], whole=["how bad", "code"]))
+        if len(rows) > _MAX_ROWS:
+            hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
     if suggestion.held:
         rows = [
             (
@@ -205,16 +209,18 @@ def _print_text(suggestion: Suggestion) -> None:
 _VALUELESS = SuggestedSource(source="", rule="unobserved-kept", reason="part of every observed policy")
 
 
+def _reports(source: SuggestedSource) -> str:
+    return count(source.evidence.reports) if source.evidence.reports else ""
+
+
 def _because(source: SuggestedSource) -> str:
-    evidence = source.evidence
-    if not evidence.reports:
-        return source.reason
-    page = f", such as {evidence.pages[0]}" if evidence.pages else ""
-    return f"{source.reason}: {plural(evidence.reports, 'report')}{page}"
+    """Where it was seen; the reason, where nothing was."""
+    pages = source.evidence.pages
+    return f"{pages[0]}{f' +{len(pages) - 1}' if len(pages) > 1 else ''}" if pages else source.reason
 
 
 def _print_some(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    console().print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"]))
+    console().print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"], whole=["directive"]))
     if len(rows) > _MAX_ROWS:
         hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
 

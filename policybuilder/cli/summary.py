@@ -69,7 +69,7 @@ def _as_text(summary: Summary) -> None:
     if summary.by is SummaryBy.GROUP:
         rows = [_group_cells(row, row.group, most) for row in shown if row.group is not None]
         group_columns = ("networks", "reports", "", "directive", "blocked", "as", "page", "class", "last seen")
-        out.print(table("", group_columns, rows, numbers=["networks", "reports"]))
+        out.print(table("", group_columns, rows, numbers=["networks", "reports"], whole=["directive", "", "as"]))
     else:
         rows = [
             (count(row.reporters), count(row.reports), _bar(row.reports, most), row.key, count(row.groups))
@@ -93,7 +93,7 @@ def _as_text(summary: Summary) -> None:
 
 def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> tuple[str, ...]:
     blocked = f"{group.blocked or '(empty)'}  {_shorten(group.sample, 44)}" if group.sample else group.blocked
-    page = group.pages[0].url if group.pages else group.document_origin
+    page = _shorten(group.pages[0].url if group.pages else group.document_origin, 40)
     more = f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""
     kind = group.evidence_class.value if not group.is_noise else f"{group.evidence_class.value}: {group.rule}"
     return (
@@ -105,7 +105,7 @@ def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> tuple[str
         group.disposition.value,
         page + more,
         kind + (", yours" if group.trusted_reports else ""),
-        f"{group.last_seen_at:%Y-%m-%d %H:%M}",
+        f"{group.last_seen_at:%m-%d %H:%M}",
     )
 
 

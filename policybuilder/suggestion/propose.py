@@ -54,6 +54,9 @@ _NEVER_ASSUMED = ("form-action", "frame-ancestors")
 _WITHOUT_REPORTS = ("sandbox", "upgrade-insecure-requests")
 """They report nothing, so only their presence in what was served can speak for them."""
 
+LARGE_HEADER_BYTES = 2_560
+TOO_LARGE_HEADER_BYTES = 8_192
+
 _NEEDS_TRUST = "evidence at the rehearsal key, or `csp-collector import --trusted` of your own recording"
 
 
@@ -92,6 +95,7 @@ def propose(site: str, groups: Sequence[ViolationGroup]) -> Suggestion:
         directives = ()
         findings.insert(0, _nothing_accepted())
     policy = _policy(directives)
+    _judge_size(policy, findings)
     _judge_sources(directives, tokens, findings)
     _judge_groups(sorted_groups, findings)
 
@@ -427,6 +431,21 @@ def _judge_sources(
                         fix="check that you meant to load it",
                     )
                 )
+
+
+def _judge_size(policy: Policy | None, findings: list[SuggestionFinding]) -> None:
+    size = len(str(policy)) if policy is not None else 0
+    if size > LARGE_HEADER_BYTES:
+        findings.append(
+            SuggestionFinding(
+                code="header-size",
+                severity="high" if size > TOO_LARGE_HEADER_BYTES else "medium",
+                directive="",
+                value=f"{size} bytes",
+                message="many servers and proxies keep all response headers in a buffer of 4 or 8 KiB",
+                fix="fold numbered hosts into a wildcard where you trust all of the domain, or load less",
+            )
+        )
 
 
 def _judge_groups(sorted_groups: _Sorted, findings: list[SuggestionFinding]) -> None:

@@ -1,0 +1,47 @@
+"""Fixtures of the whole suite: real databases, and a directory to be an operator in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from policybuilder.store.engine import open_for_writing
+from tests.support.postgres import PostgresServer, run_postgres
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test depends on the settings, or the csp.toml, of whoever runs it."""
+    import os
+
+    for name in list(os.environ):
+        if name.upper().startswith("CSP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real PostgreSQL server."""
+    with run_postgres(tmp_path_factory.mktemp("pg")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each of the two systems."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/csp.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A migrated database, on each of the two systems."""
+    opened = open_for_writing(database_url)
+    yield opened
+    opened.dispose()

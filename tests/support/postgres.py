@@ -1,0 +1,81 @@
+"""A real PostgreSQL server of the tests' own: in a temporary directory, on a free port of loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """Where the server listens; its superuser is `postgres`, trusted on loopback."""
+
+    port: int
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"t{secrets.token_hex(6)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+
+@contextmanager
+def run_postgres(directory: Path) -> Iterator[PostgresServer]:
+    """Start a server with its data below `directory`, and stop it at the end."""
+    programs = _programs()
+    data = directory / "postgres"
+    port = free_port()
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; its package made a user for it.
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        data.mkdir()
+        shutil.chown(data, "postgres", "postgres")
+        for parent in data.parents:
+            if parent.stat().st_mode & 0o001 == 0:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    _run(*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
+    control = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
+    _run(*control, "-o", options, "start")
+    try:
+        yield PostgresServer(port)
+    finally:
+        _run(*control, "-m", "immediate", "stop")
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _programs() -> Path:
+    """The directory of the newest PostgreSQL's server programs, which Debian keeps off the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if found:
+        return found[-1]
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        raise RuntimeError("no PostgreSQL server here; run  make test  as root, or  apt-get install postgresql")
+    return Path(on_path).parent
