@@ -172,25 +172,14 @@ def _print_text(suggestion: Suggestion) -> None:
         whole = ("directive", "rule")
         out.print(table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole))
     if suggestion.findings:
+        out.print(table("To know", ("how bad", "what", "where"), _finding_rows(suggestion), whole=["how bad"]))
+    for needs in sorted({held.needs for held in suggestion.held}):
         rows = [
-            (f.severity, f.code, " ".join((f.directive, f.value)).strip(), f"{f.message}. To do: {f.fix}")
-            for f in suggestion.findings
+            (held.directive, held.source, count(held.evidence.reports), ", ".join(held.evidence.examples), held.why)
+            for held in suggestion.held
+            if held.needs == needs
         ]
-        out.print(table("To know", ("how bad", "code", "where", "what"), rows[:_MAX_ROWS], whole=["how bad", "code"]))
-        if len(rows) > _MAX_ROWS:
-            hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
-    if suggestion.held:
-        rows = [
-            (
-                h.directive,
-                h.source,
-                count(h.evidence.reports),
-                ", ".join(h.evidence.examples),
-                f"{h.why}. Needs {h.needs}",
-            )
-            for h in suggestion.held
-        ]
-        _print_some("Held: not in the policy", ("directive", "source", "reports", "such as", "why"), rows)
+        _print_some(f"Held, until {needs}", ("directive", "source", "reports", "such as", "why"), rows)
     if suggestion.unresolved:
         rows = [
             (u.directive, u.blocked or "(empty)", count(u.reports), f"{u.why}; {u.todo}") for u in suggestion.unresolved
@@ -206,6 +195,24 @@ def _print_text(suggestion: Suggestion) -> None:
     _print_closing(suggestion)
 
 
+def _finding_rows(suggestion: Suggestion) -> list[tuple[str, ...]]:
+    """A row for what is said once, with all the places it is said of."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for finding in suggestion.findings:
+        place = " ".join((finding.directive, finding.value)).strip()
+        places.setdefault((finding.severity, f"{finding.message}. To do: {finding.fix}"), []).append(place)
+    return [
+        (
+            severity,
+            said,
+            ", ".join(where[:_MAX_PLACES]) + (f" +{more}" if (more := len(where) - _MAX_PLACES) > 0 else ""),
+        )
+        for (severity, said), where in places.items()
+    ]
+
+
+_MAX_PLACES = 4
+
 _VALUELESS = SuggestedSource(source="", rule="unobserved-kept", reason="part of every observed policy")
 
 
@@ -220,7 +227,8 @@ def _because(source: SuggestedSource) -> str:
 
 
 def _print_some(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    console().print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"], whole=["directive"]))
+    out = console()
+    out.print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"], whole=["directive"]))
     if len(rows) > _MAX_ROWS:
         hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
 

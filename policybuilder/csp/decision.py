@@ -190,11 +190,9 @@ def _hops(policy: Policy, question: Question) -> list[Candidate]:
 
 def _requested(policy: Policy, question: Question, url: URL | None) -> URL | None:
     """The URL as it is when it is checked: upgraded if the policy says so, without what the report cut off."""
-    if url is None:
-        return None
-    if question.origin_only:
+    if url is not None and question.origin_only:
         url = url.without_path()
-    return url.upgraded() if policy.directive("upgrade-insecure-requests") is not None else url
+    return url.upgraded() if url is not None and policy.upgrades_requests else url
 
 
 # Directives without fallback

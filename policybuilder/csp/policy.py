@@ -58,6 +58,9 @@ class Policy:
     browsers_differ: bool = field(init=False, repr=False, compare=False)
     """Whether Chromium and Firefox may read one of its lists differently."""
 
+    upgrades_requests: bool = field(init=False, repr=False, compare=False)
+    """Whether `upgrade-insecure-requests` stands in it."""
+
     def __post_init__(self) -> None:
         by_name = {directive.name: directive for directive in self.directives}
         if len(by_name) != len(self.directives):
@@ -65,6 +68,7 @@ class Policy:
         object.__setattr__(self, "_by_name", by_name)
         differ = any(directive.sources.browsers_differ for directive in self.directives)
         object.__setattr__(self, "browsers_differ", differ)
+        object.__setattr__(self, "upgrades_requests", "upgrade-insecure-requests" in by_name)
 
     def directive(self, name: str) -> Directive | None:
         """The directive called `name` itself, without regard to fallbacks."""

@@ -25,7 +25,7 @@ _LISTABLE = SCRIPT_LIKE | {"style-src", "img-src", "font-src", "connect-src", "m
 _PASSIVE = frozenset({"img-src", "media-src"})
 """What browsers load, or upgrade, over plain http on an https page."""
 
-_NEEDS_A_PERSON = "a person's decision"
+_NEEDS_A_PERSON = "a person decides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +130,14 @@ def _inline(group: ViolationGroup, directive: str) -> Outcome:
             directive,
             "'unsafe-inline'",
             "style attributes in the markup" if is_attribute else "inline <style> in the markup",
-            "moving it to a stylesheet, a nonce or a hash; or a person's decision, since inline style is a small risk",
+            "it is in a stylesheet, or has a nonce or hash; or a person decides: inline style is a small risk",
         )
     if directive == "script-src":
         return Hold(
             directive,
             "'unsafe-inline'",
             "inline event handlers or javascript: URLs" if _is_handler(group) else "inline <script> in the markup",
-            "moving it to a file, a nonce or a hash; 'unsafe-inline' would admit every injected script too",
+            "it is in a file, or has a nonce or hash: 'unsafe-inline' would admit every injected script too",
         )
     return Unresolved(
         directive, "the report does not say what was loaded", "look at the page; it may be a frame at a data: URL"
@@ -214,7 +214,7 @@ def _other_origin(url: URL, group: ViolationGroup, directive: str) -> Outcome:
             directive,
             secure,
             f"asked for as {source} on an https page, which browsers block whatever the policy says",
-            f"asking for it over {'wss' if url.scheme == 'ws' else 'https'}, then new evidence",
+            f"the page asks for it over {'wss' if url.scheme == 'ws' else 'https'}",
         )
     if directive == "base-uri":
         return Hold(directive, source, "a <base> of another origin sends every relative URL there")

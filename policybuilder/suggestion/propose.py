@@ -57,7 +57,8 @@ _WITHOUT_REPORTS = ("sandbox", "upgrade-insecure-requests")
 LARGE_HEADER_BYTES = 2_560
 TOO_LARGE_HEADER_BYTES = 8_192
 
-_NEEDS_TRUST = "evidence at the rehearsal key, or `csp-collector import --trusted` of your own recording"
+_GET_TRUST = "visit the site yourself under the headers of  cspbuild header, or import a recording with --trusted"
+_NEEDS_TRUST = "it is seen at the rehearsal key, or in a recording of yours: csp-collector import --trusted"
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ def _observed_policies(groups: Iterable[ViolationGroup], findings: list[Suggesti
                 directive="",
                 value="",
                 message="nobody vouches for these reports: anyone can post to a public key",
-                fix=f"get {_NEEDS_TRUST}",
+                fix=_GET_TRUST,
             )
         )
     return _Observed(tuple(map(parse_serialized_policy, sorted(vouched or claimed))), bool(vouched))
@@ -341,7 +342,7 @@ def _held(
     for group, hold in held:
         members[hold.directive, hold.source, hold.why, hold.needs].append(group)
     for group, admit in untrusted:
-        members[admit.directive, admit.source, f"{admit.reason}, say strangers alone", _NEEDS_TRUST].append(group)
+        members[admit.directive, admit.source, f"{admit.reason}, as strangers say", _NEEDS_TRUST].append(group)
     return tuple(
         HeldSource(directive=directive, source=source, why=why, needs=needs, evidence=evidence_of(alike))
         for (directive, source, why, needs), alike in sorted(members.items(), key=lambda item: item[0])
@@ -388,7 +389,7 @@ def _nothing_accepted() -> SuggestionFinding:
         directive="",
         value="",
         message="nothing could be accepted and nothing is known to be in use: any policy would block the whole site",
-        fix=f"get {_NEEDS_TRUST}; then look at what is held",
+        fix=f"{_GET_TRUST}; then look at what is held",
     )
 
 

@@ -50,7 +50,7 @@ def run_postgres(directory: Path) -> Iterator[PostgresServer]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     _run(*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
-    control = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
+    control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
     _run(*control, "-o", options, "start")
     try:
         yield PostgresServer(port)
