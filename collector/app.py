@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from collector.settings import Settings, load_settings
 from policybuilder.errors import CspbuildError
+from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import open_for_writing
@@ -39,11 +40,14 @@ _UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
 """Ingest has its own list of hosts; load balancers ask for health by address."""
 
 
+ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """An application ready to be served, and what its operator has to know."""
 
-    app: SecurityHeadersMiddleware
+    app: ASGIApplication
     settings: Settings
     base_url: str
     rehearsal_key: str
@@ -84,12 +88,13 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
         if try_path:
             inner.include_router(
                 create_try_router(
-                    lambda at: _try_headers(at, rehearsal_key), next_commands=("cspbuild summary", "cspbuild suggest")
+                    lambda at: _try_headers(at, rehearsal_key),
+                    next_commands=[f"{typed('cspbuild')} {command}" for command in ("summary", "suggest")],
                 )
             )
     hosts = settings.allowed_hosts or _default_hosts(settings)
-    guarded = TrustedHosts(NoStoreMiddleware(_ForwardedScheme(inner, settings)), hosts=hosts, exempt=_UNGUARDED_PATHS)
-    app = SecurityHeadersMiddleware(_Front(ingest, guarded))
+    guarded = TrustedHosts(NoStoreMiddleware(inner), hosts=hosts, exempt=_UNGUARDED_PATHS)
+    app = _ForwardedScheme(SecurityHeadersMiddleware(_Front(ingest, guarded)), settings)
     return Service(app, settings, base, rehearsal_key, access, counters)
 
 
@@ -140,9 +145,9 @@ class _Front:
 
 
 class _ForwardedScheme:
-    """Believes a trusted proxy that the visitor came by https, so that cookies get the name and flags for it."""
+    """Believes a trusted proxy that the visitor came by https: HSTS and the flags of cookies follow from it."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: SecurityHeadersMiddleware, settings: Settings) -> None:
         self._app = app
         self._proxies = settings.trusted_proxies
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collector.app import Service
 from collector.review.stored import observe_lines
+from policybuilder.program import typed
 
 
-def banner(service: Service, program: str) -> str:
-    """The addresses, the header lines to paste, and the next command; `program` is how `cspbuild` is typed here."""
+def banner(service: Service) -> str:
+    """The addresses, the header lines to paste, and the next command."""
     settings, base = service.settings, service.base_url
     key = service.rehearsal_key if settings.listens_on_loopback else "default"
     lines = [f"collector: {base}", ""]
@@ -23,5 +24,6 @@ def banner(service: Service, program: str) -> str:
             lines += ["Review pages, with your admin token:", f"  {base}/", ""]
         else:
             lines += ["Review pages, once within ten minutes:", f"  {service.access.new_login_link(base)}", ""]
+    program = typed("cspbuild")
     lines += ["Then:", f"  {program} summary", f"  {program} suggest"]
     return "\n".join(lines) + "\n"

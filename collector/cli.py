@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -60,7 +57,7 @@ def serve(**flags: Any) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
-    click.echo(banner(service, _program("cspbuild")))
+    click.echo(banner(service))
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     if not server.started:
@@ -91,17 +88,6 @@ def _serve_metrics(registry: Any, host: str, port: int) -> None:
         start_http_server(port, host, registry)
     except OSError as error:
         raise EnvironmentFailedError(f"cannot serve metrics on port {port}: {error.strerror}") from None
-
-
-def _program(name: str) -> str:
-    """How to type a command of ours here: by its name if the shell finds it, else by its path."""
-    beside = Path(sys.executable).parent / name
-    if shutil.which(name) or not beside.exists():
-        return name
-    try:
-        return str(beside.relative_to(Path.cwd()))
-    except ValueError:
-        return str(beside)
 
 
 @command.command("import")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from policybuilder.program import typed
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.reading import snapshot
@@ -51,7 +52,8 @@ class StoredReview:
 
     def next_command(self, site: str) -> str:
         """What follows looking: a policy."""
-        return "cspbuild suggest" if site == DEFAULT_SITE else f"cspbuild suggest --site {site}"
+        program = typed("cspbuild")
+        return f"{program} suggest" if site == DEFAULT_SITE else f"{program} suggest --site {site}"
 
 
 def observe_lines(report_url: str) -> list[str]:

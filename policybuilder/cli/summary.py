@@ -20,6 +20,10 @@ from policybuilder.summary import Summary, SummaryBy, SummaryRow
 from policybuilder.times import isoformat
 
 _MAX_TEXT_ROWS = 50
+_WIDE = 130
+_GROUP_COLUMNS = ("networks", "reports", "", "directive", "blocked", "as", "page", "class", "last seen")
+_NARROW_GROUP_COLUMNS = ("networks", "reports", "directive", "blocked", "class")
+_WHOLE_COLUMNS = ("", "directive", "as", "class", "last seen")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -67,9 +71,10 @@ def _as_text(summary: Summary) -> None:
     most = max((row.reports for row in shown), default=0)
     rows: list[tuple[str, ...]]
     if summary.by is SummaryBy.GROUP:
-        rows = [_group_cells(row, row.group, most) for row in shown if row.group is not None]
-        group_columns = ("networks", "reports", "", "directive", "blocked", "as", "page", "class", "last seen")
-        out.print(table("", group_columns, rows, numbers=["networks", "reports"], whole=["directive", "", "as"]))
+        cells = [_group_cells(row, row.group, most) for row in shown if row.group is not None]
+        columns = _GROUP_COLUMNS if out.width >= _WIDE else _NARROW_GROUP_COLUMNS
+        rows = [tuple(row[column] for column in columns) for row in cells]
+        out.print(table("", columns, rows, numbers=["networks", "reports"], whole=_WHOLE_COLUMNS))
     else:
         rows = [
             (count(row.reporters), count(row.reports), _bar(row.reports, most), row.key, count(row.groups))
@@ -91,22 +96,22 @@ def _as_text(summary: Summary) -> None:
         hint(f"{plural(summary.hidden_noise_groups, 'group')} of noise not shown: --noise shows them, with the reason")
 
 
-def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> tuple[str, ...]:
+def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str, str]:
+    """What each column may show of a group."""
     blocked = f"{group.blocked or '(empty)'}  {_shorten(group.sample, 44)}" if group.sample else group.blocked
     page = _shorten(group.pages[0].url if group.pages else group.document_origin, 40)
-    more = f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""
     kind = group.evidence_class.value if not group.is_noise else f"{group.evidence_class.value}: {group.rule}"
-    return (
-        count(row.reporters),
-        count(row.reports),
-        _bar(row.reports, most),
-        group.directive,
-        blocked or "(empty)",
-        group.disposition.value,
-        page + more,
-        kind + (", yours" if group.trusted_reports else ""),
-        f"{group.last_seen_at:%m-%d %H:%M}",
-    )
+    return {
+        "networks": count(row.reporters),
+        "reports": count(row.reports),
+        "": _bar(row.reports, most),
+        "directive": group.directive,
+        "blocked": blocked or "(empty)",
+        "as": group.disposition.value,
+        "page": page + (f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""),
+        "class": kind + (", yours" if group.trusted_reports else ""),
+        "last seen": f"{group.last_seen_at:%m-%d %H:%M}",
+    }
 
 
 def _shorten(text: str, limit: int) -> str:
