@@ -46,8 +46,19 @@ test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses 
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest $(ARGS)
 
-demo: $(RUN_STAMP)  ## recorded reports of real browsers, from import to replay, in a scratch database
-	@BIN=$(BIN) sh tests/setup/demo.sh
+demo: $(RUN_STAMP)  ## recorded reports of a real browser, from import to replay, in a scratch database
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT INT TERM && \
+	  export CSP_DATABASE_URL="sqlite:///$$scratch/demo.db" && set -e && \
+	  echo "$$ csp-collector import --trusted tests/data/reports/demo.jsonl" && \
+	  $(BIN)/csp-collector import --trusted tests/data/reports/demo.jsonl && \
+	  echo && echo "$$ cspbuild summary --by directive" && $(BIN)/cspbuild summary --by directive && \
+	  echo && echo "$$ cspbuild suggest" && $(BIN)/cspbuild suggest && \
+	  $(BIN)/cspbuild suggest --format json > "$$scratch/suggestion.json" && \
+	  $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["policy"], end="")' \
+	    < "$$scratch/suggestion.json" > "$$scratch/policy.txt" && \
+	  echo && echo "$$ cspbuild replay --policy @policy.txt" && \
+	  { $(BIN)/cspbuild replay --policy @"$$scratch/policy.txt" || \
+	    echo "(exit 1: genuine evidence is held, so this policy would still block it)"; }
 
 lock: $(DEV_STAMP)  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -22,17 +22,21 @@ _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
 
 @click.command()
 @click.option(
-    "--stage", type=click.Choice(list(Stage)), default=Stage.OBSERVE, show_default=True, help="How far you are."
+    "--stage",
+    type=click.Choice([stage.value for stage in Stage]),
+    default="observe",
+    show_default=True,
+    help="How far you are.",
 )
 @click.option("--base-url", metavar="URL", default=_DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
 @click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
 @click.option("--sample", metavar="SHARE", help="Share of page views that get it.  [default: 1%; 100% for a rehearsal]")
 @site_option
 @database_option
-@format_option(["text", "json", *SnippetFormat])
+@format_option(["text", "json", *(fmt.value for fmt in SnippetFormat)])
 def command(
     *,
-    stage: Stage,
+    stage: str,
     base_url: str,
     policy: str | None,
     sample: str | None,

@@ -31,7 +31,7 @@ _MAX_ROWS = 25
 @window_options
 @site_option
 @database_option
-@format_option(["text", "json", *SnippetFormat])
+@format_option(["text", "json", *(fmt.value for fmt in SnippetFormat)])
 def command(*, since: str | None, as_of: str | None, site: str, database: str, output_format: str) -> None:
     """The proposed enforced policy, with the evidence for every token.
 

@@ -30,7 +30,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 @click.command()
 @window_options
 @click.option(
-    "--by", type=click.Choice(list(SummaryBy)), default=SummaryBy.GROUP, show_default=True, help="A row is a …"
+    "--by", type=click.Choice([by.value for by in SummaryBy]), default="group", show_default=True, help="A row is a …"
 )
 @click.option("--noise", is_flag=True, help="Show what no site caused, too.")
 @site_option
