@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
@@ -26,21 +27,35 @@ def _database_url_option(command: _Command) -> _Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cspbuild", prog_name="csp-collector")
 def command() -> None:
-    """The report collector. Every setting is a flag here, a CSP_… variable, or a line in csp.toml, in this order."""
+    """The report collector. Its settings are flags of serve, CSP_… variables, or lines of csp.toml, in this order."""
+
+
+def _setting_options(function: _Command) -> _Command:
+    """A flag for each setting but the secret ones: a command line can be read by every user of the machine."""
+    for name, field in reversed(Settings.model_fields.items()):
+        if name in SECRET_SETTINGS:
+            continue
+        flag = name.replace("_", "-")
+        is_switch = field.annotation is bool
+        description = field.description or ""
+        function = click.option(
+            f"--{flag}/--no-{flag}" if is_switch else f"--{flag}",
+            name,
+            default=None,
+            metavar=None if is_switch else "VALUE",
+            help=f"{description[:1].upper()}{description[1:]}.  [default: {shown_default(name)}]",
+        )(function)
+    return function
 
 
 @command.command()
-@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", metavar="PORT", type=int, help="Port to listen on; 0 for any free one.  [default: 8000]")
-@click.option("--review/--no-review", default=None, help="Serve the review pages, or ingest alone.  [default: review]")
-@_database_url_option
+@_setting_options
 def serve(**flags: Any) -> None:
     """Serve the report endpoint and the review pages until told to stop."""
     import uvicorn  # noqa: PLC0415  (only serve needs the server)
 
     from collector.app import create_service  # noqa: PLC0415  (the same)
     from collector.banner import banner  # noqa: PLC0415  (the same)
-    from collector.settings import load_settings  # noqa: PLC0415  (the same)
 
     settings = load_settings(**flags)
     listener = _listen(settings.host, settings.port)
@@ -154,8 +169,6 @@ def migrate(database_url: str | None) -> None:
 @format_option()
 def config(output_format: str) -> None:
     """Every setting, its value, and where that comes from."""
-    from collector.settings import describe_settings, load_settings  # noqa: PLC0415  (needs the settings alone)
-
     described = describe_settings(load_settings())
     if output_format == "json":
         print_json(
@@ -170,7 +183,6 @@ def _open(database_url: str | None) -> Any:
     """The database to write to, with the default site in it."""
     from datetime import UTC, datetime  # noqa: PLC0415  (start-up of --help)
 
-    from collector.settings import load_settings  # noqa: PLC0415  (the same)
     from policybuilder.store.engine import open_for_writing  # noqa: PLC0415  (the same)
     from policybuilder.store.sites import ensure_default_site  # noqa: PLC0415  (the same)
 

@@ -168,6 +168,14 @@ def describe_settings(settings: Settings) -> tuple[DescribedSetting, ...]:
     )
 
 
+SECRET_SETTINGS = frozenset({"admin_token"})
+
+
+def shown_default(name: str) -> str:
+    """A setting's default, as it would be typed."""
+    return _shown(name, Settings.model_fields[name].default)
+
+
 def _origin(name: str, in_file: set[str]) -> str:
     if any(variable.upper() == f"CSP_{name.upper()}" for variable in os.environ):
         return f"environment (CSP_{name.upper()})"
@@ -179,4 +187,8 @@ def _shown(name: str, value: Any) -> str:
         return shown_url(str(value))
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
-    return str(value.value) if isinstance(value, enum.Enum) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value.value) if isinstance(value, enum.Enum) else "(none)" if value in {None, ""} else str(value)

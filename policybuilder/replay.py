@@ -79,7 +79,11 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
     violation = group.violation(group.policies[0].policy if group.policies else "")
     if "://" not in violation.document_uri and len(origins) == 1:
         violation = replace(violation, document_uri=next(iter(origins)))
-    return decide_all(policies, question_of(violation))
+    question = question_of(violation)
+    if group.evidence_class is not EvidenceClass.GENUINE:
+        # Only the site's own code carries the nonce that a suggestion asks for.
+        question = replace(question, nonce="")
+    return decide_all(policies, question)
 
 
 def document_origins(groups: Iterable[ViolationGroup]) -> tuple[str, ...]:
