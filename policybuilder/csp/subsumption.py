@@ -19,6 +19,9 @@ def expression_covers(wide: SourceExpression, narrow: SourceExpression) -> bool:
     match wide, narrow:
         case HostSource() as host, _ if host.is_star:
             return _star_covers(narrow)
+        case _, HostSource() as host if host.is_star:
+            # It takes every network scheme, which no other expression does.
+            return False
         case SchemeSource(scheme), SchemeSource(other):
             return _scheme_covers(scheme, other)
         case SchemeSource(scheme), HostSource(scheme_part=str(other)):
@@ -27,7 +30,7 @@ def expression_covers(wide: SourceExpression, narrow: SourceExpression) -> bool:
             return (
                 _host_scheme_covers(outer.scheme_part, inner.scheme_part)
                 and host_part_covers(outer.host_part, inner.host_part)
-                and (outer.port_part in {"*", inner.port_part})
+                and _port_covers(outer, inner)
                 and _path_covers(outer.path_part, inner.path_part)
             )
         case _:
@@ -64,6 +67,13 @@ def _host_scheme_covers(wide: str | None, narrow: str | None) -> bool:
     if narrow is None:
         return wide == "http"
     return _scheme_covers(wide, narrow)
+
+
+def _port_covers(wide: HostSource, narrow: HostSource) -> bool:
+    """A given port admits no upgrade but that of 80 to 443, so it covers the same port under the same scheme only."""
+    if wide.port_part in {None, "*"}:
+        return wide.port_part in {"*", narrow.port_part}
+    return wide.port_part == narrow.port_part and wide.scheme_part == narrow.scheme_part
 
 
 def _path_covers(wide: str | None, narrow: str | None) -> bool:
