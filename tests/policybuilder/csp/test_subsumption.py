@@ -1,0 +1,142 @@
+"""Tests of subsumption: a table, and the law that covering means admitting at least as much."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from policybuilder.csp import SourceExpression, Verdict, match, parse_serialized_policy_list, parse_source_expression
+from policybuilder.csp.subsumption import expression_covers, host_part_covers
+
+# Columns: wide, narrow, whether wide admits all that narrow does on every page of the network.
+CASES = [
+    ("'self'", "'self'", True),
+    ("*", "'self'", True),
+    ("*", "https:", True),
+    ("*", "ws:", True),
+    ("*", "cdn.example", True),
+    ("*", "https://*:8443/js/", True),
+    ("*", "data:", False),
+    ("*", "'unsafe-inline'", False),
+    ("*", "app://cdn.example", False),
+    ("https:", "https://cdn.example/js/", True),
+    ("https:", "wss:", False),
+    ("http:", "https:", True),
+    ("http:", "https://cdn.example:8443", True),
+    ("https:", "http:", False),
+    ("ws:", "wss://rt.example", True),
+    ("https:", "cdn.example", False),
+    ("https:", "'self'", False),
+    ("https:", "*", False),
+    ("data:", "data:", True),
+    ("https://*.example", "https://a.example", True),
+    ("https://*.example", "https://*.a.example", True),
+    ("https://*.example", "https://example", False),
+    ("https://*.a.example", "https://*.example", False),
+    ("https://*.example", "https://badexample", False),
+    ("https://*", "https://cdn.example", True),
+    ("https://cdn.example", "https://*", False),
+    ("cdn.example", "https://cdn.example", True),
+    ("cdn.example", "http://cdn.example", False),
+    ("http://cdn.example", "cdn.example", True),
+    ("https://cdn.example", "cdn.example", False),
+    ("http://cdn.example", "https://cdn.example", True),
+    ("https://cdn.example", "http://cdn.example", False),
+    ("wss://cdn.example", "https://cdn.example", False),
+    ("https://cdn.example", "https://cdn.example:8443", False),
+    ("https://cdn.example:*", "https://cdn.example:8443", True),
+    ("https://cdn.example:*", "https://cdn.example", True),
+    ("http://cdn.example:*", "https://cdn.example:8443", True),
+    ("https://cdn.example:8443", "https://cdn.example:8443/js/", True),
+    # Chromium reads an upgrade into http on port 80 alone.
+    ("http://cdn.example:8080", "https://cdn.example:8080", False),
+    ("http://cdn.example:8080", "cdn.example:8080", False),
+    ("cdn.example:8443", "https://cdn.example:8443", False),
+    ("https://cdn.example", "https://cdn.example/js/", True),
+    ("https://cdn.example/js/", "https://cdn.example/js/app.js", True),
+    ("https://cdn.example/js/", "https://cdn.example/js/lib/", True),
+    ("https://cdn.example/js", "https://cdn.example/js/app.js", False),
+    ("https://cdn.example/js/", "https://cdn.example", False),
+    ("https://cdn.example/js/", "https://cdn.example/jsx", False),
+    ("'nonce-abc'", "'nonce-abc'", True),
+    ("'nonce-abc'", "'nonce-abd'", False),
+    ("'sha256-abc='", "'sha256-abc='", True),
+    ("'unsafe-inline'", "'nonce-abc'", False),
+    ("'unsafe-eval'", "'wasm-unsafe-eval'", False),
+    ("'self'", "https://shop.example", False),
+]
+
+
+def parsed(text: str) -> SourceExpression:
+    expression = parse_source_expression(text)
+    assert expression is not None, text
+    return expression
+
+
+@pytest.mark.parametrize(("wide", "narrow", "covers"), CASES)
+def test_one_expression_covers_another(wide: str, narrow: str, *, covers: bool) -> None:
+    assert expression_covers(parsed(wide), parsed(narrow)) is covers
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covers"),
+    [
+        ("*", "a.example", True),
+        ("*.a.example", "b.a.example", True),
+        ("*.a.example", "*.a.example", True),
+        ("*.a.example", "a.example", False),
+        ("a.example", "*", False),
+    ],
+)
+def test_one_host_pattern_covers_another(wide: str, narrow: str, *, covers: bool) -> None:
+    assert host_part_covers(wide, narrow) is covers
+
+
+EXPRESSIONS = [
+    *("'self'", "http:", "https:", "ws:", "wss:", "data:", "blob:"),
+    *map(
+        "".join,
+        itertools.product(
+            ("", "http://", "https://", "wss://"),
+            ("*", "*.a.example", "a.example", "b.a.example"),
+            ("", ":*", ":80", ":443", ":8080"),
+            ("", "/", "/js/", "/js/app.js"),
+        ),
+    ),
+]
+URLS = [
+    *("data:text/plain,x", "blob:https://a.example/1"),
+    *map(
+        "".join,
+        itertools.product(
+            ("http://", "https://", "ws://", "wss://"),
+            ("a.example", "b.a.example"),
+            ("", ":80", ":443", ":8080"),
+            ("/", "/js/app.js"),
+        ),
+    ),
+]
+PAGES = ["http://a.example/", "https://a.example/", "http://c.example:8080/", "https://b.a.example:8080/"]
+
+
+def test_what_covers_admits_every_url_that_the_covered_one_admits() -> None:
+    """Over every pair; not the reverse, since False may mean that it depends on the page."""
+    admitted = {text: admitted_places(text) for text in EXPRESSIONS}
+    expressions = {text: parsed(text) for text in EXPRESSIONS}
+    unsound = [
+        (wide, narrow)
+        for (wide, wider), (narrow, narrower) in itertools.product(expressions.items(), repeat=2)
+        if expression_covers(wider, narrower) and not admitted[narrow] <= admitted[wide]
+    ]
+    assert unsound == []
+
+
+def admitted_places(expression: str) -> frozenset[tuple[str, str]]:
+    """The pairs of page and URL that a list of this expression alone admits."""
+    policies = parse_serialized_policy_list(f"connect-src {expression}")
+    return frozenset(
+        (page, url)
+        for page, url in itertools.product(PAGES, URLS)
+        if match(policies, page=page, directive="connect-src", blocked=url).verdict is Verdict.ALLOW
+    )
