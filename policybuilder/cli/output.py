@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,8 @@ def print_json(command: str, document: Mapping[str, Any]) -> None:
 
 def console() -> Console:
     """Where tables go: coloured on a terminal unless NO_COLOR is set, plain elsewhere."""
-    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False, soft_wrap=False)
+    is_told = sys.stdout.isatty() or os.environ.get("COLUMNS")
+    return Console(width=None if is_told else _PLAIN_WIDTH, highlight=False, soft_wrap=False)
 
 
 def table(
