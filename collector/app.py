@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.ingest.client import client_network, is_trusted_peer
@@ -30,7 +30,7 @@ from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.stages import Stage, headers_for
-from policybuilder.store.engine import open_for_writing
+from policybuilder.store.engine import ask_for_anything, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, ac
         """Able to store; 503 with the reasons otherwise."""
         reasons = []
         try:
-            await asyncio.to_thread(_ask_database, engine)
+            await asyncio.to_thread(ask_for_anything, engine)
         except SQLAlchemyError as error:
             reasons.append(f"database: {type(error).__name__}")
         if not ingest.has_room:
@@ -186,11 +186,6 @@ def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, ac
         return Response(counters.exposition(), media_type="text/plain; version=0.0.4")
 
     return router
-
-
-def _ask_database(engine: Engine) -> None:
-    with engine.connect() as connection:
-        connection.execute(text("SELECT name FROM site LIMIT 1"))
 
 
 def _client_network(request: Request, settings: Settings) -> str:

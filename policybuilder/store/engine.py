@@ -79,6 +79,12 @@ def open_for_reading(text_url: str) -> Engine:
     raise CspbuildError(f"{shown} has an older schema; run  csp-collector migrate --database-url {shown}")
 
 
+def ask_for_anything(engine: Engine) -> None:
+    """Read a little. Raises SQLAlchemyError when the database does not answer, or has lost our tables."""
+    with engine.connect() as connection:
+        connection.execute(text("SELECT name FROM site LIMIT 1"))
+
+
 def _make_directory_for(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

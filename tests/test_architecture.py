@@ -1,0 +1,103 @@
+"""The arrows: who may import whom, and which library stands in which room."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+SOURCES = sorted(
+    path.relative_to(ROOT) for package in ("collector", "policybuilder") for path in (ROOT / package).rglob("*.py")
+)
+
+# The first package of a path prefix that fits decides; a module may import these projects' packages, and no others.
+PROJECT_ARROWS = [
+    ("policybuilder/csp/", ("policybuilder.csp",)),
+    (
+        "policybuilder/suggestion/",
+        ("policybuilder.csp", "policybuilder.evidence", "policybuilder.replay", "policybuilder.suggestion"),
+    ),
+    ("policybuilder/rendering/", ("policybuilder.csp", "policybuilder.rendering", "policybuilder.stages")),
+    ("policybuilder/", ("policybuilder",)),
+    ("collector/security_headers.py", ()),
+    ("collector/ingest/", ("collector.ingest", "collector.settings", "policybuilder")),
+    ("collector/review/", ("collector.review", "collector.security_headers", "policybuilder")),
+    ("collector/", ("collector", "policybuilder")),
+]
+
+# Each of these libraries stands only where the prefix says.
+LIBRARY_ROOMS = {
+    "sqlalchemy": ("policybuilder/store/", "policybuilder/cli/failures.py", "collector/"),
+    "sqlmodel": ("policybuilder/store/",),
+    "alembic": ("policybuilder/store/",),
+    "click": ("policybuilder/cli/", "collector/cli.py"),
+    "rich": ("policybuilder/cli/", "collector/progress.py"),
+    "fastapi": ("collector/app.py", "collector/review/"),
+    "uvicorn": ("collector/cli.py",),
+    "pydantic_settings": ("collector/settings.py",),
+    "httpx": (),
+    "httpx2": (),
+    "requests": (),
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The full names of the modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            yield node.module
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_imports_run_one_way(path: Path) -> None:
+    allowed = next(packages for prefix, packages in PROJECT_ARROWS if str(path).startswith(prefix))
+    for name in imports_of(path):
+        if is_within(name, "policybuilder") or is_within(name, "collector"):
+            assert any(is_within(name, package) for package in allowed), f"{path} must not import {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_each_library_stands_in_its_room(path: Path) -> None:
+    for name in imports_of(path):
+        rooms = LIBRARY_ROOMS.get(name.partition(".")[0])
+        assert rooms is None or str(path).startswith(rooms), f"{path} must not import {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if str(path).startswith("policybuilder/csp/")], ids=str)
+def test_the_engine_needs_only_the_standard_library_and_one_url_parser(path: Path) -> None:
+    for name in imports_of(path):
+        top = name.partition(".")[0]
+        assert top in {"policybuilder", "ada_url"} or top in sys.stdlib_module_names, f"{path} imports {name}"
+
+
+def test_the_middleware_for_others_needs_only_the_standard_library() -> None:
+    for name in imports_of(Path("collector/security_headers.py")):
+        assert name.partition(".")[0] in sys.stdlib_module_names
+
+
+def test_sql_stands_only_in_the_store() -> None:
+    """SQLAlchemy elsewhere is the engine being handed on, and the errors it raises."""
+    for path in SOURCES:
+        if str(path).startswith("policybuilder/store/"):
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy":
+                assert {alias.name for alias in node.names} <= {"Engine"}, f"{path} makes SQL"
+
+
+@pytest.mark.parametrize("package", ["collector", "policybuilder"])
+def test_both_packages_say_that_they_are_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").exists()
