@@ -63,11 +63,24 @@ def create_try_router(
     return router
 
 
+# What proxies add to a request on its way. nginx adds none of them unless told to, and puts a loopback name in Host,
+# but speaks HTTP/1.0 to what is behind it, as no browser does.
+_PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
+
+
+def _came_through_a_proxy(request: Request) -> bool:
+    """Whether the visitor may be anybody: the page holds the rehearsal key, which is for the operator's eyes alone."""
+    return request.scope.get("http_version") == "1.0" or any(name in request.headers for name in _PROXY_HEADERS)
+
+
 def _origins(request: Request) -> tuple[str, str]:
-    """The origin visited, and another one that is this very server; raises 404 for a host that is not loopback."""
+    """The origin visited, and another one that is this very server.
+
+    Raises 404 for a host that is not loopback, and for a visit by way of a proxy on this machine.
+    """
     header = request.headers.get("host", "")
     name = canonical_host(header)
-    if name is None or not is_loopback_host(header):
+    if name is None or not is_loopback_host(header) or _came_through_a_proxy(request):
         raise HTTPException(404, "There is no such page.")
     other = "127.0.0.1" if name == "localhost" else "localhost"
     port = f":{request.url.port}" if request.url.port else ""

@@ -83,6 +83,15 @@ def test_other_hosts_find_nothing(review: Any, path: str) -> None:
     assert REPORT_ONLY not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"]
+)
+def test_a_proxy_on_the_machine_does_not_pass_the_rehearsal_key_on(review: Any, header: str) -> None:
+    answer = review.browser().get("/try", headers={header: "203.0.113.9"})
+    assert answer.status_code == 404
+    assert "/report/" not in str(answer.headers)
+
+
 def test_unknown_resources_are_not_found(review: Any) -> None:
     assert review.client().get("/try/missing").status_code == 404
 
