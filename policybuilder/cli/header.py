@@ -31,6 +31,13 @@ _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
 @click.option("--base-url", metavar="URL", default=_DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
 @click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
 @click.option("--sample", metavar="SHARE", help="Share of page views that get it.  [default: 1%; 100% for a rehearsal]")
+@click.option(
+    "--rehearsal-key",
+    metavar="KEY",
+    envvar="CSP_REHEARSAL_KEY",
+    show_envvar=True,
+    help="For staging or CI alone: what arrives under it is trusted.",
+)
 @site_option
 @database_option
 @format_option(["text", "json", *(fmt.value for fmt in SnippetFormat)])
@@ -40,6 +47,7 @@ def command(
     base_url: str,
     policy: str | None,
     sample: str | None,
+    rehearsal_key: str | None,
     site: str,
     database: str,
     output_format: str,
@@ -47,10 +55,10 @@ def command(
     """The response headers to send now.
 
     For a collector on this machine they carry the rehearsal key, so what arrives is trusted; for any other address
-    the public key.
+    the public key, unless a rehearsal key is given.
     """
     base = base_url.rstrip("/")
-    key, is_rehearsal = _choose_key(database, site, base)
+    key, is_rehearsal = _choose_key(database, site, base, rehearsal_key)
     draws_lots = output_format in _DRAWN_BY_HAND
     share = _read_share(sample) if sample else (_PUBLIC_SAMPLE if draws_lots and not is_rehearsal else 1.0)
     if share < 1 and not draws_lots:
@@ -68,14 +76,20 @@ def command(
         hint(f"send them on {share:.3g} of page views, as the report URL says (r={share:g}); --sample 100% for all")
 
 
-def _choose_key(database: str, site: str, base_url: str) -> tuple[str, bool]:
-    """The rehearsal key for a collector on this machine if we hold it, else the site's public key."""
+def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | None) -> tuple[str, bool]:
+    """The rehearsal key given, or kept for a collector on this machine; else the site's public key."""
     engine = open_for_reading(database)
     found = get_site(engine, site)
-    if _is_loopback(base_url) and (rehearsal_key := read_rehearsal_key()):
-        owner = find_key(engine, rehearsal_key)
+    is_local = _is_loopback(base_url)
+    kept = rehearsal_key or (read_rehearsal_key() if is_local else None)
+    if kept:
+        owner = find_key(engine, kept)
         if owner is not None and owner.site == site and owner.kind is KeyKind.REHEARSAL:
-            return rehearsal_key, True
+            return kept, True
+        if rehearsal_key:
+            raise CspbuildError(
+                f"that is no live rehearsal key of site {site!r}; make one with  cspbuild site rotate {site} --rehearsal"
+            )
     if not found.key:
         raise CspbuildError(f"site {site!r} has no live key; make one with  cspbuild site rotate {site}")
     return found.key, False

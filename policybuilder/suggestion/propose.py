@@ -99,6 +99,7 @@ def propose(site: str, groups: Sequence[ViolationGroup]) -> Suggestion:
     _judge_size(policy, findings)
     _judge_sources(directives, tokens, findings)
     _judge_groups(sorted_groups, findings)
+    _judge_origins(sorted_groups, findings)
 
     policies = [] if policy is None else [policy]
     verdicts = [(group, replay_group(group, policies, origins).verdict) for group, _ in sorted_groups.admitted]
@@ -463,4 +464,20 @@ def _judge_groups(sorted_groups: _Sorted, findings: list[SuggestionFinding]) -> 
                 message=f"{len(attacks)} groups look like injected markup; somebody may be attacking the site",
                 fix="look at the pages they name:  cspbuild suggest --format json  lists them under excluded",
             ),
+        )
+
+
+def _judge_origins(sorted_groups: _Sorted, findings: list[SuggestionFinding]) -> None:
+    """One policy for several sites admits on each what only the others need."""
+    origins = sorted({group.document_origin for group, _ in sorted_groups.admitted if "://" in group.document_origin})
+    if len(origins) > 1:
+        findings.append(
+            SuggestionFinding(
+                code="several-origins",
+                severity="low",
+                directive="",
+                value=", ".join(origins),
+                message="the evidence is of pages of several origins, and the policy serves all of them",
+                fix="if they are sites of their own, register each:  cspbuild site add NAME --host HOST",
+            )
         )

@@ -113,16 +113,27 @@ class _Lists:
                 )
             case SchemeSource() | HostSource():
                 return self._admits_url(expression)
+            case KeywordSource(Keyword.UNSAFE_INLINE):
+                return _allows_all_inline(self.elements) and _allows_all_inline(self.attributes)
+            case KeywordSource(Keyword.UNSAFE_HASHES):
+                return Keyword.UNSAFE_HASHES in self.attributes or _allows_all_inline(self.attributes)
             case KeywordSource(keyword):
                 return all(keyword in found for found in (self.elements, self.attributes))
             case NonceSource():
                 # Canonical policies have one placeholder for every nonce.
-                return bool(self.elements.nonces)
+                return bool(self.elements.nonces) or _allows_all_inline(self.elements)
             case HashSource():
-                return any(own == expression for _, own in self.elements.hashes)
+                listed = any(own == expression for _, own in self.elements.hashes)
+                return listed or _allows_all_inline(self.elements)
 
     def _admits_url(self, expression: SourceExpression) -> bool:
         return any(expression_covers(own, expression) for _, own in self.elements.expressions)
+
+
+def _allows_all_inline(sources: SourceList) -> bool:
+    """https://w3c.github.io/webappsec-csp/#allow-all-inline"""
+    is_switched_off = sources.nonces or sources.hashes or Keyword.STRICT_DYNAMIC in sources
+    return Keyword.UNSAFE_INLINE in sources and not is_switched_off
 
 
 def _lists(policy: Policy, directive: str, own: Sequence[SourceExpression]) -> _Lists | None:
