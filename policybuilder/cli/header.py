@@ -88,7 +88,7 @@ def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | No
             return kept, True
         if rehearsal_key:
             raise CspbuildError(
-                f"that is no live rehearsal key of site {site!r}; make one with  cspbuild site rotate {site} --rehearsal"
+                f"no live rehearsal key of site {site!r}; make one with  cspbuild site rotate {site} --rehearsal"
             )
     if not found.key:
         raise CspbuildError(f"site {site!r} has no live key; make one with  cspbuild site rotate {site}")
