@@ -85,13 +85,15 @@ def propose(site: str, groups: Sequence[ViolationGroup]) -> Suggestion:
     """The policy that the groups speak for.
 
     Only trusted evidence adds sources; what others reported is held. What the observed policies allowed is kept.
+    Where there is trusted evidence, nothing that others report changes the policy.
     """
-    origins = document_origins(groups)
+    vouched = [group for group in groups if group.trusted_reports and group.evidence_class is EvidenceClass.GENUINE]
+    origins = document_origins(vouched or groups)
     sorted_groups = _sort(groups, origins)
     findings: list[SuggestionFinding] = []
     observed = _observed_policies(groups, findings)
     tokens, unprobed = _tokens(sorted_groups, observed, origins, findings)
-    directives = _directives(tokens, unprobed, observed.policies, sorted_groups, findings)
+    directives = _directives(tokens, unprobed, observed, sorted_groups, findings)
     if not any(tokens.values()):
         directives = ()
         findings.insert(0, _nothing_accepted())
@@ -253,7 +255,7 @@ def _drop_covered(sources: dict[str, _Token]) -> None:
 def _directives(
     tokens: dict[str, dict[str, _Token]],
     unprobed: frozenset[str],
-    observed: Sequence[Policy],
+    observed: _Observed,
     sorted_groups: _Sorted,
     findings: list[SuggestionFinding],
 ) -> tuple[SuggestedDirective, ...]:
@@ -271,14 +273,15 @@ def _directives(
         result["worker-src"] = (_base("no worker was seen; without this, script-src would stand in"),)
     result["base-uri"] = _suggested(tokens["base-uri"]) or (_base("a <base> would move every relative URL"),)
     for name in _NEVER_ASSUMED:
-        is_open = any(unresolved.directive == name for _, unresolved in sorted_groups.unresolved)
+        asking = [group for group, unresolved in sorted_groups.unresolved if unresolved.directive == name]
         if tokens[name]:
             result[name] = _suggested(tokens[name])
-        elif name not in unprobed and not is_open:
-            result[name] = (_base("an observed policy named it, and nothing was reported"),)
+        elif name not in unprobed and not any(group.trusted_reports or not observed.are_vouched for group in asking):
+            seen = "only strangers say that it would refuse something" if asking else "nothing was reported"
+            result[name] = (_base(f"an observed policy named it, and {seen}"),)
     for name in _WITHOUT_REPORTS:
-        if is_named_by_all(name, observed):
-            values = observed[0].directive(name)
+        if is_named_by_all(name, observed.policies):
+            values = observed.policies[0].directive(name)
             result[name] = tuple(
                 SuggestedSource(source=value, rule="unobserved-kept", reason="part of every observed policy")
                 for value in (values.values if values else ())
