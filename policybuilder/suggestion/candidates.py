@@ -88,6 +88,8 @@ def candidate(group: ViolationGroup, document_origins: Collection[str]) -> Outco
         case _ if directive not in _LISTABLE:
             return Unresolved(directive, f"{directive} has no source list", "look at the report")
     match group.blocked:
+        case "eval" | "wasm-eval" if directive != "script-src":
+            return Unresolved(directive, "only script-src governs eval", "look at the report")
         case "eval":
             place = f" at {group.source_file}:{group.line_number or '?'}" if group.source_file else ""
             return Hold(
