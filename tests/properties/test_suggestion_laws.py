@@ -1,0 +1,163 @@
+"""Laws of the suggestion, for any evidence at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policybuilder.cli.suggest import _document
+from policybuilder.csp import is_valid_source_expression, parse_serialized_policy
+from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.violation import Disposition, SampleExtent
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.values import Suggestion
+from tests.support.evidence import OBSERVED, ORIGIN, make_group
+
+HOSTS = st.sampled_from(
+    ["shop.example", "cdn.example", "a.cdn.example", "xn--bcher-kva.example", "a_b.example", "[::1]"]
+)
+URLS = st.builds(
+    "{}://{}{}{}".format,
+    st.sampled_from(["http", "https", "ws", "wss"]),
+    HOSTS,
+    st.sampled_from(["", ":8080", ":443"]),
+    st.sampled_from(["", "/", "/js/app.js", "/a;b,c", "/%20'none'"]),
+)
+BLOCKED = st.one_of(
+    URLS,
+    st.sampled_from(
+        [
+            *("inline", "eval", "wasm-eval", "self", "", "data", "blob", "about", "chrome-extension"),
+            *("trusted-types-policy", "trusted-types-sink", "https:", "https://*", "'unsafe-inline'", "a;b"),
+        ]
+    ),
+    st.text(max_size=12),
+)
+SOURCES = st.one_of(
+    st.sampled_from(
+        [
+            *("'self'", "'none'", "*", "https:", "http:", "data:", "blob:", "https://cdn.example", "cdn.example:8080"),
+            *("https://*.cdn.example/js/", "'unsafe-inline'", "'unsafe-eval'", "'strict-dynamic'", "'unsafe-hashes'"),
+            *("'nonce-abc'", "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='", "'report-sample'", "nonsense!"),
+        ]
+    ),
+    URLS,
+)
+POLICIES = st.one_of(
+    st.just(OBSERVED),
+    st.lists(
+        st.builds(
+            lambda name, values: " ".join([name, *values]),
+            st.sampled_from(sorted(KNOWN_DIRECTIVES)),
+            st.lists(SOURCES, max_size=4),
+        ),
+        max_size=5,
+    ).map("; ".join),
+)
+
+
+@st.composite
+def violation_groups(
+    draw: st.DrawFn, *, classes: st.SearchStrategy[EvidenceClass], trusted: st.SearchStrategy[bool]
+) -> ViolationGroup:
+    """Groups as the store may return them: what a stranger sent, cleaned of queries, whatever it says."""
+    return make_group(
+        draw(st.one_of(st.sampled_from(sorted(KNOWN_DIRECTIVES)), st.just("(invalid)"))),
+        draw(BLOCKED),
+        trusted=draw(trusted),
+        policies=draw(st.lists(POLICIES, max_size=2, unique=True)),
+        reports=draw(st.integers(1, 10**9)),
+        document_origin=draw(
+            st.sampled_from([ORIGIN, "http://shop.example", "https://evil.example", "about", "(invalid)"])
+        ),
+        disposition=draw(st.sampled_from(Disposition)),
+        evidence_class=draw(classes),
+        sample=draw(st.sampled_from(["", "go()", "javascript:go()", "Element innerHTML|<b>"])),
+        sample_extent=draw(st.sampled_from(SampleExtent)),
+        source_file=draw(st.sampled_from(["", f"{ORIGIN}/app.js", "https://cdn.example/a.js"])),
+        line_number=draw(st.one_of(st.none(), st.integers(0, 10**6))),
+    )
+
+
+CLASSES = st.one_of(st.just(EvidenceClass.GENUINE), st.sampled_from(EvidenceClass))
+ANY_GROUP = violation_groups(classes=CLASSES, trusted=st.booleans())
+ANY_GROUPS = st.lists(ANY_GROUP, max_size=6, unique_by=lambda group: group.fingerprint)
+STRANGERS = st.lists(
+    violation_groups(classes=CLASSES, trusted=st.just(value=False)),
+    max_size=4,
+    unique_by=lambda group: group.fingerprint,
+)
+
+
+@given(groups=ANY_GROUPS)
+def test_the_policy_can_be_written_and_read_back(groups: list[ViolationGroup]) -> None:
+    policy = propose("shop", groups).policy
+    if policy is not None:
+        assert parse_serialized_policy(str(policy)) == policy
+
+
+@given(groups=ANY_GROUPS)
+def test_every_token_is_a_valid_source_expression_and_none_stands_alone(groups: list[ViolationGroup]) -> None:
+    for directive in propose("shop", groups).directives:
+        sources = [source.source for source in directive.sources]
+        if directive.name in SOURCE_LIST_DIRECTIVES and sources != ["'none'"]:
+            assert sources
+            assert [source for source in sources if not is_valid_source_expression(source)] == []
+            assert len(set(sources)) == len(sources)
+
+
+@given(groups=ANY_GROUPS)
+def test_the_policy_blocks_nothing_that_it_claims_to_accept(groups: list[ViolationGroup]) -> None:
+    suggestion = propose("shop", groups)
+    assert suggestion.replay.block == 0
+    assert suggestion.blocked_groups == ()
+
+
+@given(groups=ANY_GROUPS)
+def test_every_group_is_counted_once(groups: list[ViolationGroup]) -> None:
+    """But for those that strangers reported and the policy admits anyway."""
+    counts = propose("shop", groups).replay
+    counted = counts.allow + counts.block + counts.unknown + counts.held + counts.excluded
+    strangers = sum(not group.trusted_reports for group in groups)
+    assert len(groups) - strangers <= counted <= len(groups)
+
+
+@given(groups=st.lists(ANY_GROUP, max_size=4), strangers=STRANGERS)
+def test_with_trusted_evidence_no_stranger_changes_a_byte(
+    groups: list[ViolationGroup], strangers: list[ViolationGroup]
+) -> None:
+    mine = [make_group("img-src", f"{ORIGIN}/logo.png"), *groups]
+    suggestion = propose("shop", mine)
+    assert str(propose("shop", [*mine, *strangers]).policy) == str(suggestion.policy)
+
+
+@given(groups=ANY_GROUPS, data=st.data())
+def test_groups_in_any_order_give_the_same_bytes(groups: list[ViolationGroup], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(groups))
+    assert as_json(propose("shop", shuffled)) == as_json(propose("shop", groups))
+
+
+@given(groups=ANY_GROUPS, other=ANY_GROUP)
+def test_the_same_evidence_twice_as_often_gives_the_same_policy(
+    groups: list[ViolationGroup], other: ViolationGroup
+) -> None:
+    doubled = [
+        replace(group, reports=group.reports * 2, trusted_reports=group.trusted_reports * 2)
+        for group in (*groups, other)
+    ]
+    assert str(propose("shop", doubled).policy) == str(propose("shop", (*groups, other)).policy)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_million_reports_weigh_no_more_than_one(*, trusted: bool) -> None:
+    one, many = (make_group(reports=reports, trusted=trusted) for reports in (1, 1_000_000))
+    assert str(propose("shop", [one]).policy) == str(propose("shop", [many]).policy)
+
+
+def as_json(suggestion: Suggestion) -> str:
+    return json.dumps(_document(suggestion))
