@@ -7,6 +7,7 @@ pending. Whoever waits is answered after the commit that holds its reports, neve
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from collector.ingest.folding import HashObservation, Observation, fold, fold_ha
 from policybuilder.store.recording import Batch, forget_reporter_keys, record
 
 _FORGET_EVERY_SECONDS = 600
+
+logger = logging.getLogger(__name__)
 
 
 class QueueFullError(Exception):
@@ -124,5 +127,17 @@ class GroupCommitWriter:
         now = time.time()
         record(self._engine, batch, int(now * 1000))
         if now - self._forgot_at > _FORGET_EVERY_SECONDS:
+            self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Delete reporter keys whose day is over.
+
+        The batch is stored by now: a failure here must not be told to its senders, who would send it again. The next
+        batch tries again.
+        """
+        try:
             forget_reporter_keys(self._engine, int(now * 1000))
+        except SQLAlchemyError as error:
+            logger.warning("reporter keys not forgotten: %s", type(error).__name__)
+        else:
             self._forgot_at = now
