@@ -87,10 +87,11 @@ class KeyDirectory:
 class _RefusedError(Exception):
     """The request gets an answer other than 204."""
 
-    def __init__(self, status: int, reason: Reason, **headers: str) -> None:
+    def __init__(self, status: int, reason: Reason, *, reports: int = 1, **headers: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.reports = reports
         self.headers = headers
 
 
@@ -120,11 +121,8 @@ class ReportEndpoint:
         except RejectedReportError as rejected:
             self._counters.refused(rejected.reason)
             await _answer(send, rejected.status_code, error=rejected.reason)
-        except (QueueFullError, StoreUnreachableError, SQLAlchemyError) as error:
-            # The driver's own message may quote what it was given, so only the kind of failure is logged.
-            reason = Reason.QUEUE_FULL if isinstance(error, QueueFullError) else Reason.STORE_UNREACHABLE
-            logger.warning("not stored: %s (%s)", reason.value, type(error.__cause__ or error).__name__)
-            await self._refuse(_RefusedError(503, reason, retry_after=str(_RETRY_AFTER_SECONDS)), send)
+        except SQLAlchemyError as error:
+            await self._refuse(_not_stored(error), send)
         except ConnectionResetError:
             self._counters.refused(Reason.CLIENT_GONE)
         else:
@@ -164,10 +162,13 @@ class ReportEndpoint:
         more = len(intake.observations) - 1
         self._clients.charge(network, more)
         self._sites.charge(key.site, more)
-        await self._writer.store(intake.observations)
-        self._counters.accepted(intake.kinds)
         for reason, reports in intake.ignored.items():
             self._counters.refused(reason, reports)
+        try:
+            await self._writer.store(intake.observations)
+        except (QueueFullError, StoreUnreachableError) as error:
+            raise _not_stored(error, reports=len(intake.observations)) from error
+        self._counters.accepted(intake.kinds)
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         if not self._settings.ingest_hosts:
@@ -181,7 +182,7 @@ class ReportEndpoint:
             raise _RefusedError(429, Reason.RATE_LIMITED, retry_after=str(wait))
 
     async def _refuse(self, refused: _RefusedError, send: Send) -> None:
-        self._counters.refused(refused.reason)
+        self._counters.refused(refused.reason, refused.reports)
         if refused.status in {429, 503} and self._settings.shed is Shed.ACCEPT:
             await _answer(send, 204)
             return
@@ -191,6 +192,14 @@ class ReportEndpoint:
         await _answer(
             send, refused.status, error=refused.reason, headers=(_ALLOW_ORIGIN, _NO_STORE, _ANY_EMBEDDER, *headers)
         )
+
+
+def _not_stored(error: Exception, *, reports: int = 1) -> _RefusedError:
+    """The answer when the database or the way to it fails; logged."""
+    # The driver's own message may quote what it was given, so only the kind of failure is logged.
+    reason = Reason.QUEUE_FULL if isinstance(error, QueueFullError) else Reason.STORE_UNREACHABLE
+    logger.warning("not stored: %s (%s)", reason.value, type(error.__cause__ or error).__name__)
+    return _RefusedError(503, reason, reports=reports, retry_after=str(_RETRY_AFTER_SECONDS))
 
 
 async def _read_body(receive: Receive, *, is_batch: bool) -> bytes:
