@@ -1,0 +1,210 @@
+"""Folding: what makes violations alike, and that counting them together loses nothing but their number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.ingest.folding import HashObservation, Observation, document_origin, fingerprint_of, fold, fold_hash
+from collector.ingest.noise import GENUINE, Classification
+from collector.ingest.normalization import NormalizedHash
+from policybuilder.csp import Disposition, SampleExtent
+from policybuilder.evidence import EvidenceClass
+from policybuilder.store.recording import Batch
+from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+INLINE: dict[str, Any] = {"effective_directive": "script-src-elem", "blocked_uri": "inline", "sample": "alert(1)"}
+
+# Changes after which a violation is still one of the same group.
+ALIKE: list[dict[str, Any]] = [
+    {"document_uri": "https://shop.example/checkout"},
+    {"document_uri": "https://shop.example"},
+    {"original_policy": "img-src 'self'"},
+    {"source_file": "https://shop.example/app.js"},
+    {"line_number": 7},
+    {"column_number": 7},
+    {"referrer": "https://elsewhere.example/"},
+    {"status_code": 404},
+    {"age_ms": 60_000},
+]
+
+# Changes after which it is another's.
+DIFFERENT: list[dict[str, Any]] = [
+    {"document_uri": "https://www.shop.example/cart"},
+    {"document_uri": "http://shop.example/cart"},
+    {"document_uri": "https://shop.example:8443/cart"},
+    {"document_uri": "about"},
+    {"effective_directive": "media-src"},
+    {"blocked_uri": "https://cdn.example/b.png"},
+    {"blocked_uri": "https://cdn.example"},
+    {"blocked_uri": "https://cdn.example/"},
+    {"disposition": Disposition.ENFORCE},
+    {"sample": "alert(1)"},
+    {"sample_extent": SampleExtent.PREFIX},
+]
+
+
+@pytest.mark.parametrize("changes", ALIKE, ids=str)
+def test_violations_are_alike_wherever_on_the_site_and_in_the_code_they_came_from(changes: dict[str, Any]) -> None:
+    assert fingerprint_of(make_violation(**changes), GENUINE) == fingerprint_of(make_violation(), GENUINE)
+
+
+@pytest.mark.parametrize("changes", DIFFERENT, ids=str)
+def test_violations_of_another_resource_or_origin_are_not_alike(changes: dict[str, Any]) -> None:
+    assert fingerprint_of(make_violation(**changes), GENUINE) != fingerprint_of(make_violation(), GENUINE)
+
+
+def test_every_different_violation_has_a_fingerprint_of_its_own() -> None:
+    fingerprints = {fingerprint_of(make_violation(**changes), GENUINE) for changes in DIFFERENT}
+    assert len(fingerprints) == len(DIFFERENT)
+
+
+def test_the_class_tells_groups_apart_and_the_rule_that_chose_it_does_not() -> None:
+    """What an extension did and what the site did are never one group, however alike."""
+
+    def fingerprint(evidence_class: EvidenceClass, rule: str) -> str:
+        return fingerprint_of(make_violation(), Classification(evidence_class, rule))
+
+    assert fingerprint(EvidenceClass.EXTENSION, "a") != fingerprint(EvidenceClass.GENUINE, "a")
+    assert fingerprint(EvidenceClass.EXTENSION, "a") == fingerprint(EvidenceClass.EXTENSION, "b")
+
+
+def test_text_moved_from_one_member_to_the_next_is_another_fingerprint() -> None:
+    one = make_violation(effective_directive="img-src", blocked_uri="data")
+    other = make_violation(effective_directive="img-srcd", blocked_uri="ata")
+    assert fingerprint_of(one, GENUINE) != fingerprint_of(other, GENUINE)
+
+
+@pytest.mark.parametrize(
+    ("document_uri", "origin"),
+    [
+        ("https://shop.example/a/b", "https://shop.example"),
+        ("https://shop.example", "https://shop.example"),
+        ("http://[2001:db8::1]:8080/a", "http://[2001:db8::1]:8080"),
+        ("about", "about"),
+        ("(invalid)", "(invalid)"),
+    ],
+)
+def test_a_documents_origin_is_what_stands_before_its_path(document_uri: str, origin: str) -> None:
+    assert document_origin(document_uri) == origin
+
+
+def folded(*observations: Observation) -> Batch:
+    batch = Batch()
+    for observation in observations:
+        fold(batch, observation)
+    return batch
+
+
+def test_alike_violations_become_one_group_with_their_sum_first_and_last_time() -> None:
+    batch = folded(
+        make_observation(seen_at_ms=AT_MS + 5),
+        make_observation(make_violation(line_number=9), seen_at_ms=AT_MS - 5),
+        make_observation(is_trusted=True),
+    )
+    (delta,) = batch.groups.values()
+    assert (delta.tally.reports, delta.tally.trusted_reports) == (3, 1)
+    assert (delta.tally.first_ms, delta.tally.last_ms) == (AT_MS - 5, AT_MS + 5)
+
+
+def test_reports_are_counted_by_hour_page_and_policy() -> None:
+    batch = folded(
+        make_observation(make_violation(original_policy="img-src 'self'")),
+        make_observation(make_violation(document_uri="https://shop.example/"), seen_at_ms=AT_MS + HOUR_MS),
+        make_observation(seen_at_ms=AT_MS + HOUR_MS),
+    )
+    assert sorted(batch.hours.values()) == [[1, 0], [2, 0]]
+    assert {page: reports for (_, _, page), reports in batch.pages.items()} == {
+        "https://shop.example/cart": 2,
+        "https://shop.example/": 1,
+    }
+    assert [(text, tally.reports) for text, tally in batch.policies.values()] == [("img-src 'self'", 1)]
+    assert [tally.reports for tally in batch.group_policies.values()] == [1]
+
+
+def test_reporters_are_networks_by_day() -> None:
+    batch = folded(
+        make_observation(network="192.0.2.0/24"),
+        make_observation(network="192.0.2.0/24", seen_at_ms=AT_MS + 1),
+        make_observation(network="198.51.100.0/24"),
+        make_observation(network="192.0.2.0/24", seen_at_ms=AT_MS + DAY_MS),
+    )
+    assert sorted((day, network) for _, _, day, network in batch.group_networks) == [
+        (AT_MS // DAY_MS, "192.0.2.0/24"),
+        (AT_MS // DAY_MS, "198.51.100.0/24"),
+        (AT_MS // DAY_MS + 1, "192.0.2.0/24"),
+    ]
+
+
+def test_sites_share_nothing() -> None:
+    batch = folded(make_observation(site="one"), make_observation(site="two"))
+    tables: list[Iterable[tuple[Any, ...]]] = [
+        batch.groups,
+        batch.hours,
+        batch.pages,
+        batch.group_networks,
+        batch.page_networks,
+        batch.samples,
+    ]
+    assert [sorted(key[0] for key in table) for table in tables] == [["one", "two"]] * len(tables)
+
+
+def test_a_report_that_only_becomes_trusted_counts_its_trust_and_nothing_else() -> None:
+    batch = folded(make_observation(is_trusted=True, is_counted_already=True))
+    (delta,) = batch.groups.values()
+    assert (delta.tally.reports, delta.tally.trusted_reports) == (0, 1)
+    assert list(batch.hours.values()) == [[0, 1]]
+    assert list(batch.pages.values()) == [0]
+    assert not batch.group_networks
+    assert not batch.samples
+
+
+def test_a_sample_is_the_violation_as_json_and_no_client() -> None:
+    (text, seen_at_ms) = next(iter(folded(make_observation(make_violation(**INLINE))).samples.values()))
+    assert json.loads(text)["sample"] == "alert(1)"
+    assert "192.0.2" not in text
+    assert seen_at_ms == AT_MS
+
+
+@given(
+    st.lists(
+        st.builds(
+            make_observation,
+            st.builds(make_violation, blocked_uri=st.sampled_from(["data", "blob"]), line_number=st.integers(1, 3)),
+            site=st.sampled_from(["one", "two"]),
+            seen_at_ms=st.integers(AT_MS, AT_MS + 3 * HOUR_MS),
+            is_trusted=st.booleans(),
+        )
+    )
+)
+def test_folding_keeps_every_count(observations: list[Observation]) -> None:
+    batch = folded(*observations)
+    reports = len(observations)
+    trusted = sum(observation.is_trusted for observation in observations)
+    assert sum(delta.tally.reports for delta in batch.groups.values()) == reports
+    assert sum(delta.tally.trusted_reports for delta in batch.groups.values()) == trusted
+    assert sum(hour[0] for hour in batch.hours.values()) == reports
+    assert sum(hour[1] for hour in batch.hours.values()) == trusted
+    assert sum(batch.pages.values()) == reports
+    assert len(batch.groups) <= 4
+
+
+def test_hash_reports_are_counted_by_script_and_digest() -> None:
+    batch = Batch()
+    for digest in ("sha256-AAAA", "sha256-AAAA", ""):
+        report = NormalizedHash("https://shop.example/", "https://shop.example/a.js", digest, "script", 0)
+        fold_hash(batch, HashObservation(site="default", report=report, seen_at_ms=AT_MS))
+    assert {
+        (url, digest): (destination, tally.reports)
+        for (_, url, digest), (destination, tally) in batch.script_hashes.items()
+    } == {
+        ("https://shop.example/a.js", "sha256-AAAA"): ("script", 2),
+        ("https://shop.example/a.js", ""): ("script", 1),
+    }
