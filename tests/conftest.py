@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 
 from policybuilder.store.engine import open_for_writing
 from tests.support.postgres import PostgresServer, run_postgres
 
+# The same examples on every run, so that a change is judged by what it changed. New ones are looked for with
+# HYPOTHESIS_PROFILE=explore, and what they find becomes a case in a table.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test depends on the settings, or the csp.toml, of whoever runs it."""
-    import os
-
     for name in list(os.environ):
         if name.upper().startswith("CSP_"):
             monkeypatch.delenv(name)

@@ -61,7 +61,8 @@ def _print(suggestion: Suggestion, output_format: str) -> None:
             _print_text(suggestion)
         case _:
             if suggestion.policy is None:
-                raise CspbuildError(f"no policy can be suggested yet: {suggestion.findings[0].message}")
+                reason = next(finding for finding in suggestion.findings if finding.code == "nothing-accepted")
+                raise CspbuildError(f"no policy can be suggested yet: {reason.message}; {reason.fix}")
             try:
                 snippet = render([Header(ENFORCED, str(suggestion.policy))], SnippetFormat(output_format))
             except ValueError as error:

@@ -33,7 +33,7 @@ def parse_database_url(text_url: str) -> URL:
     """The URL with the driver we use. Raises CspbuildError for anything but SQLite files and PostgreSQL."""
     try:
         url = make_url(text_url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise CspbuildError(f"{text_url!r} is no database URL; {_ACCEPTED}") from None
     backend = url.get_backend_name()
     if backend == "sqlite":
@@ -54,7 +54,7 @@ def open_for_writing(text_url: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         _make_directory_for(Path(str(url.database)))
     engine = _make_engine(url, creates=True)
-    with _reporting_failures(url):
+    with _reporting_failures(engine, url):
         _migrate(engine, url)
     return engine
 
@@ -66,7 +66,7 @@ def open_for_reading(text_url: str) -> Engine:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         raise CspbuildError(f"no database at {url.database}; start the collector once (make run) or pass --database")
     engine = _make_engine(url, creates=False)
-    with _reporting_failures(url), engine.connect() as connection:
+    with _reporting_failures(engine, url), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     scripts = ScriptDirectory.from_config(_alembic_config(url))
     if found == scripts.get_current_head():
@@ -151,12 +151,16 @@ def _migrate(engine: Engine, url: URL) -> None:
 
 
 @contextmanager
-def _reporting_failures(url: URL) -> Iterator[None]:
-    """Turn what a database driver raises on connecting into one line for the operator."""
+def _reporting_failures(engine: Engine, url: URL) -> Iterator[None]:
+    """Turn what a database driver raises on connecting into one line for the operator, and close the connections."""
     try:
         yield
     except SQLAlchemyError as error:
+        engine.dispose()
         raise _connection_failure(error, url) from None
+    except CspbuildError:
+        engine.dispose()
+        raise
 
 
 def _connection_failure(error: SQLAlchemyError, url: URL) -> CspbuildError:

@@ -7,10 +7,12 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from policybuilder.errors import CspbuildError
@@ -86,14 +88,21 @@ def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> 
     key, rehearsal_key = _new_key(), _new_key()
     with Session(writing(engine)) as session:
         if session.get(SiteRow, name) is not None:
-            raise CspbuildError(f"site {name!r} exists already; see  cspbuild site show --site {name}")
+            raise _name_taken(name)
         session.add(SiteRow(name=name, created_at_ms=to_ms(now)))
         for host in accepted:
             session.add(SiteHostRow(site=name, host=host))
         _add_key(session, name, KeyKind.PUBLIC, key, now)
         _add_key(session, name, KeyKind.REHEARSAL, rehearsal_key, now)
-        session.commit()
+        try:
+            session.commit()
+        except IntegrityError:
+            raise _name_taken(name) from None
     return Site(name=name, key=key, hosts=accepted, created_at=now, rehearsal_key=rehearsal_key, live_keys=(key,))
+
+
+def _name_taken(name: str) -> CspbuildError:
+    return CspbuildError(f"site {name!r} exists already; see  cspbuild site show --site {name}")
 
 
 def ensure_default_site(engine: Engine, now: datetime) -> None:
@@ -102,7 +111,9 @@ def ensure_default_site(engine: Engine, now: datetime) -> None:
         if session.get(SiteRow, DEFAULT_SITE) is None:
             session.add(SiteRow(name=DEFAULT_SITE, created_at_ms=to_ms(now)))
             _add_key(session, DEFAULT_SITE, KeyKind.PUBLIC, DEFAULT_SITE, now)
-            session.commit()
+            # Another process that starts at the same moment may have made it since we looked.
+            with suppress(IntegrityError):
+                session.commit()
 
 
 def ensure_rehearsal_key(engine: Engine, site: str, key: str | None, now: datetime) -> str:

@@ -16,10 +16,12 @@ from policybuilder.csp import (
     SchemeSource,
     SourceExpression,
     SourceList,
+    parse_serialized_policy,
     parse_source_expression,
     parse_source_list,
 )
 from policybuilder.csp.subsumption import expression_covers
+from policybuilder.evidence import EvidenceClass, ViolationGroup
 
 _NEVER_KEPT = frozenset(
     {
@@ -32,6 +34,29 @@ _NEVER_KEPT = frozenset(
 """They ask for reports and admit nothing."""
 
 _CODE_KEYWORDS = frozenset({Keyword.UNSAFE_EVAL, Keyword.WASM_UNSAFE_EVAL, Keyword.TRUSTED_TYPES_EVAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The policies under which evidence came in."""
+
+    policies: tuple[Policy, ...]
+    are_vouched: bool
+    """Whether trusted evidence named them; anybody can claim any policy in a report."""
+
+
+def observed_policies(groups: Iterable[ViolationGroup]) -> Observed:
+    """The policies whose silence counts: those that trusted evidence named, or, without any, those of the rest."""
+    vouched: set[str] = set()
+    claimed: set[str] = set()
+    for group in groups:
+        if group.is_noise or group.evidence_class is EvidenceClass.ATTACK_LIKE:
+            continue
+        for count in group.policies:
+            claimed.add(count.policy)
+            if count.trusted_reports:
+                vouched.add(count.policy)
+    return Observed(tuple(map(parse_serialized_policy, sorted(vouched or claimed))), bool(vouched))
 
 
 @dataclass(frozen=True, slots=True)

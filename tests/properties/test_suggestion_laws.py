@@ -66,15 +66,17 @@ def violation_groups(
     draw: st.DrawFn, *, classes: st.SearchStrategy[EvidenceClass], trusted: st.SearchStrategy[bool]
 ) -> ViolationGroup:
     """Groups as the store may return them: what a stranger sent, cleaned of queries, whatever it says."""
+    document_origin = draw(
+        st.sampled_from([ORIGIN, "http://shop.example", "https://evil.example", "about", "(invalid)"])
+    )
     return make_group(
         draw(st.one_of(st.sampled_from(sorted(KNOWN_DIRECTIVES)), st.just("(invalid)"))),
         draw(BLOCKED),
         trusted=draw(trusted),
         policies=draw(st.lists(POLICIES, max_size=2, unique=True)),
         reports=draw(st.integers(1, 10**9)),
-        document_origin=draw(
-            st.sampled_from([ORIGIN, "http://shop.example", "https://evil.example", "about", "(invalid)"])
-        ),
+        document_origin=document_origin,
+        pages=[f"{document_origin}/cart" if "://" in document_origin else document_origin],
         disposition=draw(st.sampled_from(Disposition)),
         evidence_class=draw(classes),
         sample=draw(st.sampled_from(["", "go()", "javascript:go()", "Element innerHTML|<b>"])),

@@ -10,7 +10,8 @@ import pytest
 
 from policybuilder.csp import NONCE_PLACEHOLDER
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.suggestion.propose import LARGE_HEADER_BYTES, TOO_LARGE_HEADER_BYTES, propose
+from policybuilder.suggestion.judging import LARGE_HEADER_BYTES, TOO_LARGE_HEADER_BYTES
+from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
 from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group
 

@@ -1,0 +1,135 @@
+"""Judging: what a person has to know before using a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from policybuilder.csp import Policy
+from policybuilder.evidence import EvidenceClass
+from policybuilder.suggestion.candidates import SCRIPT_LIKE
+from policybuilder.suggestion.sorting import SortedGroups
+from policybuilder.suggestion.values import SuggestedDirective, SuggestedSource, SuggestionFinding
+
+LARGE_HEADER_BYTES = 2_560
+TOO_LARGE_HEADER_BYTES = 8_192
+
+_GET_TRUST = "visit the site yourself under the headers of  cspbuild header, or import a recording with --trusted"
+_SEVERITIES = {"high": 0, "medium": 1, "low": 2, "info": 3}
+
+
+def by_severity(findings: Iterator[SuggestionFinding]) -> tuple[SuggestionFinding, ...]:
+    """A possible attack before everything, then the worst first; what is equally bad stays in its order."""
+    return tuple(sorted(findings, key=lambda finding: (finding.code != "attack-like", _SEVERITIES[finding.severity])))
+
+
+def judge_evidence(sorted_groups: SortedGroups, *, are_policies_vouched: bool) -> Iterator[SuggestionFinding]:
+    """What is alarming in the evidence, whatever the policy."""
+    attacks = [group for group, _ in sorted_groups.excluded if group.evidence_class is EvidenceClass.ATTACK_LIKE]
+    if attacks:
+        yield _finding(
+            "attack-like",
+            "high",
+            f"{len(attacks)} groups look like injected markup; somebody may be attacking the site",
+            "look at the pages they name:  cspbuild suggest --format json  lists them under excluded",
+        )
+    if not are_policies_vouched:
+        yield _finding(
+            "no-trusted-evidence",
+            "high",
+            "nobody vouches for these reports: anyone can post to a public key",
+            _GET_TRUST,
+        )
+    origins = sorted({group.document_origin for group, _ in sorted_groups.admitted if "://" in group.document_origin})
+    if len(origins) > 1:
+        yield _finding(
+            "several-origins",
+            "low",
+            "the evidence is of pages of several origins, and the policy serves all of them",
+            "if they are sites of their own, register each:  cspbuild site add NAME --host HOST",
+            value=", ".join(origins),
+        )
+
+
+def judge_silence(
+    unprobed: Sequence[str], fetch_unprobed: Sequence[str], unvouched: Sequence[tuple[str, str]]
+) -> Iterator[SuggestionFinding]:
+    """What the observed policies left in the dark; `unvouched` are directive and source that only strangers claim."""
+    for directive in unprobed:
+        yield _finding(
+            "unprobed",
+            "medium",
+            f"no observed policy restricted {directive}, so nothing could be reported: it is left as it is"
+            + (", and default-src with it" if directive in fetch_unprobed else ""),
+            "send the headers of  cspbuild header --stage observe  for a while",
+            directive=directive,
+        )
+    for directive, source in unvouched:
+        yield _finding(
+            "unvouched-policy",
+            "medium",
+            f"only a policy that strangers' reports name allows {source}: not kept",
+            "if you serve that policy, rehearse one visit under it",
+            directive=directive,
+            value=source,
+        )
+
+
+def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]) -> Iterator[SuggestionFinding]:
+    """What is risky in the policy itself."""
+    if policy is None:
+        yield _finding(
+            "nothing-accepted",
+            "high",
+            "nothing could be accepted and nothing is known to be in use: any policy would block the whole site",
+            f"{_GET_TRUST}; then look at what is held",
+        )
+        return
+    size = len(str(policy))
+    if size > LARGE_HEADER_BYTES:
+        yield _finding(
+            "header-size",
+            "high" if size > TOO_LARGE_HEADER_BYTES else "medium",
+            "many servers and proxies keep all response headers in a buffer of 4 or 8 KiB",
+            "fold numbered hosts into a wildcard where you trust all of the domain, or load less",
+            value=f"{size} bytes",
+        )
+    for directive in directives:
+        for source in directive.sources:
+            yield from _judge_source(directive.name, source)
+
+
+def _judge_source(directive: str, source: SuggestedSource) -> Iterator[SuggestionFinding]:
+    match source.rule:
+        case "unobserved-kept" if directive == "script-src" and source.source == "'unsafe-inline'":
+            yield _finding(
+                "unsafe-inline-kept",
+                "high",
+                "every observed policy allows inline script, so its use cannot be seen; it stays open",
+                "observe under a policy without it: cspbuild header --stage observe",
+                directive=directive,
+                value=source.source,
+            )
+        case "insecure-origin":
+            yield _finding(
+                "insecure-origin",
+                "medium",
+                source.reason,
+                "change the URL in the page to https",
+                directive=directive,
+                value=source.source,
+            )
+        case "other-origin" if directive in SCRIPT_LIKE:
+            yield _finding(
+                "rehearsal-only",
+                "info",
+                "a third party's code rests on your own rehearsal alone; its whole origin is trusted",
+                "check that you meant to load it",
+                directive=directive,
+                value=source.source,
+            )
+
+
+def _finding(
+    code: str, severity: str, message: str, fix: str, *, directive: str = "", value: str = ""
+) -> SuggestionFinding:
+    return SuggestionFinding(code=code, severity=severity, directive=directive, value=value, message=message, fix=fix)
