@@ -54,10 +54,10 @@ def make_group(
     trusted: bool = True,
     policies: Sequence[str] = (OBSERVED,),
     reports: int = 1,
-    pages: Sequence[str] = (PAGE,),
+    pages: Sequence[str] = (),
     **known: Any,
 ) -> ViolationGroup:
-    """A genuine group of the shop's, reported under `policies` (in any spelling)."""
+    """A genuine group of the shop's, reported under `policies` (in any spelling); on one page unless `pages` are given."""
     trusted_reports = reports if trusted else 0
     described: dict[str, Any] = {
         "document_origin": ORIGIN,
@@ -74,6 +74,8 @@ def make_group(
         "last_seen_at": SEEN_AT,
         **known,
     }
+    origin = described["document_origin"]
+    pages = pages or (f"{origin}/cart" if "://" in origin else origin,)
     identity = repr((directive, blocked, trusted, [described[name] for name in sorted(described)], policies))
     return ViolationGroup(
         **{"fingerprint": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(), **described},
