@@ -57,7 +57,7 @@ def make_group(
     pages: Sequence[str] = (),
     **known: Any,
 ) -> ViolationGroup:
-    """A genuine group of the shop's, reported under `policies` (in any spelling); on one page unless `pages` are given."""
+    """A genuine group of the shop's, reported under `policies` (in any spelling), on `pages` or on one."""
     trusted_reports = reports if trusted else 0
     described: dict[str, Any] = {
         "document_origin": ORIGIN,
