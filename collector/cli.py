@@ -80,7 +80,10 @@ def serve(**flags: Any) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises EnvironmentFailedError saying what is in the way."""
+    """A listening socket: whoever connects from now on waits until the service takes them, and is not refused.
+
+    Raises EnvironmentFailedError saying what is in the way.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -88,6 +91,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()
     except OSError as error:
         raise EnvironmentFailedError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port"
