@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A real PostgreSQL server."""
-    with run_postgres(tmp_path_factory.mktemp("pg")) as server:
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server; outside pytest's own directories, which its user may not enter."""
+    with tempfile.TemporaryDirectory(prefix="cspbuild-") as directory, run_postgres(Path(directory)) as server:
         yield server
 
 

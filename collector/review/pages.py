@@ -90,6 +90,7 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
             "max_pages": MAX_PAGES,
             "header_lines": () if has_evidence else tuple(service.header_lines(shown_site)),
             "next_command": service.next_command(shown_site),
+            "snippet_command": service.snippet_command(shown_site),
             "try_path": local_path(request, try_path) if try_path else None,
             "session": login.session,
         }

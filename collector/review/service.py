@@ -29,3 +29,7 @@ class ReviewService(Protocol):
     def next_command(self, site: str) -> str:
         """The command to type next for `site`."""
         ...
+
+    def snippet_command(self, site: str) -> str:
+        """The command that prints the same headers as the lines of a server's configuration."""
+        ...

@@ -52,8 +52,16 @@ class StoredReview:
 
     def next_command(self, site: str) -> str:
         """What follows looking: a policy."""
-        program = typed("cspbuild")
-        return f"{program} suggest" if site == DEFAULT_SITE else f"{program} suggest --site {site}"
+        return " ".join((typed("cspbuild"), "suggest", *_site_flag(site)))
+
+    def snippet_command(self, site: str) -> str:
+        """The observe headers for nginx, as an example of the formats there are."""
+        address = ("--base-url", self._base_url, "--format", "nginx")
+        return " ".join((typed("cspbuild"), "header", *_site_flag(site), *address))
+
+
+def _site_flag(site: str) -> tuple[str, ...]:
+    return () if site == DEFAULT_SITE else ("--site", site)
 
 
 def observe_lines(report_url: str) -> list[str]:

@@ -20,11 +20,7 @@ from tests.support.loopback import Certificate, Request, Response, forward, serv
 from tests.support.service import RunningCollector, run_collector
 from tests.support.small_site import EVERYTHING, EVIL_HOST, FILES, EvilHost, SmallSite, tour
 
-pytestmark = [
-    pytest.mark.browser,
-    # The service's log, which run_collector leaves for the garbage collector to close.
-    pytest.mark.filterwarnings("ignore:unclosed file .*collector.log:ResourceWarning"),
-]
+pytestmark = pytest.mark.browser
 
 QUIET_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

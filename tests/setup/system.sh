@@ -16,6 +16,7 @@ need() { # need PACKAGE WHAT COMMAND…: one of the commands must exist
 
 need chromium "Chromium, for the browser tests" chromium
 need postgresql "PostgreSQL, for the database tests" /usr/lib/postgresql/*/bin/initdb initdb
+need openssl "openssl, for the certificates of tests over https" openssl
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then exit 3; fi

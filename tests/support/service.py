@@ -87,14 +87,15 @@ class RunningCollector:
 @contextmanager
 def run_collector(directory: Path, *arguments: str, **variables: str) -> Iterator[RunningCollector]:
     """`csp-collector serve` on a free port, in `directory`, until the end of the block."""
-    process = subprocess.Popen(
-        [PROGRAMS / "csp-collector", "serve", "--port", "0", *arguments],
-        cwd=directory,
-        env=environment(directory, PYTHONUNBUFFERED="1", **variables),
-        stdout=subprocess.PIPE,
-        stderr=(directory / "collector.log").open("w"),
-        text=True,
-    )
+    with (directory / "collector.log").open("w") as log:
+        process = subprocess.Popen(
+            [PROGRAMS / "csp-collector", "serve", "--port", "0", *arguments],
+            cwd=directory,
+            env=environment(directory, PYTHONUNBUFFERED="1", **variables),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     try:
         banner = _read_banner(process, directory)
         found = re.search(r"^collector: (\S+)$", banner, re.MULTILINE)

@@ -84,6 +84,9 @@ class Evidence:
     def next_command(self, site: str) -> str:
         return f"cspbuild suggest --site {site}"
 
+    def snippet_command(self, site: str) -> str:
+        return f"cspbuild header --site {site} --format nginx"
+
 
 @dataclass
 class Clock:
