@@ -44,7 +44,7 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 
 test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 demo: $(RUN_STAMP)  ## recorded reports of a real browser, from import to replay, in a scratch database
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT INT TERM && \

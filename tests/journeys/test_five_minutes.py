@@ -19,7 +19,6 @@ from policybuilder.csp import parse_serialized_policy
 from tests.support.loopback import Request, Response, forward
 from tests.support.service import Ran, RunningCollector, post, run_collector, run_program
 
-
 RECORDING = Path(__file__).parent.parent / "data" / "reports" / "demo.jsonl"
 SHOP = "https://shop.example"
 
