@@ -31,7 +31,10 @@ INVALID = "(invalid)"
 _CUT_UNITS = 40
 _CUT_MARK = "…"
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+# Both are parts of database keys, and PostgreSQL fails a whole commit for one that is too long.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
+_MAX_AUTHORITY_CHARACTERS = 260  # a DNS name has at most 253, and a port six
+
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _HASH = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/_=-]{1,172}")
@@ -133,7 +136,7 @@ def _clean_url(text: str) -> str:
     scheme = str(url.protocol).removesuffix(":")
     if scheme not in _NETWORK_SCHEMES:
         return scheme if _SCHEME.fullmatch(scheme) else INVALID
-    if not url.host or "%" in url.host:
+    if not url.host or "%" in url.host or len(url.host) > _MAX_AUTHORITY_CHARACTERS:
         return INVALID
     origin = f"{scheme}://{url.host}"
     after_scheme = text.partition("//")[2]
