@@ -32,12 +32,11 @@ def take_in(body: bytes, key: SiteKey, *, received_at_ms: int, network: str, use
     """
     decoded = decode_body(body)
     intake = Intake(ignored=decoded.ignored)
-    is_single = len(decoded.reports) == 1 and not decoded.ignored
     for report in decoded.reports:
         try:
             normalized = normalize(report, user_agent)
         except RejectedReportError as error:
-            if is_single and not report.is_reporting_api:
+            if not decoded.is_batch and not report.is_reporting_api:
                 raise
             intake.ignored[error.reason] += 1
             continue

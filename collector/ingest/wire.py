@@ -77,6 +77,8 @@ class WireBody:
 
     reports: list[WireReport] = field(default_factory=list)
     ignored: Counter[Reason] = field(default_factory=Counter)
+    is_batch: bool = False
+    """It came as an array, however many reports are in it."""
 
 
 _VIOLATION_MEMBERS = frozenset(
@@ -131,7 +133,7 @@ def _decode_json(body: bytes) -> Any:
 
 
 def _decode_batch(items: list[Any]) -> WireBody:
-    decoded = WireBody()
+    decoded = WireBody(is_batch=True)
     for item in items:
         report = _decode_one(item)
         if isinstance(report, Reason):
