@@ -103,6 +103,11 @@ URLS = [
     ("https://[::1", INVALID),
     ("https://a\0b.example/", INVALID),
     ("3com:x", INVALID),
+    ("x" * 64, "x" * 64),
+    ("x" * 65, INVALID),
+    ("x" * 65 + ":y", INVALID),
+    # Longer than any name that DNS can resolve.
+    ("https://" + "a." * 150 + "example/", INVALID),
     # Spellings on which parsers disagree: a browser's reading counts.
     ("https://ok.example\\@evil.example/", "https://ok.example/@evil.example/"),
     ("https:\\\\shop.example\\a", "https://shop.example/a"),
