@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -37,8 +38,11 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
         return _fail(f"{error.format_message().rstrip('.')}; see  {path} --help", ExitCode.USAGE)
     except click.ClickException as error:
         return _fail(error.format_message(), ExitCode.USAGE)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python must not complain when it flushes at exit.
+    except SystemExit as ended:
+        # So click and rich end when the reader (head, less) has seen enough: with 1, which would say that a gate does.
+        if not (isinstance(ended.__context__, BrokenPipeError) or _has_reader_left()):
+            raise
+        # Python must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:
@@ -47,6 +51,13 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
             raise
         return _fail(str(failure), failure.exit_code)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _has_reader_left() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _database_failure(error: Exception) -> CspbuildError | None:
@@ -63,5 +74,7 @@ def _database_failure(error: Exception) -> CspbuildError | None:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(click.style("error: ", fg="red", bold=True) + " ".join(message.split("\n")), err=True)
+    # https://no-color.org/; click itself looks only for a terminal.
+    label = "error: " if os.environ.get("NO_COLOR") else click.style("error: ", fg="red", bold=True)
+    click.echo(label + " ".join(message.split("\n")), err=True)
     return code
