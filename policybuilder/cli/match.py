@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -86,16 +87,20 @@ def _document(decision: Decision) -> dict[str, Any]:
 
 def _answer_batch(name: str) -> None:
     """A line a question; a line that is none gets an error of its own, and the others their answers."""
-    if name == "-":
-        failed = _answer_lines(sys.stdin.buffer)
-    else:
-        try:
-            with Path(name.removeprefix("@")).open("rb") as file:
-                failed = _answer_lines(file)
-        except OSError as error:
-            raise CspbuildError(f"cannot read {name}: {error.strerror}; give a file of JSON lines, or -") from None
+    with _open_questions(name) as lines:
+        failed = _answer_lines(lines)
     if failed:
         raise CspbuildError(f"{failed} of the lines are no questions; their answers say why")
+
+
+def _open_questions(name: str) -> AbstractContextManager[BinaryIO]:
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        file = Path(name.removeprefix("@")).open("rb")  # noqa: SIM115  (the caller closes it)
+    except OSError as error:
+        raise CspbuildError(f"cannot read {name}: {error.strerror}; give a file of JSON lines, or -") from None
+    return file
 
 
 def _answer_lines(lines: BinaryIO) -> int:
