@@ -1,0 +1,158 @@
+"""Tests of the commands about a policy's text alone: parse, match and preset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policybuilder.csp import parse_serialized_policy_list
+from policybuilder.presets import PRESETS
+from tests.policybuilder.cli.conftest import Cspbuild
+from tests.support.service import Ran
+
+QUESTION = ("--page", "https://shop.example/cart", "--directive", "img-src", "--blocked", "https://img.example/a.png")
+
+
+def test_parse_gives_scripts_the_policies_as_a_browser_reads_them(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("parse", "IMG-SRC 'self'  data:; img-src x, ; sandbox", "--format", "json")
+    document = ran.json()
+    assert (ran.code, ran.err, document["schema"]) == (0, "", "parse/1")
+    assert document["policies"] == [
+        {"directives": [{"name": "img-src", "values": ["'self'", "data:"]}]},
+        {"directives": [{"name": "sandbox", "values": []}]},
+    ]
+    (finding,) = [found for found in document["findings"] if found["code"] == "duplicate-directive"]
+    assert "IMG-SRC 'self'  data:; img-src x"[finding["position"] : finding["end"]].startswith("img-src")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["", " ", ";;,,", "nonsense", "img-src 'self", "script-src 'none' 'self'", "é", "img-src \x00", "x" * 5000],
+)
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_a_mistake_in_a_policy_is_a_finding_never_an_error(cspbuild: Cspbuild, policy: str, output_format: str) -> None:
+    ran = cspbuild("parse", policy, "--format", output_format)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out
+    assert not any(ord(character) < 32 and character != "\n" for character in ran.out)
+
+
+def test_a_policy_without_text_restricts_nothing(cspbuild: Cspbuild) -> None:
+    assert cspbuild("parse", "", "--format", "json").json() == {"schema": "parse/1", "policies": [], "findings": []}
+    assert cspbuild("parse", "").out == "no policy: a browser restricts nothing\n"
+
+
+@pytest.mark.parametrize("content", ["img-src 'self'", "img-src 'self'\r\n", "\ufeffimg-src 'self'\n\n"])
+def test_a_policy_is_text_a_file_or_standard_input(cspbuild: Cspbuild, content: str) -> None:
+    Path("policy.txt").write_bytes(content.encode())
+    given = cspbuild("parse", "img-src 'self'").out
+    assert cspbuild("parse", "@policy.txt").out == given
+    assert cspbuild("parse", "-", text=content).out == given
+
+
+def test_parse_tells_people_what_to_look_at(cspbuild: Cspbuild) -> None:
+    out = cspbuild("parse", "img-src 'self' [red]x[/red]; scirpt-src x").out
+    assert "img-src" in out
+    assert "[red]x[/red]" in out
+    assert "What to look at" in out
+
+
+@pytest.mark.parametrize(
+    ("policy", "verdict", "code"),
+    [("img-src https:", "allow", 0), ("img-src 'self'", "block", 1), ("", "allow", 0), ("sandbox", "allow", 0)],
+)
+def test_match_answers_one_question_and_is_a_gate(cspbuild: Cspbuild, policy: str, verdict: str, code: int) -> None:
+    ran = cspbuild("match", "--policy", policy, *QUESTION, "--format", "json")
+    document = ran.json()
+    assert (ran.code, document["schema"], document["verdict"]) == (code, "match/1", verdict)
+    assert {"verdict", "directive", "matched_by", "reason"} <= document.keys()
+    ran = cspbuild("match", "--policy", policy, *QUESTION)
+    assert ran.code == code
+    assert ran.out.startswith(verdict.upper())
+
+
+def test_match_without_a_sample_cannot_tell_about_hashes_and_that_is_no_refusal(cspbuild: Cspbuild) -> None:
+    digest = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    inline = ("--page", "https://shop.example", "--directive", "script-src-elem", "--blocked", "inline")
+    policy = ("--policy", f"script-src {digest}")
+    assert cspbuild("match", *policy, *inline, "--sample", "").code == 0
+    assert cspbuild("match", *policy, *inline, "--sample", "go()").code == 1
+    unknown = cspbuild("match", *policy, *inline, "--format", "json")
+    assert (unknown.code, unknown.json()["verdict"]) == (0, "unknown")
+
+
+def test_match_knows_nonces_and_redirects(cspbuild: Cspbuild) -> None:
+    script = (
+        "--page",
+        "https://shop.example",
+        "--directive",
+        "script-src-elem",
+        "--blocked",
+        "https://cdn.example/b.js",
+    )
+    assert cspbuild("match", "--policy", "script-src 'nonce-abc'", *script, "--nonce", "abc").code == 0
+    assert cspbuild("match", "--policy", "script-src 'nonce-abc'", *script).code == 1
+    assert cspbuild("match", "--policy", "script-src https://cdn.example/a/", *script, "--redirected").code == 0
+    assert cspbuild("match", "--policy", "script-src https://cdn.example/a/", *script).code == 1
+
+
+LINE = {
+    "policy": "img-src 'self'",
+    "self": "https://shop.example",
+    "directive": "img-src",
+    "blocked": "https://shop.example/a.png",
+}
+
+
+@pytest.mark.parametrize("argument", ["-", "questions.jsonl", "@questions.jsonl"])
+def test_a_batch_has_an_answer_a_line_in_order(cspbuild: Cspbuild, argument: str) -> None:
+    lines = [{**LINE, "id": 1}, {**LINE, "id": "two", "policy": "img-src 'none'", "extra": None}, LINE]
+    text = "\n\n".join(map(json.dumps, lines))
+    Path("questions.jsonl").write_text(text)
+    ran = cspbuild("match", "--batch", argument, text=text)
+    answers = [json.loads(line) for line in ran.out.splitlines()]
+    assert (ran.code, ran.err) == (0, "")
+    assert [(answer.get("id"), answer["verdict"]) for answer in answers] == [
+        (1, "allow"),
+        ("two", "block"),
+        (None, "allow"),
+    ]
+    assert answers[0].keys() == {"id", "verdict", "directive", "matched_by", "reason"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["{", "[]", "7", "null", "{}", '{"policy": 7}', json.dumps({**LINE, "self": "x"}), "[" * 100_000, "\ufeff{}"],
+)
+def test_a_bad_line_of_a_batch_gets_an_error_and_the_others_their_answers(cspbuild: Cspbuild, bad: str) -> None:
+    ran = cspbuild("match", "--batch", "-", text="\n".join([json.dumps(LINE), bad, json.dumps(LINE)]))
+    first, second, third = map(json.loads, ran.out.splitlines())
+    assert first["verdict"] == third["verdict"] == "allow"
+    assert second.keys() == {"error"}
+    assert second["error"].startswith("line 2: ")
+    assert (ran.code, ran.err) == (2, "error: 1 of the lines are no questions; their answers say why\n")
+
+
+def test_an_empty_batch_has_no_answers(cspbuild: Cspbuild) -> None:
+    assert cspbuild("match", "--batch", "-", text="\n\n") == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_preset_explains_each_directive_of_its_policy(cspbuild: Cspbuild, name: str) -> None:
+    document = cspbuild("preset", name, "--format", "json").json()
+    assert (document["schema"], document["name"]) == ("preset/1", name)
+    (policy,) = parse_serialized_policy_list(document["policy"]).policies
+    assert [found["name"] for found in document["directives"]] == [directive.name for directive in policy.directives]
+    assert all(found["reason"] for found in document["directives"])
+    text = cspbuild("preset", name).out
+    assert document["policy"] in text
+    assert f"next: cspbuild header --policy preset:{name}" in text
+
+
+def test_presets_are_listed(cspbuild: Cspbuild) -> None:
+    document = cspbuild("preset", "--format", "json").json()
+    assert [preset["name"] for preset in document["presets"]] == ["api", "server-rendered", "spa", "strict"]
+    out = cspbuild("preset").out
+    assert all(name in out for name in PRESETS)

@@ -1,0 +1,128 @@
+"""Tests of `cspbuild site`: registering sites and turning their keys over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.policybuilder.cli.conftest import Cspbuild
+
+
+def test_add_creates_the_database_and_shows_both_keys(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("site", "add", "shop", "--host", "shop.example", "--host", "*.shop.example", "--format", "json")
+    document = ran.json()
+    assert (ran.code, ran.err, document["schema"]) == (0, "", "site/1")
+    assert {"name", "key", "rehearsal_key", "hosts", "created_at"} <= document.keys()
+    assert document["hosts"] == ["shop.example", "*.shop.example"]
+    assert len({document["key"], document["rehearsal_key"]}) == 2
+    assert Path("data/csp.db").is_file()
+
+
+@pytest.mark.usefixtures("database")
+def test_only_commands_that_make_a_rehearsal_key_show_one(cspbuild: Cspbuild) -> None:
+    for arguments in (("show", "shop"), ("show", "--site", "shop"), ("rotate", "shop")):
+        assert "rehearsal_key" not in cspbuild("site", *arguments, "--format", "json").json()
+    rotated = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()
+    assert len(rotated["rehearsal_key"]) >= 22
+
+
+@pytest.mark.usefixtures("database")
+def test_rotation_keeps_the_old_key_live_until_revoked(cspbuild: Cspbuild) -> None:
+    old = cspbuild("site", "show", "shop", "--format", "json").json()["key"]
+    rotated = cspbuild("site", "rotate", "shop", "--format", "json").json()
+    assert rotated["live_keys"] == [old, rotated["key"]]
+    shown = cspbuild("site", "show", "shop").out.splitlines()
+    assert [line.split()[-1] for line in shown if "older key, still live" in line] == [old]
+    revoked = cspbuild("site", "rotate", "shop", "--revoke-old", "--format", "json").json()
+    assert revoked["live_keys"] == [rotated["key"]]
+
+
+@pytest.mark.usefixtures("database")
+def test_sites_are_listed_with_their_hosts(cspbuild: Cspbuild) -> None:
+    document = cspbuild("site", "list", "--format", "json").json()
+    assert document["schema"] == "site/1"
+    assert [(site["name"], site["hosts"]) for site in document["sites"]] == [
+        ("default", []),
+        ("shop", ["shop.example"]),
+    ]
+    lines = cspbuild("site", "list").out.splitlines()
+    assert any("default" in line and "any" in line for line in lines)
+
+
+@pytest.mark.usefixtures("database")
+def test_people_are_told_to_keep_a_rehearsal_key_to_themselves(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("site", "rotate", "shop", "--rehearsal")
+    assert "rehearsal key" in ran.out
+    assert "keep the rehearsal key to yourself" in ran.err
+    assert "rehearsal" not in cspbuild("site", "show", "shop").out
+
+
+@pytest.mark.usefixtures("database")
+def test_off_says_how_to_switch_on_again(cspbuild: Cspbuild) -> None:
+    off = cspbuild("site", "off", "shop")
+    assert (off.code, off.out, off.err) == (0, "", "shop is off; back on with  cspbuild site on shop\n")
+    assert cspbuild("site", "on", "shop").err == "shop is on\n"
+
+
+@pytest.mark.usefixtures("database")
+def test_header_for_the_public_carries_the_public_key_and_a_share(cspbuild: Cspbuild) -> None:
+    key = cspbuild("site", "show", "shop", "--format", "json").json()["key"]
+    ran = cspbuild("header", "--site", "shop", "--base-url", "https://csp.example/", "--format", "json")
+    document = ran.json()
+    assert (ran.code, document["schema"], document["stage"]) == (0, "header/1", "observe")
+    names = [name for name, _ in document["headers"]]
+    assert names == ["Content-Security-Policy-Report-Only"] * 2 + ["Reporting-Endpoints"]
+    first, second, endpoints = (value for _, value in document["headers"])
+    assert first.endswith(f"; report-uri https://csp.example/report/{key}?r=0.01")
+    assert "report-to" not in first
+    assert "'report-sha256'" in second
+    assert "report-uri" not in second
+    assert f"https://csp.example/report/{key}?r=0.01" in endpoints
+    assert "1% of page views" in ran.err or "0.01 of page views" in ran.err
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "arguments", [("--rehearsal-key",), ("--base-url", "https://staging.example", "--rehearsal-key")]
+)
+def test_header_with_the_rehearsal_key_is_for_every_visit_of_ones_own(
+    cspbuild: Cspbuild, arguments: tuple[str, ...]
+) -> None:
+    key = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()["rehearsal_key"]
+    ran = cspbuild("header", "--site", "shop", *arguments, key, "--format", "json")
+    assert f"/report/{key}" in json.dumps(ran.json())
+    assert "?r=" not in ran.out
+    assert "never for the public" in ran.err
+
+
+@pytest.mark.usefixtures("database")
+def test_header_on_this_machine_uses_the_kept_rehearsal_key_of_its_own_site_only(cspbuild: Cspbuild) -> None:
+    key = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()["rehearsal_key"]
+    Path("data/rehearsal-key").write_text(key)
+    assert f"/report/{key}" in cspbuild("header", "--site", "shop").out
+    assert f"/report/{key}" not in cspbuild("header").out
+    assert f"/report/{key}" not in cspbuild("header", "--site", "shop", "--base-url", "https://csp.example").out
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        ("trial", "Content-Security-Policy-Report-Only"),
+        ("probe", "Content-Security-Policy-Report-Only"),
+        ("enforce", "Content-Security-Policy"),
+    ],
+)
+def test_header_of_a_later_stage_sends_the_policy_given(cspbuild: Cspbuild, stage: str, name: str) -> None:
+    arguments = ("header", "--stage", stage, "--policy", "img-src 'self'; report-uri /old", "--sample", "100%")
+    assert cspbuild(*arguments, "--format", "json").json()["headers"] == [
+        [name, "img-src 'self'; report-uri http://127.0.0.1:8000/report/default"]
+    ]
+
+
+@pytest.mark.usefixtures("database")
+def test_header_takes_a_preset(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("header", "--policy", "preset:strict", "--format", "header")
+    assert "'nonce-{NONCE}' 'strict-dynamic'" in ran.out
