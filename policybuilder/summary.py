@@ -134,7 +134,8 @@ def summarize(
         totals=Totals(
             reports=sum(group.reports for group in groups),
             groups=len(groups),
-            reporters=reporters.get("", 0),
+            # Networks are kept by the day: a window within a day may have some, and no reports.
+            reporters=reporters.get("", 0) if groups else 0,
             noise_reports=sum(group.reports for group in groups if group.is_noise),
         ),
         rows=tuple(rows),
