@@ -148,7 +148,8 @@ class _Lists:
                 # Canonical policies have one placeholder for every nonce.
                 return bool(self.elements.nonces) or _allows_all_inline(self.elements)
             case HashSource():
-                listed = any(own == expression for _, own in self.elements.hashes)
+                # An attribute's hash is folded into the parent: what it admits besides is a script of the same text.
+                listed = any(own == expression for _, own in (*self.elements.hashes, *self.attributes.hashes))
                 return listed or _allows_all_inline(self.elements)
 
     def _admits_url(self, expression: SourceExpression) -> bool:
