@@ -73,6 +73,11 @@ KEPT: list[tuple[str, Sequence[str], set[str]]] = [
     ("script-src", ["script-src 'report-sample' 'report-sha256' 'self'"], {"'self'"}),
     ("img-src", ["img-src 'unsafe-inline' 'nonce-abc' 'self'"], {"'self'"}),
     ("img-src", ["default-src 'self' 'unsafe-inline' 'unsafe-eval'"], {"'self'"}),
+    (
+        "script-src",
+        [f"script-src 'self'; script-src-attr 'unsafe-hashes' {DIGEST}"],
+        {"'self'", "'unsafe-hashes'", DIGEST},
+    ),
     # -elem and -attr stand behind the parent they are printed as.
     ("script-src", ["script-src-elem 'self'; script-src-attr 'none'; script-src 'none'"], {"'self'"}),
     (
