@@ -145,12 +145,15 @@ def _clean_url(text: str) -> str:
     return _storable(cleaned if len(cleaned) <= MAX_URL_CHARACTERS else origin)
 
 
-@lru_cache(maxsize=1024)
 def clean_policy(text: str) -> str:
     """A policy's canonical text: without its reporting directives, nonces blanked, nothing that a URL's query held."""
-    if not text:
-        return ""
-    policy = str(canonical(parse_serialized_policy(text[:MAX_POLICY_CHARACTERS])))
+    # Cut before it is looked up: the cache keeps what it was asked, and a report may hold a megabyte.
+    return _clean_policy(text[:MAX_POLICY_CHARACTERS])
+
+
+@lru_cache(maxsize=1024)
+def _clean_policy(text: str) -> str:
+    policy = str(canonical(parse_serialized_policy(text)))
     return _storable(re.sub(r"[?#][^\s;,]*", "", policy))
 
 
