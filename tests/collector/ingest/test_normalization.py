@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from collector.ingest import normalization
 from collector.ingest.normalization import (
     INVALID,
     MAX_AGE_MS,
@@ -427,6 +428,19 @@ def test_a_cleaned_policy_reads_back_as_itself_and_holds_no_query(text: str) -> 
 def test_a_giant_policy_is_read_as_far_as_its_bound() -> None:
     text = "img-src " + " ".join(f"h{number}.example" for number in range(10_000))
     assert 0 < len(clean_policy(text)) <= MAX_POLICY_CHARACTERS
+
+
+def test_giant_policies_and_urls_are_not_kept_in_memory() -> None:
+    """Caches keep what they were asked, so that must be bounded before."""
+    normalization._clean_policy.cache_clear()
+    normalization._clean_url.cache_clear()
+    policies, urls = normalization._clean_policy.cache_info, normalization._clean_url.cache_info
+    clean_policy("img-src a.example; " + "x" * MAX_POLICY_CHARACTERS)
+    clean_url("https://shop.example/" + "x" * 2 * MAX_URL_CHARACTERS)
+    for number in range(10):
+        clean_policy("img-src a.example; " + "x" * MAX_POLICY_CHARACTERS + str(number))
+        clean_url("https://shop.example/" + "x" * 2 * MAX_URL_CHARACTERS + str(number))
+    assert (policies().currsize, urls().currsize) == (1, 1)
 
 
 def test_the_page_of_an_envelope_stands_in_for_a_missing_one() -> None:
