@@ -172,7 +172,7 @@ def _is_reflected(context: Context) -> bool:
     return violation.blocked_uri == "data" and "data:" in query
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _own_policy_allows(policy: str, violation: Violation) -> bool:
     return decide(parse_serialized_policy(policy), question_of(violation)).verdict is Verdict.ALLOW
 

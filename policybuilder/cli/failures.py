@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import sys
@@ -26,31 +27,48 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
         result = command.main(args=arguments, prog_name=name, standalone_mode=False)
     except GateError:
         return ExitCode.GATE
-    except CspbuildError as error:
-        return _fail(str(error), error.exit_code)
-    except click.Abort:
-        return _fail("interrupted", 130)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else name
-        return _fail(f"{error.format_message().rstrip('.')}; see  {path} --help", ExitCode.USAGE)
-    except click.ClickException as error:
-        return _fail(error.format_message(), ExitCode.USAGE)
     except SystemExit as ended:
         # So click and rich end when the reader (head, less) has seen enough: with 1, which would say that a gate does.
         if not (isinstance(ended.__context__, BrokenPipeError) or _has_reader_left()):
             raise
-        # Python must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return ExitCode.DONE
     except Exception as error:
-        failure = _database_failure(error)
+        failure = _describe(error, name)
         if failure is None:
             raise
-        return _fail(str(failure), failure.exit_code)
+        return _fail(*failure)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _describe(error: Exception, name: str) -> tuple[str, int] | None:
+    """What to print and the exit code for what an operator can put right; None for a bug of ours."""
+    match error:
+        case CspbuildError():
+            return str(error), error.exit_code
+        case click.Abort():
+            return "interrupted", 130
+        case click.UsageError():
+            path = error.ctx.command_path if error.ctx else name
+            return f"{error.format_message().rstrip('.')}; see  {path} --help", ExitCode.USAGE
+        case click.ClickException():
+            return error.format_message(), ExitCode.USAGE
+        case OSError() if error.errno in _DISK_ERRORS:
+            _drop_output()
+            return f"cannot write: {error.strerror}; make room, or write elsewhere", ExitCode.ENVIRONMENT
+        case _:
+            return _describe_database_failure(error)
+
+
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _drop_output() -> None:
+    """Python must not complain of what it cannot flush at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _has_reader_left() -> bool:
@@ -60,7 +78,7 @@ def _has_reader_left() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _database_failure(error: Exception) -> CspbuildError | None:
+def _describe_database_failure(error: Exception) -> tuple[str, int] | None:
     """A driver's complaint in the middle of a command; imported late, since most commands never see one."""
     if "sqlalchemy" not in sys.modules:
         return None
@@ -69,7 +87,8 @@ def _database_failure(error: Exception) -> CspbuildError | None:
     from policybuilder.store.engine import describe_failure  # noqa: PLC0415  (see above)
 
     if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return describe_failure(error)
+        failure = describe_failure(error)
+        return str(failure), failure.exit_code
     return None
 
 

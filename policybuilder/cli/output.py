@@ -43,7 +43,14 @@ def table(
 
     `numbers` are set to the right; columns of `whole` are folded only when nothing else is left to fold.
     """
-    result = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    result = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(columns),
+    )
     right, unfolded = set(numbers), set(whole)
     for column in columns:
         is_short = column in right or column in unfolded

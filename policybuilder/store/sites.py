@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -192,13 +192,15 @@ def find_key(engine: Engine, key: str) -> SiteKey | None:
 
 
 def _add_key(session: Session, site: str, kind: KeyKind, key: str, now: datetime) -> None:
+    # Keys are told apart by age, even when made within one tick of the clock.
+    newest = session.exec(select(func.max(SiteKeyRow.created_at_ms)).where(SiteKeyRow.site == site)).one()
     session.add(
         SiteKeyRow(
             site=site,
             digest=key_digest(key),
             kind=kind,
             key=key if kind is KeyKind.PUBLIC else None,
-            created_at_ms=to_ms(now),
+            created_at_ms=max(to_ms(now), (newest or 0) + 1),
             revoked_at_ms=None,
         )
     )

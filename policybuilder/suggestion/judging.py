@@ -100,7 +100,7 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
 
 def _judge_source(directive: str, source: SuggestedSource) -> Iterator[SuggestionFinding]:
     match source.rule:
-        case "unobserved-kept" if directive == "script-src" and source.source == "'unsafe-inline'":
+        case "unobserved-kept" if directive.startswith("script-src") and source.source == "'unsafe-inline'":
             yield _finding(
                 "unsafe-inline-kept",
                 "high",

@@ -24,7 +24,14 @@ from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
 from policybuilder.suggestion.candidates import Admit, Hold, Unresolved
 from policybuilder.suggestion.judging import by_severity, judge_evidence, judge_policy, judge_silence
-from policybuilder.suggestion.silence import Observed, is_harmless, is_named_by_all, kept_sources, observed_policies
+from policybuilder.suggestion.silence import (
+    Observed,
+    inline_kept_apart,
+    is_harmless,
+    is_named_by_all,
+    kept_sources,
+    observed_policies,
+)
 from policybuilder.suggestion.sorting import SortedGroups, sort_groups
 from policybuilder.suggestion.values import (
     ExcludedGroup,
@@ -184,6 +191,7 @@ def _directives(draft: _Draft, observed: Observed, sorted_groups: SortedGroups) 
     for name in FETCH_DIRECTIVES:
         if tokens[name]:
             result[name] = _suggested(tokens[name])
+        result |= _inline_apart(name, result.get(name, ()), observed)
     if "object-src" not in result and "object-src" not in unprobed:
         result["object-src"] = (_base("no object, embed or applet was seen; plugins are an old way in"),)
     if "script-src" in result and "worker-src" not in result and "worker-src" not in unprobed:
@@ -203,13 +211,29 @@ def _directives(draft: _Draft, observed: Observed, sorted_groups: SortedGroups) 
                 SuggestedSource(source=value, rule="unobserved-kept", reason="part of every observed policy")
                 for value in (values.values if values else ())
             )
-    return tuple(
-        SuggestedDirective(name=name, sources=result[name])
-        for name in sorted(result, key=lambda name: (_RANK.get(name, len(_RANK)), name))
-    )
+    return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=_directive_order))
 
 
-_RANK = {"default-src": 0, "script-src": 1, "style-src": 2}
+def _inline_apart(
+    name: str, sources: tuple[SuggestedSource, ...], observed: Observed
+) -> dict[str, tuple[SuggestedSource, ...]]:
+    """The -elem or -attr directive that keeps inline code which only one of them was allowed."""
+    part = inline_kept_apart(name, observed.policies)
+    if part is None or not (observed.are_vouched or is_harmless("'unsafe-inline'", name)):
+        return {}
+    reason = "every observed policy allowed inline code of this kind, and of this kind alone"
+    inline = SuggestedSource(source="'unsafe-inline'", rule="unobserved-kept", reason=reason)
+    if part == "-attr":
+        return {f"{name}-attr": (inline,)}
+    # A nonce or hash would switch 'unsafe-inline' off; what they admit is inline code, or a URL of the list.
+    urls = [source for source in sources if not source.source.startswith(("'nonce-", "'sha"))]
+    return {f"{name}-elem": (*urls, inline)}
+
+
+def _directive_order(name: str) -> tuple[int, str]:
+    """default, script*, style*, then by name."""
+    first = [rank for rank, prefix in enumerate(("default-src", "script-src", "style-src")) if name.startswith(prefix)]
+    return (*first, 3)[0], name
 
 
 def _suggested(sources: dict[str, _Token]) -> tuple[SuggestedSource, ...]:

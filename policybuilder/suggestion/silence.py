@@ -89,6 +89,21 @@ def kept_sources(directive: str, observed: Sequence[Policy], document_origins: C
     return Kept(tuple(kept), is_probed=True)
 
 
+def inline_kept_apart(directive: str, observed: Sequence[Policy]) -> str | None:
+    """`-attr` or `-elem` where every observed policy allows all inline code of that kind alone, else None.
+
+    Folded into the parent it would be lost, or let in the other kind too.
+    """
+    restricting = [found for found in (_lists(policy, directive, ()) for policy in observed) if found is not None]
+    if directive not in {"script-src", "style-src"} or not restricting:
+        return None
+    elements = all(_allows_all_inline(found.elements) for found in restricting)
+    attributes = all(_allows_all_inline(found.attributes) for found in restricting)
+    if elements == attributes:
+        return None
+    return "-elem" if elements else "-attr"
+
+
 def is_harmless(source: str, directive: str) -> bool:
     """Whether a source may be kept on the word of strangers: it names no third party and runs no code."""
     if source == "'self'":

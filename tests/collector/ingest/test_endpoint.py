@@ -41,9 +41,6 @@ from tests.collector.ingest.builders import (
 from tests.support.postgres import PostgresServer
 from tests.support.service import RunningCollector, run_collector
 
-# The service's log stays open in the harness for as long as the service runs.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*collector.log:ResourceWarning")
-
 REPORTS = Path(__file__).parents[2] / "data" / "reports"
 ADMIN_TOKEN = "correct-horse-battery-staple"
 CSP_REPORT = (("content-type", "application/csp-report"),)

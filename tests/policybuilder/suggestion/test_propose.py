@@ -353,3 +353,31 @@ def test_evidence_of_several_groups_is_summed_and_takes_the_busiest_days_reporte
     assert (evidence.reports, evidence.reporters, evidence.days) == (5, 5, 9)
     assert evidence.pages == (PAGE,)
     assert evidence_of([]).reports == 0
+
+
+@pytest.mark.parametrize(
+    ("served", "kept"),
+    [
+        ("style-src 'self'; style-src-attr 'unsafe-inline'", "style-src-attr 'unsafe-inline'"),
+        ("script-src 'self'; script-src-attr 'unsafe-inline'", "script-src-attr 'unsafe-inline'"),
+        (
+            "style-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'",
+            "style-src-elem 'self' 'unsafe-inline'",
+        ),
+    ],
+)
+def test_inline_code_that_only_elements_or_attributes_were_allowed_is_kept_apart(served: str, kept: str) -> None:
+    """Folded into the parent it would be lost, and break pages while the replay stays clean."""
+    policy = f"default-src 'self'; {served}"
+    suggestion = propose("shop", [make_group("img-src", "https://img.example/a.png", policies=[policy])])
+    written = [str(directive) for directive in suggestion.policy.directives] if suggestion.policy else []
+    assert kept in written
+    assert served.partition(";")[0] in written
+
+
+def test_inline_code_of_both_kinds_is_kept_in_the_parent() -> None:
+    policy = "default-src 'self'; style-src 'self' 'unsafe-inline'"
+    suggestion = propose("shop", [make_group("img-src", "https://img.example/a.png", policies=[policy])])
+    assert "style-src 'self' 'unsafe-inline'" in str(suggestion.policy)
+    assert "-attr" not in str(suggestion.policy)
+    assert "-elem" not in str(suggestion.policy)
