@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -21,7 +16,9 @@ from policybuilder.errors import CspbuildError, EnvironmentFailedError
 DEFAULT_DATABASE_URL = "sqlite:///data/csp.db"
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-_MIGRATION_LOCK = 0x637370  # any number, the same in every process
+
+SCHEMA_REVISION = "0001"
+"""The newest migration, kept here too so that readers need not load what migrates; revisions count up."""
 
 
 def shown_url(text_url: str) -> str:
@@ -53,9 +50,15 @@ def open_for_writing(text_url: str) -> Engine:
     url = parse_database_url(text_url)
     if url.get_backend_name() == "sqlite":
         _make_directory_for(Path(str(url.database)))
+    from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415  (readers start without it)
+
     engine = _make_engine(url, creates=True)
-    with _reporting_failures(engine, url):
-        _migrate(engine, url)
+    try:
+        with _reporting_failures(engine, url), writing(engine).begin() as connection:
+            migrate(connection)
+    except NewerSchemaError:
+        engine.dispose()
+        raise CspbuildError(f"{_shown(url)} was made by a newer version of this program; upgrade cspbuild") from None
     return engine
 
 
@@ -67,14 +70,13 @@ def open_for_reading(text_url: str) -> Engine:
         raise CspbuildError(f"no database at {url.database}; start the collector once (make run) or pass --database")
     engine = _make_engine(url, creates=False)
     with _reporting_failures(engine, url), engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    scripts = ScriptDirectory.from_config(_alembic_config(url))
-    if found == scripts.get_current_head():
+        found = _stored_revision(connection)
+    if found == SCHEMA_REVISION:
         return engine
     engine.dispose()
     if found is None:
         raise CspbuildError(f"{shown} holds no evidence database; start the collector once or pass --database")
-    if found not in {revision.revision for revision in scripts.walk_revisions()}:
+    if found > SCHEMA_REVISION:
         raise CspbuildError(f"{shown} was made by a newer version of this program; upgrade cspbuild")
     raise CspbuildError(f"{shown} has an older schema; run  csp-collector migrate --database-url {shown}")
 
@@ -128,26 +130,11 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(writes=True)
 
 
-def _alembic_config(url: URL) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["url"] = url
-    return config
-
-
-def _migrate(engine: Engine, url: URL) -> None:
-    """Bring the schema up to date; of two processes that start at once, one migrates and the other finds it done."""
-    config = _alembic_config(url)
-    with writing(engine).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:
-            raise CspbuildError(
-                f"{_shown(url)} was made by a newer version of this program; upgrade cspbuild"
-            ) from None
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 @contextmanager

@@ -17,12 +17,14 @@ from sqlmodel import SQLModel
 
 from policybuilder.errors import CspbuildError, EnvironmentFailedError, ExitCode
 from policybuilder.store.engine import (
+    SCHEMA_REVISION,
     describe_failure,
     open_for_reading,
     open_for_writing,
     parse_database_url,
     shown_url,
 )
+from policybuilder.store.migrating import newest_revision
 from tests.support.postgres import PostgresServer, free_port
 from tests.support.service import PROGRAMS, environment
 
@@ -180,3 +182,7 @@ def test_a_failure_in_the_middle_is_one_line_without_statement_or_values(engine:
     assert "no_such_table" in shown
     assert "a secret" not in shown
     assert "\n" not in shown
+
+
+def test_readers_know_the_newest_revision() -> None:
+    assert newest_revision() == SCHEMA_REVISION
