@@ -63,10 +63,10 @@ def port_part_matches(pattern: str | None, url: URL, *, upgraded: bool, browser:
         return url.has_default_port
     if pattern == "*":
         return True
-    # Differs from the spec: an upgraded scheme moves port 80 to 443, and matches no other given port; because Chromium
-    # reads http://h:80 as an upgrade and http://h:8080 as none, where Firefox accepts both; see
+    # Differs from the spec: an upgraded scheme moves port 80 to 443, leaves https on 443, and matches no other port
+    # given; because Chromium reads http://h:80 as an upgrade and http://h:8080 as none, where Firefox accepts both; see
     # https://source.chromium.org/chromium/chromium/src/+/main:services/network/public/cpp/content_security_policy/
-    if upgraded and pattern == "80" and url.port == "443":
+    if upgraded and url.port == "443" and (pattern == "80" or (pattern == "443" and url.scheme == "https")):
         return True
     return pattern == url.port and (not upgraded or browser is Browser.FIREFOX)
 
