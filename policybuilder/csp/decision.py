@@ -7,6 +7,7 @@ against the resource, and once by an optimist. Where they agree that is the answ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from policybuilder.csp.admission import Admission
 from policybuilder.csp.directives import (
@@ -47,7 +48,7 @@ def decide(policy: Policy, question: Question) -> Decision:
 def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
     """What several policies do together: block if any blocks, allow only if all allow."""
     decisions = []
-    for policy in policies:
+    for policy in _upgraded_together(tuple(policies)):
         decision = decide(policy, question)
         if decision.verdict is Verdict.BLOCK:
             return decision
@@ -56,6 +57,22 @@ def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
         return Decision(Verdict.ALLOW, None, None, "there is no policy")
     # Doubt first, then whatever matched: that says more than the lack of a directive.
     return min(decisions, key=lambda decision: (decision.verdict is not Verdict.UNKNOWN, decision.matched_by is None))
+
+
+_UPGRADE = Directive("upgrade-insecure-requests")
+
+
+def _upgraded_together(policies: tuple[Policy, ...]) -> Iterable[Policy]:
+    """The policies, all of which see upgraded URLs if one of them upgrades: it does so for the page.
+
+    https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request
+    """
+    if len({policy.upgrades_requests for policy in policies}) < 2:
+        return policies
+    return (
+        policy if policy.upgrades_requests else replace(policy, directives=(*policy.directives, _UPGRADE))
+        for policy in policies
+    )
 
 
 def _named(question: Question) -> str:
@@ -82,6 +99,8 @@ def _judge(policy: Policy, question: Question, browser: Browser) -> Decision:
     judge = _JUDGES.get(question.directive)
     if judge is None:
         return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
+    if browser is Browser.CHROMIUM:
+        policy = policy.as_chromium_reads_it()
     return judge(policy, question, browser)
 
 

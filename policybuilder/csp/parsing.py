@@ -103,12 +103,14 @@ def _parse_member(
 ) -> Policy:
     directives: dict[str, Directive] = {}
     places: dict[str, _Token] = {}
+    dropped: set[str] = set()
     for offset, part in _split(text, ";", start):
         tokens = [_Token(match[0], offset + match.start()) for match in TOKEN.finditer(part)]
         if not tokens:
             continue
         if not part.isascii():
             findings.append(_non_ascii(tokens))
+            dropped.update({tokens[0].text.lower()} - directives.keys())
             continue
         name = tokens[0]._replace(text=tokens[0].text.lower())
         if refusal := _refusal(name, directives, disposition, delivery):
@@ -129,7 +131,7 @@ def _parse_member(
                 directive="report-uri",
             )
         )
-    return Policy(tuple(directives.values()))
+    return Policy(tuple(directives.values()), void_in_chromium=frozenset(dropped & directives.keys()))
 
 
 def _refusal(name: _Token, seen: dict[str, Directive], disposition: Disposition, delivery: Delivery) -> Finding | None:

@@ -54,6 +54,9 @@ class Policy:
 
     directives: tuple[Directive, ...] = ()
 
+    void_in_chromium: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """Names of directives that stand behind one of the same name which was dropped for a character outside ASCII."""
+
     _by_name: dict[str, Directive] = field(init=False, repr=False, compare=False)
     browsers_differ: bool = field(init=False, repr=False, compare=False)
     """Whether Chromium and Firefox may read one of its lists differently."""
@@ -67,7 +70,7 @@ class Policy:
             raise ValueError("a policy has each directive once")
         object.__setattr__(self, "_by_name", by_name)
         differ = any(directive.sources.browsers_differ for directive in self.directives)
-        object.__setattr__(self, "browsers_differ", differ)
+        object.__setattr__(self, "browsers_differ", differ or bool(self.void_in_chromium))
         object.__setattr__(self, "upgrades_requests", "upgrade-insecure-requests" in by_name)
 
     def directive(self, name: str) -> Directive | None:
@@ -83,6 +86,15 @@ class Policy:
             if directive := self._by_name.get(candidate):
                 return directive
         return None
+
+    def as_chromium_reads_it(self) -> Policy:
+        """The policy without the directives that Chromium takes for repetitions of dropped ones."""
+        # Differs from the spec: a directive that is dropped for a character outside ASCII still takes its name; because
+        # Chromium remembers names before it looks at values; see
+        # https://w3c.github.io/webappsec-csp/#parse-serialized-policy
+        if not self.void_in_chromium:
+            return self
+        return Policy(tuple(d for d in self.directives if d.name not in self.void_in_chromium))
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.directives))
