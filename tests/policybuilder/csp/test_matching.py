@@ -415,3 +415,17 @@ def test_another_policy_never_allows_more(policy: list[str], another: list[str],
     one, two = f"default-src {' '.join(policy)}", f"{name} {' '.join(another)}"
     verdicts = [match(text, page=PAGE, directive=name, blocked=url).verdict for text in (one, two, f"{one}, {two}")]
     assert verdicts[2] is (BLOCK if BLOCK in verdicts[:2] else ALLOW)
+
+
+@pytest.mark.parametrize(
+    ("policies", "verdict"),
+    [
+        ("img-src https:", BLOCK),
+        ("img-src https:, upgrade-insecure-requests", ALLOW),
+        ("upgrade-insecure-requests, img-src https:", ALLOW),
+        ("upgrade-insecure-requests; img-src 'none', img-src https:", BLOCK),
+    ],
+)
+def test_one_policy_upgrades_requests_for_all(policies: str, verdict: Verdict) -> None:
+    """The flag is the page's, not the policy's."""
+    assert match(policies, page=PAGE, directive="img-src", blocked="http://cdn.example/a.png").verdict is verdict
