@@ -21,7 +21,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.intake import take_in
 from collector.ingest.limits import RateLimiter
 from collector.ingest.noise import host_matches
-from collector.ingest.wire import Reason, RejectedReportError
+from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
 from collector.settings import Settings, Shed
 from policybuilder.store.sites import SiteKey, find_key
@@ -35,6 +35,9 @@ PATH_PREFIX = "/report/"
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 1024 * 1024
+MAX_BATCH_ITEMS = 5_000
+"""Far more than any browser queues; a megabyte could hold half a million."""
+
 _DRAIN_BYTES = 64 * 1024
 
 _MAX_KEY_CHARACTERS = 128
@@ -152,6 +155,9 @@ class ReportEndpoint:
         if b"content-encoding" in headers:
             raise _RefusedError(415, Reason.CONTENT_ENCODING)
         body = await _read_body(receive, is_batch=content_type == _BATCH_TYPE)
+        if (items := _many_items(body)) > MAX_BATCH_ITEMS:
+            self._clients.charge(network, MAX_BATCH_ITEMS)
+            raise _RefusedError(413, Reason.TOO_LARGE, reports=items)
         intake = take_in(
             body,
             key,
@@ -159,9 +165,10 @@ class ReportEndpoint:
             network=network,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
         )
-        more = len(intake.observations) - 1
-        self._clients.charge(network, more)
-        self._sites.charge(key.site, more)
+        # What is ignored was read all the same.
+        reports = len(intake.observations) + intake.ignored.total()
+        self._charge(self._clients, network, reports)
+        self._charge(self._sites, key.site, reports)
         for reason, reports in intake.ignored.items():
             self._counters.refused(reason, reports)
         try:
@@ -180,6 +187,12 @@ class ReportEndpoint:
     def _check_rate(self, limiter: RateLimiter, key: str) -> None:
         if wait := limiter.take(key):
             raise _RefusedError(429, Reason.RATE_LIMITED, retry_after=str(wait))
+
+    def _charge(self, limiter: RateLimiter, key: str, reports: int) -> None:
+        """Take what a body costs beyond the report it was let in for; refuse one that no burst could hold."""
+        limiter.charge(key, reports - 1)
+        if wait := limiter.wait_beyond_burst(reports):
+            raise _RefusedError(429, Reason.RATE_LIMITED, reports=reports, retry_after=str(wait))
 
     async def _refuse(self, refused: _RefusedError, send: Send) -> None:
         self._counters.refused(refused.reason, refused.reports)
@@ -200,6 +213,18 @@ def _not_stored(error: Exception, *, reports: int = 1) -> _RefusedError:
     reason = Reason.QUEUE_FULL if isinstance(error, QueueFullError) else Reason.STORE_UNREACHABLE
     logger.warning("not stored: %s (%s)", reason.value, type(error.__cause__ or error).__name__)
     return _RefusedError(503, reason, reports=reports, retry_after=str(_RETRY_AFTER_SECONDS))
+
+
+def _many_items(body: bytes) -> int:
+    """How many items a body holds where it may be too many; 0 where it cannot be.
+
+    Raises RejectedReportError for a body that cannot be read.
+    """
+    # Commas stand between items, and the usual body has too few of them to be decoded for this.
+    if body.count(b",") < MAX_BATCH_ITEMS:
+        return 0
+    decoded = decode_body(body)
+    return len(decoded.reports) + decoded.ignored.total()
 
 
 async def _read_body(receive: Receive, *, is_batch: bool) -> bytes:

@@ -47,7 +47,17 @@ class RateLimiter:
         return wait
 
     def charge(self, key: str, tokens: int) -> None:
-        """Take tokens that turned out to be due after the request was let in; the bucket may go into debt."""
+        """Take tokens that turned out to be due after the request was let in.
+
+        The bucket goes into debt for all of them, or whoever sends much at once would pay for a part of it only; what
+        one request can owe is for the caller to bound.
+        """
         if self._rate > 0 and tokens > 0 and key in self._buckets:
             level, then = self._buckets[key]
-            self._buckets[key] = (max(level - tokens, -self._capacity), then)
+            self._buckets[key] = (level - tokens, then)
+
+    def wait_beyond_burst(self, tokens: int) -> int:
+        """0 when a full bucket holds so many tokens; otherwise in how many seconds they come in."""
+        if self._rate <= 0 or tokens <= self._capacity:
+            return 0
+        return math.ceil(tokens / self._rate)

@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlmodel import SQLModel
 
-from collector.ingest.endpoint import MAX_BATCH_BYTES, MAX_BODY_BYTES
+from collector.ingest.endpoint import MAX_BATCH_BYTES, MAX_BATCH_ITEMS, MAX_BODY_BYTES
 from collector.ingest.wire import Reason
 from policybuilder.store import schema
 from policybuilder.store.engine import open_for_writing, writing
@@ -273,6 +273,30 @@ def test_what_cannot_be_taken_is_answered_and_counted_by_its_reason_and_leaves_n
     assert after["invalid", reason] - counts.get(("invalid", reason), 0) == 1
     assert total(after, "received") - total(counts, "received") == 1
     assert sqlite_endpoint.stored() == stored
+
+
+# (body, status, reports stored)
+CROWDED = [
+    pytest.param(batch_body(envelope(), *[1] * (MAX_BATCH_ITEMS - 1)), 204, 1, id="as many as may be"),
+    pytest.param(batch_body(envelope(), *[1] * MAX_BATCH_ITEMS), 413, 0, id="one more"),
+    pytest.param(batch_body(envelope(), *[[]] * 250_000), 413, 0, id="as many as fit"),
+    pytest.param(batch_body(envelope(), *[1] * MAX_BATCH_ITEMS)[:-2] + b'"\xff"]', 413, 0, id="no UTF-8"),
+    pytest.param(batch_body(envelope(sample="," * 20_000)), 204, 1, id="many commas in one"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "reports"), CROWDED)
+def test_a_body_of_more_items_than_any_browser_queues_is_refused_whole(
+    sqlite_endpoint: Endpoint, body: bytes, status: int, reports: int
+) -> None:
+    stored, before = sqlite_endpoint.stored(), sqlite_endpoint.counts()
+    answer = sqlite_endpoint.ask(body, BATCH)
+    assert answer.status == status
+    assert_headers(answer)
+    after = sqlite_endpoint.counts()
+    grown = after.get(("invalid", Reason.TOO_LARGE), 0) - before.get(("invalid", Reason.TOO_LARGE), 0)
+    assert (grown > MAX_BATCH_ITEMS) == (status == 413)
+    assert sqlite_endpoint.stored() - stored == reports
 
 
 def test_head_is_refused_without_a_body(sqlite_endpoint: Endpoint) -> None:
@@ -536,6 +560,33 @@ def test_too_many_reports_of_one_network_are_shed_and_others_are_not(busy_endpoi
     assert busy_endpoint.stored() - stored == 6 - shed
     assert busy_endpoint.ask(report_body(), client="203.0.113.1").status == 204
     assert busy_endpoint.stored() - stored == 7 - shed
+
+
+# (the client, items of its batch, how many of them are stored where a burst is three)
+BATCHES = [
+    pytest.param("100.64.1.1", [envelope()] * 3, 3, id="a burst"),
+    pytest.param("100.64.2.1", [envelope()] * 4, 0, id="more than a burst"),
+    pytest.param("100.64.3.1", [envelope(), 1, 1], 1, id="a burst with what is ignored"),
+    pytest.param("100.64.4.1", [envelope(), 1, 1, 1], 0, id="more than a burst with what is ignored"),
+]
+
+
+@pytest.mark.parametrize(("client", "items", "reports"), BATCHES)
+def test_a_batch_is_let_in_by_all_that_is_in_it(
+    busy_endpoint: Endpoint, client: str, items: list[Any], reports: int
+) -> None:
+    accepts = busy_endpoint.collector.variables["CSP_SHED"] == "accept"
+    before, stored = busy_endpoint.counts(), busy_endpoint.stored()
+    answer = busy_endpoint.ask(batch_body(*items), BATCH, client=client)
+    assert busy_endpoint.stored() - stored == reports
+    assert answer.status == (204 if reports or accepts else 429)
+    after = busy_endpoint.counts()
+    shed = after.get(("shed", Reason.RATE_LIMITED), 0) - before.get(("shed", Reason.RATE_LIMITED), 0)
+    assert shed == (0 if reports else len(items))
+    if not reports:
+        # Its client is in debt for it, or sending it over and over would cost nothing.
+        assert busy_endpoint.ask(report_body(), client=client).status == (204 if accepts else 429)
+        assert busy_endpoint.stored() == stored
 
 
 def test_a_full_queue_sheds_what_it_cannot_hold(busy_endpoint: Endpoint) -> None:

@@ -75,12 +75,31 @@ def test_reports_of_a_batch_are_paid_for_afterwards(clock: Clock) -> None:
     assert limiter.take("a") == 0
 
 
-def test_debt_is_at_most_one_burst(clock: Clock) -> None:
-    """A giant batch must not lock out a whole network for a day."""
+def test_debt_is_paid_in_full(clock: Clock) -> None:
+    """Or a sender of great batches would have far more than the rate."""
     limiter = RateLimiter(1, clock=clock)
     limiter.take("a")
-    limiter.charge("a", 1_000_000)
-    assert limiter.take("a") <= BURST_SECONDS + 1
+    limiter.charge("a", 99)
+    clock.now += 90
+    assert limiter.take("a") > 0
+    clock.now += 1
+    assert limiter.take("a") == 0
+
+
+# (rate, tokens, seconds they take beyond a burst)
+BEYOND_BURST = [
+    (200, 2_000, 0),
+    (200, 2_001, 11),
+    (200, 9_000, 45),
+    (0.001, 1, 0),
+    (0.001, 2, 2_000),
+    (0, 10**9, 0),
+]
+
+
+@pytest.mark.parametrize(("rate", "tokens", "seconds"), BEYOND_BURST)
+def test_more_than_a_burst_holds_takes_its_time_at_the_rate(rate: float, tokens: int, seconds: int) -> None:
+    assert RateLimiter(rate).wait_beyond_burst(tokens) == seconds
 
 
 def test_a_charge_to_nobody_makes_no_bucket(clock: Clock) -> None:
@@ -125,6 +144,25 @@ def test_no_span_of_time_admits_more_than_the_burst_and_its_rate(rate: float, st
         clock.now += pause
         total += admitted(limiter, "a", requests)
         assert total <= max(1.0, rate * BURST_SECONDS) + rate * clock.now + 1e-6
+
+
+@given(
+    rate=st.floats(0.1, 100),
+    steps=st.lists(st.tuples(st.floats(0, 30), st.integers(1, 5_000)), min_size=1, max_size=30),
+)
+def test_no_sizes_of_batches_admit_more_than_the_rate_in_the_long_run(
+    rate: float, steps: list[tuple[float, int]]
+) -> None:
+    """What was let in, less the last batch that was paid for afterwards, fits into the burst and the rate."""
+    clock = Clock(0.0)
+    limiter = RateLimiter(rate, clock=clock)
+    total = 0
+    for pause, reports in steps:
+        clock.now += pause
+        if limiter.take("a") == 0:
+            assert total <= max(1.0, rate * BURST_SECONDS) + rate * clock.now + 1e-6
+            limiter.charge("a", reports - 1)
+            total += reports
 
 
 @given(jump=st.floats(-1_000, 0))
