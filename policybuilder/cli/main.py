@@ -22,6 +22,7 @@ class _LazyGroup(click.Group):
         "suggest": ("policybuilder.cli.suggest", "The policy that the evidence speaks for."),
         "replay": ("policybuilder.cli.replay", "Every recorded group against a policy."),
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
+        "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
         "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
     }
 

@@ -4,6 +4,7 @@ https://w3c.github.io/webappsec-csp/
 """
 
 from policybuilder.csp.decision import decide, decide_all
+from policybuilder.csp.difference import Change, ChangeKind, Difference, Relation, diff
 from policybuilder.csp.findings import Finding, FindingCode
 from policybuilder.csp.matching import match, match_batch_item
 from policybuilder.csp.parsing import Delivery, parse_serialized_policy, parse_serialized_policy_list
@@ -25,6 +26,7 @@ from policybuilder.csp.sources import (
     parse_source_expression,
     parse_source_list,
 )
+from policybuilder.csp.subsumption import subsumes
 from policybuilder.csp.urls import URL, is_csp_host, origin_of, parse_url
 from policybuilder.csp.verdict import Decision, Verdict
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
@@ -34,8 +36,11 @@ __all__ = [
     "NONCE_PLACEHOLDER",
     "URL",
     "Browser",
+    "Change",
+    "ChangeKind",
     "Decision",
     "Delivery",
+    "Difference",
     "Directive",
     "Disposition",
     "Finding",
@@ -50,6 +55,7 @@ __all__ = [
     "Policy",
     "PolicyList",
     "Question",
+    "Relation",
     "SampleExtent",
     "SchemeSource",
     "SourceExpression",
@@ -59,6 +65,7 @@ __all__ = [
     "canonical",
     "decide",
     "decide_all",
+    "diff",
     "hash_source",
     "is_csp_host",
     "is_valid_source_expression",
@@ -71,4 +78,5 @@ __all__ = [
     "parse_source_list",
     "parse_url",
     "question_of",
+    "subsumes",
 ]

@@ -1,8 +1,16 @@
-"""Subsumption: whether one source expression admits everything another does."""
+"""Subsumption: whether one expression, or one policy, admits everything another does."""
 
 from __future__ import annotations
 
-from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from policybuilder.csp.parsing import parse_serialized_policy_list
+from policybuilder.csp.policy import Directive, Policy, PolicyList
+from policybuilder.csp.representatives import Reading, Scope, find_url
+from policybuilder.csp.rules import KINDS, Credentials, Kind, Rule, rules_of
+from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression, SourceList
 
 _SECURE_UPGRADES = {"http": "https", "ws": "wss"}
 _NETWORK_SCHEMES = frozenset({"http", "https", "ws", "wss"})
@@ -80,3 +88,185 @@ def _path_covers(wide: str | None, narrow: str | None) -> bool:
     if wide is None or wide == narrow:
         return True
     return narrow is not None and wide.endswith("/") and narrow.startswith(wide)
+
+
+# Policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Something that one policy list admits and another does not."""
+
+    kind: Kind
+    admitted_by: tuple[str, ...]
+    """The expressions that admitted it, in canonical spelling; several where several policies had to; none where
+    nothing restricted it."""
+
+    url_source: str | None
+    """The one of them that covered its URL."""
+
+    credentials: tuple[str, ...]
+    """Those of them that it presented."""
+
+    is_partial: bool
+    """Whether some of it is still admitted."""
+
+    remaining_urls: tuple[str, ...] = ()
+    """What covers the rest, where that can be said."""
+
+    remaining_credentials: tuple[str, ...] = ()
+    """What the rest presents."""
+
+    refused_by: Directive
+
+
+def subsumes(wide: str | Policy | PolicyList, narrow: str | Policy | PolicyList) -> bool:
+    """Whether `wide` admits everything that `narrow` admits, on any page of the network, as Chromium reads them.
+
+    Never True without being so. It may be False without a page that shows it, for what the text does not tell: whether
+    any code has the digests listed, what a sandbox withholds from a page, and whether a host or path is one that URLs
+    can have.
+    """
+    return next(losses(as_list(narrow), as_list(wide)), None) is None
+
+
+def as_list(policy: str | Policy | PolicyList) -> PolicyList:
+    """A policy in any form as the list that Chromium reads; never raises."""
+    match policy:
+        case str():
+            members = parse_serialized_policy_list(policy).policies
+        case Policy():
+            members = (policy,)
+        case PolicyList():
+            members = policy.policies
+    return PolicyList(tuple(member.as_chromium_reads_it() for member in members))
+
+
+def losses(old: PolicyList, new: PolicyList) -> Iterator[Loss]:
+    """All that `old` admits and `new` does not, by what admits it there; empty when `new` subsumes `old`."""
+    for kind in KINDS:
+        yield from _losses_of_kind(kind, rules_of(kind, old), rules_of(kind, new))
+
+
+def _losses_of_kind(kind: Kind, old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[Loss]:
+    # What passes all the old rules passes each of them.
+    new = [rule for rule in new if rule not in old]
+    if not new:
+        return
+    passed_freely: list[Credentials] = []
+    told: set[tuple[Credentials, SourceExpression]] = set()
+    for presented in _presentable(kind, old, new):
+        refusing = [rule for rule in new if not rule.passes(presented)]
+        asking = [rule for rule in old if not rule.passes(presented)]
+        if not refusing or any(fewer < presented for fewer in passed_freely):
+            continue
+        if not asking:
+            passed_freely.append(presented)
+            yield _whole_loss(kind, old, refusing, presented)
+            continue
+        for source, loss in _losses_by_url(kind, asking, refusing, presented):
+            if not any(source == other and fewer < presented for fewer, other in told):
+                told.add((presented, source))
+                yield loss
+
+
+def _presentable(kind: Kind, old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[Credentials]:
+    """Every set of credentials with which something may pass the old rules, fewer first.
+
+    One at a time is enough for one rule, which asks for no second one. Several rules may ask for one each.
+    """
+    yield frozenset()
+    listed = sorted(frozenset[str]().union(*(rule.credentials for rule in old)))
+    yield from (frozenset({credential}) for credential in listed)
+    if len(old) < 2:
+        return
+    # What the same rules list is treated alike, so that one will do for all.
+    alike = {tuple(credential in rule.credentials for rule in (*old, *new)): credential for credential in listed}
+    groups: dict[str, list[str | None]] = {}
+    for credential in sorted(alike.values()):
+        groups.setdefault(_exclusive_group(kind, credential), [None]).append(credential)
+    combined = (frozenset(filter(None, chosen)) for chosen in itertools.product(*groups.values()))
+    yield from sorted((several for several in combined if len(several) > 1), key=len)
+
+
+def _exclusive_group(kind: Kind, credential: str) -> str:
+    """Credentials of one group are not presented together: an element has one nonce, a text one digest of a kind."""
+    group, dash, _ = credential.partition("-")
+    if not credential.startswith("'") or not dash:
+        return "name"
+    return "digest" if group.startswith("'sha") and not kind.is_code else group
+
+
+def _whole_loss(kind: Kind, old: Sequence[Rule], refusing: Sequence[Rule], presented: Credentials) -> Loss:
+    """The loss of what passed whatever its URL."""
+    used = dict.fromkeys(rule.blanket or min(rule.credentials & presented) for rule in old)
+    blankets = {rule.blanket for rule in old}
+    only = refusing[0] if len(refusing) == 1 else None
+    return Loss(
+        kind=kind,
+        admitted_by=tuple(used),
+        url_source=None,
+        credentials=tuple(expression for expression in used if expression not in blankets),
+        is_partial=all(bool(rule.sources.expressions or (rule.credentials and not presented)) for rule in refusing),
+        remaining_urls=tuple(str(source) for _, source in only.sources.expressions) if only else (),
+        # What presents one credential is not taken to present another.
+        remaining_credentials=tuple(sorted(only.credentials)) if only and not presented else (),
+        refused_by=refusing[0].directive,
+    )
+
+
+def _losses_by_url(
+    kind: Kind, asking: Sequence[Rule], refusing: Sequence[Rule], presented: Credentials
+) -> Iterator[tuple[SourceExpression, Loss]]:
+    """The losses of what passed by its URL, for each expression that covered it."""
+    shortest = min(asking, key=lambda rule: len(rule.sources.expressions))
+    others = [rule.reading for rule in asking if rule is not shortest]
+    # What one list admits directly it admits after a redirect too; what two do, each by its path, only after one.
+    scope = Scope(kind.has_path, may_redirect=kind.is_requested and bool(others))
+    for source in dict.fromkeys(source for _, source in shortest.sources.expressions):
+        admitting = [shortest.reading, *others]
+        for rule in refusing:
+            if _is_covered(source, shortest, rule):
+                continue
+            if find_url(source, admitting=admitting, refusing=rule.reading, scope=scope):
+                remaining = _remaining(kind, source, admitting, [rule.reading for rule in refusing])
+                yield (
+                    source,
+                    Loss(
+                        kind=kind,
+                        admitted_by=(str(source), *sorted(presented)),
+                        url_source=str(source),
+                        credentials=tuple(sorted(presented)),
+                        is_partial=bool(remaining),
+                        remaining_urls=remaining,
+                        refused_by=rule.directive,
+                    ),
+                )
+                break
+
+
+def _is_covered(source: SourceExpression, old: Rule, new: Rule) -> bool:
+    """Whether a single expression of `new` covers `source`, which is quickly seen."""
+    return old.upgrades == new.upgrades and any(
+        expression_covers(other, source) for other in _sharing_hosts(source, new.sources)
+    )
+
+
+def _sharing_hosts(source: SourceExpression, sources: SourceList) -> Iterable[SourceExpression]:
+    """The expressions of `sources` that may cover URLs of the hosts of `source`."""
+    if isinstance(source, HostSource) and not source.host_part.startswith("*"):
+        named = sources.host_sources.get(source.host_part, ())
+        return [other for _, other in (*named, *sources.url_sources)]
+    return [other for _, other in sources.expressions]
+
+
+def _remaining(kind: Kind, source: SourceExpression, old: Sequence[Reading], new: Sequence[Reading]) -> tuple[str, ...]:
+    """The expressions of the first new list that still admit some of what `source` admitted."""
+    first, *others = new
+    scope = Scope(kind.has_path, on_named_pages=False)
+    alone = Reading(SourceList(((str(source), source),)), old[0].upgrades)
+    return tuple(
+        str(other)
+        for other in dict.fromkeys(_sharing_hosts(source, first.sources))
+        if find_url(other, admitting=[first, *others, alone, *old], scope=scope)
+    )

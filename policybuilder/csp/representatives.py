@@ -1,0 +1,141 @@
+"""Representatives: a few URLs on a few pages that stand for all, as far as some source lists can tell them apart.
+
+An expression looks at a URL through few tests: is the scheme this one, the host that one or below it, the port that,
+the path this or below it, is it the page's own origin. URLs that pass the same tests get the same answers, so one of
+each kind is enough to compare lists, and none is compared by its text.
+
+Pages are those of the network, `http` and `https`. Kinds that no browser can meet (a host such as `0x7f`, a path with
+`/../`) count as well: a difference in them alone is a difference here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes
+
+from policybuilder.csp.question import Browser
+from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression, SourceList
+from policybuilder.csp.url_matching import Candidate, admitted_url, host_part_matches
+from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, URL
+
+# Outside the grammar, so that no policy names them: a label and a port that stand for all the others.
+_OTHER_LABEL = "_"
+_OTHER_PORT = "_"
+_OTHER_PAGE_PORT = "__"
+
+_LOOPBACK_HOST = "localhost"
+"""A kind of its own: it is not upgraded."""
+
+
+class Reading(NamedTuple):
+    """A source list as the page reads URLs with it."""
+
+    sources: SourceList
+    upgrades: bool
+    """Whether requests are upgraded before they are matched."""
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the list covers the URL, as Chromium reads it."""
+        url = candidate.url
+        if self.upgrades and url is not None:
+            candidate = candidate._replace(url=url.upgraded())
+        return admitted_url(self.sources, candidate, browser=Browser.CHROMIUM) is not None
+
+
+class Scope(NamedTuple):
+    """Which URLs and pages are in question."""
+
+    has_path: bool = True
+    """Whether paths differ; otherwise every URL has the path `/`."""
+
+    may_redirect: bool = False
+    """Whether the URL may also have been reached by a redirect, so that its path does not count."""
+
+    on_named_pages: bool = True
+    """Whether the page may be on a host that the lists name, so that it and `'self'` have URLs in common."""
+
+
+def find_url(
+    source: SourceExpression, *, admitting: Sequence[Reading], refusing: Reading | None = None, scope: Scope
+) -> Candidate | None:
+    """A URL of `source` that all of `admitting` admit and `refusing` does not, or None when there is no such URL.
+
+    `source` is read as the first of `admitting` reads.
+    """
+    alone = Reading(SourceList(((str(source), source),)), admitting[0].upgrades)
+    readings = (alone, *admitting) if refusing is None else (alone, *admitting, refusing)
+    for candidate in _candidates(source, [reading.sources for reading in readings], scope):
+        if all(reading.admits(candidate) for reading in (alone, *admitting)) and not (
+            refusing is not None and refusing.admits(candidate)
+        ):
+            return candidate
+    return None
+
+
+def _candidates(source: SourceExpression, lists: Sequence[SourceList], scope: Scope) -> Iterator[Candidate]:
+    for host in _hosts(source, lists):
+        relevant = list(_relevant(host, lists))
+        has_self = SELF in relevant and (scope.on_named_pages or host == _OTHER_LABEL)
+        for url in _urls(host, relevant, has_path=scope.has_path):
+            for page in _pages(url, has_self=has_self):
+                yield Candidate(url, page)
+                if scope.may_redirect:
+                    yield Candidate(url, page, redirected=True)
+
+
+def _hosts(source: SourceExpression, lists: Sequence[SourceList]) -> Iterable[str]:
+    """Every host that `source` may cover, once for each set of patterns that cover it."""
+    pattern = source.host_part if isinstance(source, HostSource) else "*"
+    if not pattern.startswith("*"):
+        return [pattern]
+    hosts = [_OTHER_LABEL]
+    for sources in lists:
+        wide = (s.host_part for _, s in sources.url_sources if isinstance(s, HostSource))
+        hosts.extend(_OTHER_LABEL + part[1:] for part in wide if part != "*")
+        hosts.extend(sources.host_sources)
+    hosts.append(_LOOPBACK_HOST)
+    if isinstance(source, SchemeSource):
+        # URLs such as `data:` have no host.
+        hosts.append("")
+    return (host for host in dict.fromkeys(hosts) if host == "" or host_part_matches(pattern, host))
+
+
+def _relevant(host: str, lists: Sequence[SourceList]) -> Iterator[SourceExpression]:
+    """The expressions that may cover URLs of `host`."""
+    for sources in lists:
+        yield from (source for _, source in sources.host_sources.get(host, ()))
+        for _, source in sources.url_sources:
+            if not isinstance(source, HostSource) or host_part_matches(source.host_part, host):
+                yield source
+
+
+def _urls(host: str, relevant: Iterable[SourceExpression], *, has_path: bool) -> Iterator[URL]:
+    named = [source for source in relevant if isinstance(source, HostSource)]
+    schemes = {*NETWORK_SCHEMES, *(source.scheme_part for source in named if source.scheme_part)}
+    schemes.update(source.scheme for source in relevant if isinstance(source, SchemeSource))
+    if not host:
+        yield from (URL(scheme, "", None, "") for scheme in sorted(schemes - NETWORK_SCHEMES))
+        return
+    ports = sorted({"80", "443", _OTHER_PORT, *(s.port_part for s in named if s.port_part and s.port_part != "*")})
+    paths = _paths({source.decoded_path for source in named if source.decoded_path}) if has_path else ["/"]
+    for scheme in sorted(schemes):
+        default = DEFAULT_PORTS.get(scheme)
+        for port in dict.fromkeys((default, *ports)):
+            for path in paths if scheme in NETWORK_SCHEMES or not has_path else (*paths, ""):
+                yield URL(scheme, host, port, path)
+
+
+def _paths(named: set[bytes]) -> list[str]:
+    """The named paths, and one longer than all of them, which stands for the others."""
+    other = b"/" + b"_" * (1 + max(map(len, named), default=0))
+    return [quote_from_bytes(path) for path in (other, *sorted(named))]
+
+
+def _pages(url: URL, *, has_self: bool) -> Iterator[URL]:
+    for scheme in ("https", "http"):
+        default = DEFAULT_PORTS[scheme]
+        yield URL(scheme, f"{_OTHER_LABEL}.{url.host}", default, "/")
+        if has_self:
+            ports = (default, url.port, url.upgraded().port, _OTHER_PAGE_PORT)
+            yield from (URL(scheme, url.host, port, "/") for port in dict.fromkeys(ports))
