@@ -56,11 +56,13 @@ def show(name: str | None, site: str, database: str, output_format: str) -> None
 @command.command("rotate")
 @click.argument("name")
 @click.option("--rehearsal", is_flag=True, help="A new rehearsal key; the old one stops counting at once.")
-@click.option("--revoke-old", is_flag=True, help="Revoke every public key but the newest.")
+@click.option("--revoke-old", is_flag=True, help="Revoke every public key but the newest; a lone one is replaced.")
 @database_option
 @format_option()
 def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, revoke_old: bool) -> None:
-    """A new public key beside the old one, which stays live until --revoke-old."""
+    """A new public key beside the old ones, which stay live until --revoke-old."""
+    if rehearsal and revoke_old:
+        raise click.UsageError("--revoke-old is about public keys; --rehearsal alone revokes the old rehearsal keys")
     site = rotate_site(
         open_for_writing(database), name, rehearsal=rehearsal, revoke_old=revoke_old, now=datetime.now(UTC)
     )

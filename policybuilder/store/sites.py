@@ -60,7 +60,7 @@ class Site:
     created_at: datetime
     rehearsal_key: str | None = None
     live_keys: tuple[str, ...] = ()
-    """Public keys that are answered; two while a rotation is under way."""
+    """Public keys that are answered, oldest first; several while a rotation is under way."""
 
 
 def key_digest(key: str) -> str:
@@ -127,9 +127,11 @@ def ensure_rehearsal_key(engine: Engine, site: str, key: str | None, now: dateti
 
 
 def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool, now: datetime) -> Site:
-    """A new public key beside the old one, or alone with `revoke_old`; with `rehearsal` a new key of that kind instead.
+    """A new public key beside the old ones, which live until `revoke_old`; with `rehearsal` a new key of that kind.
 
-    The site `default` keeps its well-known key until that is revoked. Raises CspbuildError for an unknown site.
+    `revoke_old` leaves the newest public key alone; where that is the only one, a new one takes its place. Rehearsal
+    keys have no overlap. The site `default` keeps its well-known key until that is revoked. Raises CspbuildError for
+    an unknown site.
     """
     made = None
     with Session(writing(engine)) as session:
@@ -141,8 +143,9 @@ def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool,
             if len(keys) < 2 or not revoke_old:
                 _add_key(session, name, KeyKind.PUBLIC, _new_key(), now)
                 keys = _public_keys(session, name)
-            for row in keys[: -1 if revoke_old else -2]:
-                row.revoked_at_ms = to_ms(now)
+            if revoke_old:
+                for row in keys[:-1]:
+                    row.revoked_at_ms = to_ms(now)
         session.commit()
     return _with_rehearsal_key(get_site(engine, name), made)
 

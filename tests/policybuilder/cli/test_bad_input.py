@@ -34,6 +34,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("header", "--site", "shopp"), "no site 'shopp' (there are: default, shop)"),
     (("site", "show", "shopp"), "no site 'shopp' (there are: default, shop)"),
     (("site", "rotate", "shopp"), "create it with  cspbuild site add shopp"),
+    (("site", "rotate", "shop", "--rehearsal", "--revoke-old"), "--revoke-old is about public keys; --rehearsal alone"),
     (("site", "off", "shopp"), "no site 'shopp'"),
     (("site", "add", "shop"), "site 'shop' exists already"),
     (("site", "add", "Shop!"), "'Shop!' is no site name"),

@@ -116,12 +116,15 @@ def test_rotation_keeps_the_old_key_live_until_it_is_revoked(engine: Engine) -> 
     assert find_key(engine, second.key) is not None
 
 
-def test_a_third_key_ends_the_first(engine: Engine) -> None:
+def test_however_often_a_site_is_rotated_every_key_lives_until_the_old_are_revoked(engine: Engine) -> None:
     first = add_site(engine, "shop", [], NOW)
     second = rotate_site(engine, "shop", rehearsal=False, revoke_old=False, now=NOW + hours(1))
     third = rotate_site(engine, "shop", rehearsal=False, revoke_old=False, now=NOW + hours(2))
-    assert third.live_keys == (second.key, third.key)
-    assert find_key(engine, first.key) is None
+    assert third.live_keys == (first.key, second.key, third.key)
+    assert all(find_key(engine, key) for key in third.live_keys)
+    revoked = rotate_site(engine, "shop", rehearsal=False, revoke_old=True, now=NOW + hours(3))
+    assert revoked.live_keys == (third.key,)
+    assert [find_key(engine, key) for key in (first.key, second.key)] == [None, None]
 
 
 def test_a_leaked_key_is_replaced_at_once(engine: Engine) -> None:
