@@ -11,7 +11,8 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +32,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_T = TypeVar("_T")
+
 PATH_PREFIX = "/report/"
 
 MAX_BODY_BYTES = 64 * 1024
@@ -39,6 +42,13 @@ MAX_BATCH_ITEMS = 5_000
 """Far more than any browser queues; a megabyte could hold half a million."""
 
 _DRAIN_BYTES = 64 * 1024
+
+_INLINE_BYTES = 16 * 1024
+_INLINE_BATCH_BYTES = 4 * 1024
+"""About three reports."""
+
+_READERS = 2
+"""Commits and look-ups of keys need threads too: large bodies may not take all there are."""
 
 _MAX_KEY_CHARACTERS = 128
 _BATCH_TYPE = "application/reports+json"
@@ -110,6 +120,7 @@ class ReportEndpoint:
         self._writer = writer
         self._clients = RateLimiter(settings.rate_per_client)
         self._sites = RateLimiter(settings.rate_per_site)
+        self._readers = asyncio.Semaphore(_READERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path begins with `PATH_PREFIX`."""
@@ -155,27 +166,36 @@ class ReportEndpoint:
         if b"content-encoding" in headers:
             raise _RefusedError(415, Reason.CONTENT_ENCODING)
         body = await _read_body(receive, is_batch=content_type == _BATCH_TYPE)
-        if (items := _many_items(body)) > MAX_BATCH_ITEMS:
+        if (items := await self._read(body, partial(_many_items, body))) > MAX_BATCH_ITEMS:
             self._clients.charge(network, MAX_BATCH_ITEMS)
             raise _RefusedError(413, Reason.TOO_LARGE, reports=items)
-        intake = take_in(
+        read = partial(
+            take_in,
             body,
             key,
             received_at_ms=time.time_ns() // 1_000_000,
             network=network,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
         )
+        intake = await self._read(body, read)
         # What is ignored was read all the same.
         reports = len(intake.observations) + intake.ignored.total()
         self._charge(self._clients, network, reports)
         self._charge(self._sites, key.site, reports)
-        for reason, reports in intake.ignored.items():
-            self._counters.refused(reason, reports)
+        for reason, ignored in intake.ignored.items():
+            self._counters.refused(reason, ignored)
         try:
             await self._writer.store(intake.observations)
         except (QueueFullError, StoreUnreachableError) as error:
             raise _not_stored(error, reports=len(intake.observations)) from error
         self._counters.accepted(intake.kinds)
+
+    async def _read(self, body: bytes, read: Callable[[], _T]) -> _T:
+        """What `read` makes of the body: at once for the usual one, in a thread for one that others would wait for."""
+        if len(body) <= (_INLINE_BATCH_BYTES if body[:1] == b"[" else _INLINE_BYTES):
+            return read()
+        async with self._readers:
+            return await asyncio.to_thread(read)
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         if not self._settings.ingest_hosts:

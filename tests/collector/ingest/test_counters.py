@@ -101,6 +101,9 @@ def batches(draw: st.DrawFn) -> Request:
 REQUESTS = batches() | st.sampled_from(
     [
         Request(report_body(), {"accepted": 1}),
+        Request(report_body() + b" " * 20_000, {"accepted": 1}),
+        Request(batch_body(*[envelope()] * 30, *[1] * 70), {"accepted": 30, "invalid": 70}),
+        Request(batch_body(*[1] * 5_001), {"invalid": 5_001}),
         Request(report_body(blocked_uri="chrome-extension"), {"accepted": 1}),
         Request(report_body(effective_directive=None), {"invalid": 1}),
         Request(report_body(document_uri=""), {"invalid": 1}),
@@ -152,7 +155,7 @@ async def _send(engine: Engine, counters: IngestCounters, given_settings: Settin
 def test_received_is_accepted_and_filtered_and_shed_and_invalid(sqlite: Engine, requests: list[Request]) -> None:
     counters = IngestCounters()
     before = stored(sqlite)
-    asyncio.run(_send(sqlite, counters, Settings(), requests))
+    asyncio.run(_send(sqlite, counters, Settings(rate_per_client=0), requests))
     counts = counts_of(counters.exposition().decode())
     for name in ("accepted", "filtered", "shed", "invalid"):
         assert total(counts, name) == sum(request.counted.get(name, 0) for request in requests)

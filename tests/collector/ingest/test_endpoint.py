@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -23,14 +24,25 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlmodel import SQLModel
 
-from collector.ingest.endpoint import MAX_BATCH_BYTES, MAX_BATCH_ITEMS, MAX_BODY_BYTES
+from collector.ingest.counters import IngestCounters
+from collector.ingest.endpoint import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ITEMS,
+    MAX_BODY_BYTES,
+    KeyDirectory,
+    ReportEndpoint,
+)
+from collector.ingest.intake import Intake, take_in
 from collector.ingest.wire import Reason
+from collector.ingest.writer import GroupCommitWriter
+from collector.settings import Settings
 from policybuilder.store import schema
 from policybuilder.store.engine import open_for_writing, writing
-from policybuilder.store.sites import add_site, rotate_site, set_site_active
+from policybuilder.store.sites import add_site, ensure_default_site, rotate_site, set_site_active
 from tests.collector.ingest.builders import (
     Answer,
     Counts,
+    ask,
     batch_body,
     counts_of,
     envelope,
@@ -831,6 +843,43 @@ def test_one_event_is_one_line_of_the_log(endpoint: Endpoint) -> None:
     assert added.count("\n") == 1
     assert Reason.STORE_UNREACHABLE in added
     assert "forged" not in added
+
+
+# (body, whether it is read in the thread that answers everybody)
+READERS = [
+    pytest.param(report_body(), True, id="a report"),
+    pytest.param(batch_body(envelope(), hash_envelope()), True, id="a few reports"),
+    pytest.param(padded(report_body(), 16 * 1024), True, id="16 KiB"),
+    pytest.param(padded(report_body(), 16 * 1024 + 1), False, id="16 KiB and a byte"),
+    pytest.param(batch_body(*[envelope()] * 30), False, id="many reports"),
+    pytest.param(b"{" * (16 * 1024 + 1), False, id="much that is none"),
+]
+
+
+@pytest.mark.parametrize(("body", "at_once"), READERS)
+def test_what_takes_long_to_read_holds_nobody_else_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, *, at_once: bool
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def noting_who_reads(*given: Any, **named: Any) -> Intake:
+        readers.append(threading.current_thread())
+        return take_in(*given, **named)
+
+    monkeypatch.setattr("collector.ingest.endpoint.take_in", noting_who_reads)
+    engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
+    ensure_default_site(engine, datetime.now(UTC))
+
+    async def main() -> None:
+        counters = IngestCounters()
+        writer = GroupCommitWriter(engine, counters, max_queued=100)
+        writer.start()
+        await ask(ReportEndpoint(Settings(), counters, KeyDirectory(engine), writer), body)
+        await writer.close()
+
+    asyncio.run(main())
+    engine.dispose()
+    assert [reader is threading.main_thread() for reader in readers] == [at_once]
 
 
 def test_reports_sent_at_once_are_all_counted(endpoint: Endpoint) -> None:
