@@ -30,7 +30,7 @@ from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.stages import Stage, headers_for
-from policybuilder.store.engine import ask_for_anything, open_for_writing
+from policybuilder.store.engine import ask_for_anything, describe_failure, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ class Service:
     settings: Settings
     base_url: str
     rehearsal_key: str
+    """As of the start; it may be rotated while the service runs."""
+
     access: Access
     counters: IngestCounters
 
@@ -67,12 +69,8 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     """
     base = base_url or settings.base_url
     engine = open_for_writing(settings.database_url)
-    now = datetime.now(UTC)
-    ensure_default_site(engine, now)
-    known_key = read_rehearsal_key(settings.data_dir)
-    rehearsal_key = ensure_rehearsal_key(engine, DEFAULT_SITE, known_key, now)
-    if rehearsal_key != known_key:
-        write_rehearsal_key(rehearsal_key, settings.data_dir)
+    ensure_default_site(engine, datetime.now(UTC))
+    rehearsal_key = _rehearsal_key(engine, settings)
 
     counters = IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
@@ -81,14 +79,18 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
     inner.include_router(_health_router(engine, ingest, counters, access))
     if settings.review:
-        key_to_show = rehearsal_key if settings.listens_on_loopback else None
-        service = StoredReview(engine, base, lambda site: key_to_show if site == DEFAULT_SITE else None)
-        try_path = "/try" if settings.listens_on_loopback else None
+        is_local = settings.listens_on_loopback
+        service = StoredReview(
+            engine,
+            base,
+            lambda site: _rehearsal_key(engine, settings) if is_local and site == DEFAULT_SITE else None,
+        )
+        try_path = "/try" if is_local else None
         inner.include_router(create_router(service, access, try_path=try_path))
         if try_path:
             inner.include_router(
                 create_try_router(
-                    lambda at: _try_headers(at, rehearsal_key),
+                    lambda at: _try_headers(at, _rehearsal_key(engine, settings)),
                     next_commands=[f"{typed('cspbuild')} {command}" for command in ("summary", "suggest")],
                 )
             )
@@ -96,6 +98,21 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     guarded = TrustedHosts(NoStoreMiddleware(inner), hosts=hosts, exempt=_UNGUARDED_PATHS)
     app = _ForwardedScheme(SecurityHeadersMiddleware(_Front(ingest, guarded)), settings)
     return Service(app, settings, base, rehearsal_key, access, counters)
+
+
+def _rehearsal_key(engine: Engine, settings: Settings) -> str:
+    """This installation's live rehearsal key, made anew when its file holds none; for pages, asked at each request.
+
+    Raises CspbuildError when the file cannot be written, or the database fails.
+    """
+    kept = read_rehearsal_key(settings.data_dir)
+    try:
+        key = ensure_rehearsal_key(engine, DEFAULT_SITE, kept, datetime.now(UTC))
+    except SQLAlchemyError as error:
+        raise describe_failure(error) from None
+    if key != kept:
+        write_rehearsal_key(key, settings.data_dir)
+    return key
 
 
 class _Ingest:

@@ -15,17 +15,22 @@ def data_directory() -> Path:
     return Path(os.environ.get("CSP_DATA_DIR") or "data")
 
 
+def rehearsal_key_path(directory: Path | None = None) -> Path:
+    """The file that holds the key."""
+    return (directory or data_directory()) / _FILE_NAME
+
+
 def read_rehearsal_key(directory: Path | None = None) -> str | None:
     """The key, or None when there is none that we may read."""
     try:
-        return ((directory or data_directory()) / _FILE_NAME).read_text(encoding="ascii").strip() or None
+        return rehearsal_key_path(directory).read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
 
 def write_rehearsal_key(key: str, directory: Path | None = None) -> None:
     """Keep the key for this user alone. Raises CspbuildError when the directory cannot be written."""
-    path = (directory or data_directory()) / _FILE_NAME
+    path = rehearsal_key_path(directory)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made with its mode, and anew, so that at no time another user can read it.

@@ -8,8 +8,17 @@ import click
 
 from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, hint, print_json, table
+from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 from policybuilder.store.engine import open_for_reading, open_for_writing
-from policybuilder.store.sites import Site, add_site, get_site, list_sites, rotate_site, set_site_active
+from policybuilder.store.sites import (
+    Site,
+    add_site,
+    get_site,
+    has_rehearsal_key,
+    list_sites,
+    rotate_site,
+    set_site_active,
+)
 from policybuilder.times import isoformat
 
 
@@ -55,7 +64,7 @@ def show(name: str | None, site: str, database: str, output_format: str) -> None
 
 @command.command("rotate")
 @click.argument("name")
-@click.option("--rehearsal", is_flag=True, help="A new rehearsal key; the old one stops counting at once.")
+@click.option("--rehearsal", is_flag=True, help="A new rehearsal key; all old ones stop counting at once.")
 @click.option("--revoke-old", is_flag=True, help="Revoke every public key but the newest; a lone one is replaced.")
 @database_option
 @format_option()
@@ -63,10 +72,15 @@ def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, rev
     """A new public key beside the old ones, which stay live until --revoke-old."""
     if rehearsal and revoke_old:
         raise click.UsageError("--revoke-old is about public keys; --rehearsal alone revokes the old rehearsal keys")
-    site = rotate_site(
-        open_for_writing(database), name, rehearsal=rehearsal, revoke_old=revoke_old, now=datetime.now(UTC)
-    )
+    engine = open_for_writing(database)
+    kept = read_rehearsal_key()
+    is_kept = kept is not None and has_rehearsal_key(engine, name, kept)
+    site = rotate_site(engine, name, rehearsal=rehearsal, revoke_old=revoke_old, now=datetime.now(UTC))
+    # Shown before the file is written: a new key that is seen nowhere is lost.
     _show(site, output_format)
+    if is_kept and site.rehearsal_key:
+        write_rehearsal_key(site.rehearsal_key)
+        hint(f"{rehearsal_key_path()} held the old rehearsal key, and now holds the new one")
 
 
 @command.command("off")

@@ -117,27 +117,39 @@ def ensure_default_site(engine: Engine, now: datetime) -> None:
 
 
 def ensure_rehearsal_key(engine: Engine, site: str, key: str | None, now: datetime) -> str:
-    """`key` if it is the site's live rehearsal key, else a new one in place of whatever was there."""
+    """`key` if it is a live rehearsal key of the site, else a new one beside those there are.
+
+    Every installation has a rehearsal key of its own, so that starting one never ends another's.
+    """
+    if key is not None and has_rehearsal_key(engine, site, key):
+        return key
+    made = _new_key()
     with Session(writing(engine)) as session:
-        if key is not None:
-            row = session.get(SiteKeyRow, (site, key_digest(key)))
-            if row is not None and row.kind == KeyKind.REHEARSAL and row.revoked_at_ms is None:
-                return key
-        return _replace_rehearsal_key(session, site, now)
+        _add_key(session, site, KeyKind.REHEARSAL, made, now)
+        session.commit()
+    return made
+
+
+def has_rehearsal_key(engine: Engine, site: str, key: str) -> bool:
+    """Whether `key` is a rehearsal key of the site that was not revoked, be the site switched on or off."""
+    with Session(engine) as session:
+        row = session.get(SiteKeyRow, (site, key_digest(key)))
+        return row is not None and row.kind == KeyKind.REHEARSAL and row.revoked_at_ms is None
 
 
 def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool, now: datetime) -> Site:
-    """A new public key beside the old ones, which live until `revoke_old`; with `rehearsal` a new key of that kind.
+    """A new public key beside the old ones, which live until `revoke_old`; with `rehearsal` one of that kind alone.
 
-    `revoke_old` leaves the newest public key alone; where that is the only one, a new one takes its place. Rehearsal
-    keys have no overlap. The site `default` keeps its well-known key until that is revoked. Raises CspbuildError for
-    an unknown site.
+    `revoke_old` leaves the newest public key alone; where that is the only one, a new one takes its place. No old
+    rehearsal key outlives a new one. The site `default` keeps its well-known key until that is revoked.
+
+    Raises CspbuildError for an unknown site.
     """
     made = None
     with Session(writing(engine)) as session:
         _require(session, name)
         if rehearsal:
-            made = _replace_rehearsal_key(session, name, now)
+            made = _replace_rehearsal_keys(session, name, now)
         else:
             keys = _public_keys(session, name)
             if len(keys) < 2 or not revoke_old:
@@ -209,8 +221,8 @@ def _add_key(session: Session, site: str, kind: KeyKind, key: str, now: datetime
     )
 
 
-def _replace_rehearsal_key(session: Session, site: str, now: datetime) -> str:
-    """Rehearsal keys have no overlap: a leaked one has to stop counting at once."""
+def _replace_rehearsal_keys(session: Session, site: str, now: datetime) -> str:
+    """Without an overlap: a leaked one has to stop counting at once, and nobody can say which it was."""
     for row in session.exec(
         select(SiteKeyRow).where(
             SiteKeyRow.site == site,
@@ -221,7 +233,6 @@ def _replace_rehearsal_key(session: Session, site: str, now: datetime) -> str:
         row.revoked_at_ms = to_ms(now)
     key = _new_key()
     _add_key(session, site, KeyKind.REHEARSAL, key, now)
-    session.commit()
     return key
 
 

@@ -60,6 +60,27 @@ def test_people_are_told_to_keep_a_rehearsal_key_to_themselves(cspbuild: Cspbuil
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_a_rehearsal_key_that_is_kept_in_the_file_is_replaced_there_too(cspbuild: Cspbuild, output_format: str) -> None:
+    kept = Path("data/rehearsal-key")
+    kept.write_text(cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()["rehearsal_key"])
+    ran = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", output_format)
+    assert kept.read_text().strip() in ran.out
+    assert "data/rehearsal-key held the old rehearsal key, and now holds the new one\n" in ran.err
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("arguments", [("default", "--rehearsal"), ("shop",), ("shop", "--revoke-old")])
+def test_rotation_of_other_keys_leaves_the_file_alone(cspbuild: Cspbuild, arguments: tuple[str, ...]) -> None:
+    key = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()["rehearsal_key"]
+    Path("data/rehearsal-key").write_text(key)
+    ran = cspbuild("site", "rotate", *arguments)
+    assert (ran.code, Path("data/rehearsal-key").read_text()) == (0, key)
+    assert "data/rehearsal-key" not in ran.err
+
+
+@pytest.mark.usefixtures("database")
 def test_off_says_how_to_switch_on_again(cspbuild: Cspbuild) -> None:
     off = cspbuild("site", "off", "shop")
     assert (off.code, off.out, off.err) == (0, "", "shop is off; back on with  cspbuild site on shop\n")

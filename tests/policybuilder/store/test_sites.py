@@ -16,6 +16,7 @@ from policybuilder.store.sites import (
     ensure_rehearsal_key,
     find_key,
     get_site,
+    has_rehearsal_key,
     key_digest,
     list_sites,
     normalize_host,
@@ -185,17 +186,39 @@ def test_a_rehearsal_key_that_is_still_live_is_kept(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("unusable", ["default", "never issued", "revoked"])
-def test_a_key_that_is_no_live_rehearsal_key_is_replaced(engine: Engine, unusable: str) -> None:
+def test_beside_a_key_that_is_no_live_rehearsal_key_another_is_made(engine: Engine, unusable: str) -> None:
     ensure_default_site(engine, NOW)
-    first = ensure_rehearsal_key(engine, "default", None, NOW)
     if unusable == "revoked":
-        unusable, first = first, ensure_rehearsal_key(engine, "default", None, NOW)
+        unusable = ensure_rehearsal_key(engine, "default", None, NOW)
+        rotate_site(engine, "default", rehearsal=True, revoke_old=False, now=NOW)
     made = ensure_rehearsal_key(engine, "default", unusable, NOW)
-    assert made not in {unusable, first}
-    assert find_key(engine, first) is None
+    assert made != unusable
     found = find_key(engine, made)
     assert found is not None
     assert found.kind is KeyKind.REHEARSAL
+
+
+def test_the_rehearsal_keys_of_several_installations_live_until_the_site_is_rotated(engine: Engine) -> None:
+    ensure_default_site(engine, NOW)
+    other = add_site(engine, "shop", [], NOW)
+    keys = [ensure_rehearsal_key(engine, "default", None, NOW) for _ in range(3)]
+    assert len(set(keys)) == 3
+    assert all(has_rehearsal_key(engine, "default", key) for key in keys)
+    rotated = rotate_site(engine, "default", rehearsal=True, revoke_old=False, now=NOW + hours(1))
+    assert [find_key(engine, key) for key in keys] == [None] * 3
+    assert rotated.rehearsal_key is not None
+    assert has_rehearsal_key(engine, "default", rotated.rehearsal_key)
+    assert other.rehearsal_key is not None
+    assert has_rehearsal_key(engine, "shop", other.rehearsal_key)
+    assert not has_rehearsal_key(engine, "default", other.rehearsal_key)
+    assert not has_rehearsal_key(engine, "shop", other.key)
+
+
+def test_a_site_that_is_off_keeps_its_rehearsal_key(engine: Engine) -> None:
+    ensure_default_site(engine, NOW)
+    made = ensure_rehearsal_key(engine, "default", None, NOW)
+    set_site_active(engine, "default", active=False)
+    assert ensure_rehearsal_key(engine, "default", made, NOW) == made
 
 
 def test_an_unknown_site_is_refused_by_naming_those_there_are(engine: Engine) -> None:

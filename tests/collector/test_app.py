@@ -1,0 +1,82 @@
+"""Tests of the service as it is put together: whose keys it answers, over restarts and rotations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.loopback import Request, Response, forward
+from tests.support.service import RunningCollector, post, run_collector
+
+REPORT = b"""{"csp-report": {"document-uri": "https://shop.example/", "violated-directive": "img-src",
+    "original-policy": "default-src 'none'", "blocked-uri": "https://img.example"}}"""
+
+
+def get(collector: RunningCollector, path: str, *headers: tuple[str, str]) -> Response:
+    return forward(Request("GET", path, headers), collector.base_url)
+
+
+def key_of_try(collector: RunningCollector) -> str:
+    """The key that a visit to /try reports to."""
+    headers = {name.lower(): value for name, value in get(collector, "/try").headers}
+    return report_key(headers["content-security-policy-report-only"])
+
+
+def report_key(text: str) -> str:
+    found = re.search(r"/report/([\w-]+)", text)
+    assert found, text
+    return found[1]
+
+
+def answer_to(collector: RunningCollector, key: str) -> int:
+    return post(f"{collector.base_url}/report/{key}", REPORT, [("Content-Type", "application/csp-report")])[0]
+
+
+def rotate(collector: RunningCollector, **options: str) -> str:
+    ran = collector.cspbuild("site", "rotate", "default", "--rehearsal", "--format", "json", **options)
+    assert ran.code == 0, ran.err
+    key: str = ran.json()["rehearsal_key"]
+    return key
+
+
+TOKEN = "correct-horse-battery-staple"
+
+
+def test_a_rotation_while_serving_changes_the_key_of_every_page(tmp_path: Path) -> None:
+    with run_collector(tmp_path, CSP_ADMIN_TOKEN=TOKEN) as collector:
+        old = key_of_try(collector)
+        assert old == collector.rehearsal_key == report_key(collector.banner)
+        new = rotate(collector)
+        assert new == collector.rehearsal_key != old
+        assert key_of_try(collector) == new
+        overview = get(collector, "/", ("Authorization", f"Bearer {TOKEN}")).body.decode()
+        assert report_key(overview) == new
+        assert [answer_to(collector, key) for key in (old, new)] == [404, 204]
+    with run_collector(tmp_path) as again:
+        assert again.rehearsal_key == report_key(again.banner) == new
+        assert answer_to(again, new) == 204
+
+
+def test_a_rotation_out_of_sight_of_the_file_gives_the_pages_another_live_key(tmp_path: Path) -> None:
+    with run_collector(tmp_path) as collector:
+        elsewhere = rotate(collector, CSP_DATA_DIR=str(tmp_path / "elsewhere"))
+        shown = key_of_try(collector)
+        assert shown == collector.rehearsal_key != elsewhere
+        assert [answer_to(collector, key) for key in (shown, elsewhere)] == [204, 204]
+
+
+@pytest.mark.parametrize("between", ["another database", "a lost file"])
+def test_no_start_revokes_a_key(tmp_path: Path, between: str) -> None:
+    with run_collector(tmp_path) as collector:
+        pasted = collector.rehearsal_key
+    if between == "another database":
+        with run_collector(tmp_path, CSP_DATABASE_URL="sqlite:///data/another.db") as collector:
+            assert answer_to(collector, pasted) == 404
+            assert answer_to(collector, collector.rehearsal_key) == 204
+    else:
+        (tmp_path / "data" / "rehearsal-key").unlink()
+    with run_collector(tmp_path) as collector:
+        assert collector.rehearsal_key != pasted
+        assert [answer_to(collector, key) for key in (pasted, collector.rehearsal_key)] == [204, 204]
