@@ -31,7 +31,7 @@ from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import ask_for_anything, describe_failure, open_for_writing
-from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key
+from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key, find_key, get_site
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,11 @@ class Service:
     app: ASGIApplication
     settings: Settings
     base_url: str
-    rehearsal_key: str
-    """As of the start; it may be rotated while the service runs."""
+    report_key: str | None
+    """Of the header lines to show at the start: the rehearsal key for this machine alone, else the newest public one.
+
+    None when the default site answers no such key.
+    """
 
     access: Access
     counters: IngestCounters
@@ -71,6 +74,8 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     engine = open_for_writing(settings.database_url)
     ensure_default_site(engine, datetime.now(UTC))
     rehearsal_key = _rehearsal_key(engine, settings)
+    key = rehearsal_key if settings.listens_on_loopback else get_site(engine, DEFAULT_SITE).key
+    report_key = key if find_key(engine, key) else None
 
     counters = IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
@@ -97,7 +102,7 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     hosts = settings.allowed_hosts or _default_hosts(settings)
     guarded = TrustedHosts(NoStoreMiddleware(inner), hosts=hosts, exempt=_UNGUARDED_PATHS)
     app = _ForwardedScheme(SecurityHeadersMiddleware(_Front(ingest, guarded)), settings)
-    return Service(app, settings, base, rehearsal_key, access, counters)
+    return Service(app, settings, base, report_key, access, counters)
 
 
 def _rehearsal_key(engine: Engine, settings: Settings) -> str:
