@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -19,7 +20,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from policybuilder.store.recording import Batch, forget_reporter_keys, record
 
-_FORGET_EVERY_SECONDS = 600
+FORGET_EVERY_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -41,27 +42,36 @@ class _Pending:
 class GroupCommitWriter:
     """Takes observations from any number of requests and commits them together, in a thread of its own."""
 
-    def __init__(self, engine: Engine, counters: IngestCounters, *, max_queued: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        counters: IngestCounters,
+        *,
+        max_queued: int,
+        forget_every_seconds: float = FORGET_EVERY_SECONDS,
+    ) -> None:
         self._engine = engine
         self._counters = counters
         self._max_queued = max_queued
+        self._forget_every_seconds = forget_every_seconds
         self._pending: list[_Pending] = []
         self._queued = 0
         self._wake = asyncio.Event()
-        self._closing = False
-        self._forgot_at = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to write; call it on the running event loop."""
-        self._task = asyncio.create_task(self._run(), name="group-commit")
+        """Begin to write, and to forget what may no longer be known; call it on the running event loop."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="group-commit"),
+            asyncio.create_task(self._forget_in_time(), name="forget-reporter-keys"),
+        ]
 
     async def close(self) -> None:
         """Commit what is pending, then stop."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        await asyncio.gather(*self._tasks)
 
     @property
     def has_room(self) -> bool:
@@ -74,7 +84,7 @@ class GroupCommitWriter:
         """
         if not observations:
             return
-        if self._closing or self._queued + len(observations) > max(self._max_queued, len(observations)):
+        if self._closing.is_set() or self._queued + len(observations) > max(self._max_queued, len(observations)):
             raise QueueFullError
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(observations, stored))
@@ -90,7 +100,7 @@ class GroupCommitWriter:
             while self._pending:
                 taken, self._pending = self._pending, []
                 await self._commit(taken)
-            if self._closing:
+            if self._closing.is_set():
                 return
 
     async def _commit(self, taken: list[_Pending]) -> None:
@@ -124,20 +134,19 @@ class GroupCommitWriter:
                     fold(batch, observation)
                 else:
                     fold_hash(batch, observation)
-        now = time.time()
-        record(self._engine, batch, int(now * 1000))
-        if now - self._forgot_at > _FORGET_EVERY_SECONDS:
-            self._forget(now)
+        record(self._engine, batch, time.time_ns() // 1_000_000)
 
-    def _forget(self, now: float) -> None:
-        """Delete reporter keys whose day is over.
+    async def _forget_in_time(self) -> None:
+        """Delete reporter keys soon after their day is over, whether or not reports arrive."""
+        while True:
+            await asyncio.to_thread(self._forget)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._forget_every_seconds)
+                return
 
-        The batch is stored by now: a failure here must not be told to its senders, who would send it again. The next
-        batch tries again.
-        """
+    def _forget(self) -> None:
         try:
-            forget_reporter_keys(self._engine, int(now * 1000))
+            forget_reporter_keys(self._engine, time.time_ns() // 1_000_000)
         except SQLAlchemyError as error:
+            # The next time may do; until then nobody's reports are refused for it.
             logger.warning("reporter keys not forgotten: %s", type(error).__name__)
-        else:
-            self._forgot_at = now

@@ -271,15 +271,15 @@ class Recording:
         """
         table = _table(schema.ReporterKeyRow)
         expires_at_ms = (max(day, self._now_ms // DAY_MS) + 1) * DAY_MS
-        self._connection.execute(
-            self._insert(table)
-            .values(site=site, day=day, key=secrets.token_bytes(32), expires_at_ms=expires_at_ms)
-            .on_conflict_do_nothing()
+        statement = self._insert(table).values(
+            site=site, day=day, key=secrets.token_bytes(32), expires_at_ms=expires_at_ms
         )
-        key = self._connection.scalar(select(table.c.key).where(table.c.site == site, table.c.day == day))
-        if key is None:
-            raise RuntimeError("a reporter key vanished inside the transaction that made it")
-        return bytes(key)
+        # The change changes nothing, but it returns and locks the row: a neighbour whose clock has passed midnight
+        # already cannot delete the key between two statements of ours.
+        kept = statement.on_conflict_do_update(
+            index_elements=[table.c.site, table.c.day], set_={"key": table.c.key}
+        ).returning(table.c.key)
+        return bytes(self._connection.execute(kept).scalar_one())
 
     def _samples(self, batch: Batch) -> None:
         kept = self._within_bound(schema.SampleRow, "digest", list(batch.samples), MAX_SAMPLES_PER_GROUP)
@@ -377,8 +377,12 @@ class Recording:
 
 @contextmanager
 def recording(engine: Engine, now_ms: int) -> Iterator[Recording]:
-    """A transaction that is committed at the end of the block, or not at all."""
+    """A transaction that is committed at the end of the block, or not at all.
+
+    It forgets first, so that nobody is recognised by a key whose day is over, whoever writes and however seldom.
+    """
     with writing(engine).begin() as connection:
+        _forget_reporter_keys(connection, now_ms)
         yield Recording(connection, now_ms)
 
 
@@ -391,9 +395,13 @@ def record(engine: Engine, batch: Batch, now_ms: int) -> None:
 
 def forget_reporter_keys(engine: Engine, now_ms: int) -> int:
     """Delete the keys whose day is over: from then on reporters cannot be recognised. Returns how many."""
-    table = _table(schema.ReporterKeyRow)
     with writing(engine).begin() as connection:
-        return connection.execute(delete(table).where(table.c.expires_at_ms <= now_ms)).rowcount
+        return _forget_reporter_keys(connection, now_ms)
+
+
+def _forget_reporter_keys(connection: Connection, now_ms: int) -> int:
+    table = _table(schema.ReporterKeyRow)
+    return connection.execute(delete(table).where(table.c.expires_at_ms <= now_ms)).rowcount
 
 
 def hash_network(network: str, key: bytes) -> int:

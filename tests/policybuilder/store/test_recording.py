@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ScriptHash, ViolationGroup
 from policybuilder.store.clock import day_name, from_ms, to_ms
+from policybuilder.store.engine import open_for_writing
 from policybuilder.store.reading import (
     read_day_counts,
     read_groups,
@@ -44,6 +46,7 @@ from tests.support.evidence import (
     make_violation,
     record_observations,
 )
+from tests.support.postgres import PostgresServer
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -295,6 +298,41 @@ def test_the_key_of_a_day_in_the_past_lives_until_the_import_days_end(engine: En
     record_observations(engine, make_observation(seen_at=SEEN_AT - 5 * DAY), now=SEEN_AT)
     assert forget_reporter_keys(engine, to_ms(SEEN_AT)) == 0
     assert forget_reporter_keys(engine, to_ms(SEEN_AT + DAY)) == 1
+
+
+def test_whoever_records_forgets_first(engine: Engine) -> None:
+    """An import may be all that ever runs; and nobody is recognised by a key whose day is over."""
+    for now in (SEEN_AT, SEEN_AT + DAY):
+        record_observations(engine, make_observation(seen_at=SEEN_AT - 5 * DAY), now=now)
+    with engine.connect() as connection:
+        networks = connection.execute(text("SELECT network FROM group_reporter")).scalars().all()
+        keys = connection.execute(text("SELECT expires_at_ms FROM reporter_key")).scalars().all()
+    assert len(set(networks)) == 2
+    assert keys == [to_ms(datetime(2026, 11, 22, tzinfo=UTC))]
+
+
+def test_a_key_in_use_is_not_forgotten_by_a_neighbour(postgres: PostgresServer) -> None:
+    """Two machines' clocks pass midnight one after the other."""
+    engine = open_for_writing(postgres.create_database())
+    record_observations(engine, make_observation(), now=SEEN_AT)
+    neighbours: list[threading.Thread] = []
+
+    def forget_meanwhile(*given: object) -> None:
+        if "INTO reporter_key" in str(given[2]):
+            neighbour = threading.Thread(target=forget_reporter_keys, args=(engine, to_ms(SEEN_AT + DAY)))
+            neighbours.append(neighbour)
+            neighbour.start()
+            # Either it is done, or it waits for us; then this is all the time it gets.
+            neighbour.join(0.5)
+
+    event.listen(engine, "after_cursor_execute", forget_meanwhile)
+    record_observations(engine, make_observation(), now=SEEN_AT)
+    for neighbour in neighbours:
+        neighbour.join()
+    assert len(neighbours) == 1
+    (group,) = groups_of(engine)
+    assert (group.reports, group.reporters) == (2, 1)
+    engine.dispose()
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(engine: Engine) -> None:
