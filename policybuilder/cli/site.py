@@ -9,13 +9,14 @@ import click
 from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, hint, print_json, table
 from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
-from policybuilder.store.engine import open_for_reading, open_for_writing
+from policybuilder.store.engine import open_for_reading
 from policybuilder.store.sites import (
     Site,
     add_site,
     get_site,
     has_rehearsal_key,
     list_sites,
+    open_sites,
     rotate_site,
     set_site_active,
 )
@@ -34,7 +35,7 @@ def command() -> None:
 @format_option()
 def add(name: str, hosts: tuple[str, ...], database: str, output_format: str) -> None:
     """Register a site. Without --host its reports may come from pages on any host."""
-    _show(add_site(open_for_writing(database), name, hosts, datetime.now(UTC)), output_format)
+    _show(add_site(open_sites(database, datetime.now(UTC)), name, hosts, datetime.now(UTC)), output_format)
 
 
 @command.command("list")
@@ -72,7 +73,7 @@ def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, rev
     """A new public key beside the old ones, which stay live until --revoke-old."""
     if rehearsal and revoke_old:
         raise click.UsageError("--revoke-old is about public keys; --rehearsal alone revokes the old rehearsal keys")
-    engine = open_for_writing(database)
+    engine = open_sites(database, datetime.now(UTC))
     kept = read_rehearsal_key()
     is_kept = kept is not None and has_rehearsal_key(engine, name, kept)
     site = rotate_site(engine, name, rehearsal=rehearsal, revoke_old=revoke_old, now=datetime.now(UTC))
@@ -88,7 +89,7 @@ def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, rev
 @database_option
 def off(name: str, database: str) -> None:
     """Switch a site off: its keys answer 404, its evidence stays."""
-    set_site_active(open_for_writing(database), name, active=False)
+    set_site_active(open_sites(database, datetime.now(UTC)), name, active=False)
     hint(f"{name} is off; back on with  cspbuild site on {name}")
 
 
@@ -97,7 +98,7 @@ def off(name: str, database: str) -> None:
 @database_option
 def on(name: str, database: str) -> None:
     """Switch a site on again."""
-    set_site_active(open_for_writing(database), name, active=True)
+    set_site_active(open_sites(database, datetime.now(UTC)), name, active=True)
     hint(f"{name} is on")
 
 

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from policybuilder.errors import CspbuildError
 from policybuilder.store.clock import from_ms, to_ms
-from policybuilder.store.engine import writing
+from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.schema import SiteHostRow, SiteKeyRow, SiteRow
 
 DEFAULT_SITE = "default"
@@ -103,6 +103,16 @@ def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> 
 
 def _name_taken(name: str) -> CspbuildError:
     return CspbuildError(f"site {name!r} exists already; see  cspbuild site show --site {name}")
+
+
+def open_sites(database_url: str, now: datetime) -> Engine:
+    """The database to write to, created and migrated where needed, with the default site in it.
+
+    Raises what `open_for_writing` raises.
+    """
+    engine = open_for_writing(database_url)
+    ensure_default_site(engine, now)
+    return engine
 
 
 def ensure_default_site(engine: Engine, now: datetime) -> None:

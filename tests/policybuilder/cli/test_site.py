@@ -20,6 +20,18 @@ def test_add_creates_the_database_and_shows_both_keys(cspbuild: Cspbuild) -> Non
     assert Path("data/csp.db").is_file()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("add", "shop"), 0), (("rotate", "default"), 0), (("on", "default"), 0), (("off", "shop"), 2)],
+)
+def test_a_command_that_creates_the_database_gives_it_the_default_site(
+    cspbuild: Cspbuild, arguments: tuple[str, ...], code: int
+) -> None:
+    assert cspbuild("site", *arguments).code == code
+    shown = cspbuild("site", "show", "--format", "json")
+    assert (shown.code, shown.json()["name"], shown.json()["live_keys"][0]) == (0, "default", "default")
+
+
 @pytest.mark.usefixtures("database")
 def test_only_commands_that_make_a_rehearsal_key_show_one(cspbuild: Cspbuild) -> None:
     for arguments in (("show", "shop"), ("show", "--site", "shop"), ("rotate", "shop")):
