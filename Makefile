@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup lint format test demo lock clean
+.PHONY: help run setup lint format test browser-oracle demo lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+SEED ?= 1
+CASES ?= 500
+browser-oracle: $(DEV_STAMP)  ## compare the engine with Chromium on CASES=500 fresh cases from SEED=1
+	@$(BIN)/python -m tests.oracle --seed $(SEED) --cases $(CASES)
 
 demo: $(RUN_STAMP)  ## recorded reports of a real browser, from import to replay, in a scratch database
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT INT TERM && \
