@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from policybuilder.cli.failures import GateError
-from policybuilder.cli.options import format_option, read_policies
+from policybuilder.cli.options import checked_database_option, format_option, read_policies
 from policybuilder.cli.output import console, print_json
 from policybuilder.csp import Decision, Verdict, match, match_batch_item
 from policybuilder.errors import CspbuildError
@@ -29,6 +29,7 @@ _MAX_LINE_BYTES = 4 * 1024 * 1024
 @click.option("--redirected", is_flag=True, help="The URL was reached by a redirect: paths do not count.")
 @click.option("--nonce", metavar="N", help="The nonce on the element.")
 @click.option("--batch", metavar="FILE", help="Questions as JSON lines (- for standard input), an answer a line.")
+@checked_database_option
 @format_option()
 def command(
     *,

@@ -35,6 +35,18 @@ def database_option(command: _Command) -> _Command:
     )(command)
 
 
+def checked_database_option(command: _Command) -> _Command:
+    """`--database URL` of a command that reads no evidence: whoever gives it learns whether there is a database."""
+    return click.option("--database", metavar="URL", hidden=True, expose_value=False, callback=_check_database)(command)
+
+
+def _check_database(_context: click.Context, _parameter: click.Parameter, url: str | None) -> None:
+    if url is not None:
+        from policybuilder.store.engine import open_for_reading  # noqa: PLC0415  (only when it is given)
+
+        open_for_reading(url).dispose()
+
+
 def site_option(command: _Command) -> _Command:
     """`--site NAME`."""
     return click.option(

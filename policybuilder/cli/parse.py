@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from policybuilder.cli.options import format_option, read_policies
+from policybuilder.cli.options import checked_database_option, format_option, read_policies
 from policybuilder.cli.output import console, print_json, table
 from policybuilder.csp import Finding
 
 
 @click.command()
 @click.argument("policy", metavar="POLICY")
+@checked_database_option
 @format_option()
 def command(policy: str, output_format: str) -> None:
     """Show POLICY (text, @file, or -) as a browser reads it, and what it ignores."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from policybuilder.cli.options import format_option
+from policybuilder.cli.options import checked_database_option, format_option
 from policybuilder.cli.output import console, print_json, table
 from policybuilder.presets import PRESETS, Preset
 
 
 @click.command()
 @click.argument("name", metavar="[" + "|".join(PRESETS) + "]", required=False, type=click.Choice(list(PRESETS)))
+@checked_database_option
 @format_option()
 def command(name: str | None, output_format: str) -> None:
     """A sound starting policy for a kind of site, each directive explained."""

@@ -10,6 +10,7 @@ import pytest
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.presets import PRESETS
 from tests.policybuilder.cli.conftest import Cspbuild
+from tests.support.postgres import free_port
 from tests.support.service import Ran
 
 QUESTION = ("--page", "https://shop.example/cart", "--directive", "img-src", "--blocked", "https://img.example/a.png")
@@ -96,6 +97,33 @@ def test_match_knows_nonces_and_redirects(cspbuild: Cspbuild) -> None:
     assert cspbuild("match", "--policy", "script-src 'nonce-abc'", *script).code == 1
     assert cspbuild("match", "--policy", "script-src https://cdn.example/a/", *script, "--redirected").code == 0
     assert cspbuild("match", "--policy", "script-src https://cdn.example/a/", *script).code == 1
+
+
+POLICY_COMMANDS: list[tuple[str, ...]] = [
+    ("parse", "img-src *"),
+    ("preset",),
+    ("match", "--policy", "img-src *", *QUESTION),
+]
+
+
+@pytest.mark.parametrize("arguments", POLICY_COMMANDS, ids=lambda arguments: arguments[0])
+def test_a_database_is_looked_at_only_when_it_is_given_on_the_command_line(
+    cspbuild: Cspbuild, arguments: tuple[str, ...]
+) -> None:
+    assert cspbuild(*arguments, CSP_DATABASE_URL="sqlite:///elsewhere.db").code == 0
+    ran = cspbuild(*arguments, "--database", "sqlite:///elsewhere.db")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: no database at elsewhere.db; ")
+    assert ran.err.count("\n") == 1
+    assert not Path("elsewhere.db").exists()
+    unreachable = cspbuild(*arguments, "--database", f"postgresql://127.0.0.1:{free_port()}/csp")
+    assert (unreachable.code, unreachable.out) == (3, "")
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("arguments", POLICY_COMMANDS, ids=lambda arguments: arguments[0])
+def test_a_database_that_is_there_changes_no_answer(cspbuild: Cspbuild, arguments: tuple[str, ...]) -> None:
+    assert cspbuild(*arguments, "--database", "sqlite:///data/csp.db") == cspbuild(*arguments)
 
 
 LINE = {
