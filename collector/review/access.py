@@ -49,7 +49,7 @@ class Login:
 
 
 def _digest(secret: str) -> bytes:
-    """What is kept of a secret. These are long and random, or throttled, so a slow hash would add nothing."""
+    """What is kept of a secret. Ours are random and the admin token is long, so a slow hash would add nothing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -68,20 +68,19 @@ class Access:
     Secrets are kept as digests and compared in constant time. Everything lives in this process's memory: a restart
     logs everybody out, and with several worker processes only the admin token works as a Bearer token on each.
 
-    `previous_admin_token` stays valid beside the new one while scripts are moved over. `client_network` names the
-    network that wrong answers count against.
+    `client_network` names the network that wrong answers count against. A right one always passes, however many wrong
+    ones came before it: whoever shares a network with others cannot be locked out by them.
     """
 
     def __init__(
         self,
         *,
         admin_token: str | None = None,
-        previous_admin_token: str | None = None,
         client_network: Callable[[Request], str] = _peer_of,
         throttle: FailureThrottle | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._admin_digests = tuple(_digest(token) for token in (admin_token, previous_admin_token) if token)
+        self._admin_digest = _digest(admin_token) if admin_token else None
         self._client_network = client_network
         self._throttle = throttle or FailureThrottle(clock=clock)
         self._clock = clock
@@ -91,7 +90,7 @@ class Access:
 
     @property
     def has_admin_token(self) -> bool:
-        return bool(self._admin_digests)
+        return self._admin_digest is not None
 
     def new_login_link(self, base_url: str) -> str:
         """A link that logs one browser in, once, within ten minutes; an older link ends.
@@ -122,10 +121,8 @@ class Access:
             return True
 
     def is_admin_token(self, token: str) -> bool:
-        """Whether `token` is an admin token; it takes as long for every answer."""
-        presented = _digest(token)
-        matches = [hmac.compare_digest(presented, digest) for digest in self._admin_digests]
-        return any(matches)
+        """Whether `token` is the admin token; it takes as long for every answer."""
+        return self._admin_digest is not None and hmac.compare_digest(_digest(token), self._admin_digest)
 
     def open_session(self, request: Request, response: Response) -> Session:
         """Logs the browser in, under a new id whatever it sent before.
@@ -172,7 +169,7 @@ class Access:
                 self._sessions.pop(_digest(session_id), None)
 
     def retry_after(self, request: Request) -> int:
-        """Seconds until this client's network may try a token again; 0 when it may now."""
+        """Seconds until this client's network may give a wrong token again; 0 when it may now."""
         return self._throttle.retry_after(self._client_network(request))
 
     def record_failure(self, request: Request) -> None:
@@ -181,11 +178,11 @@ class Access:
 
     async def require_bearer(self, request: Request) -> Login:
         """Dependency: the admin token as `Authorization: Bearer …`, for scripts; raises 401, or 429 after guessing."""
-        if wait := self.retry_after(request):
-            raise HTTPException(429, "too many wrong tokens", {"Retry-After": str(wait), **NO_STORE})
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_admin_token(token.strip()):
             return Login(session=None)
+        if wait := self.retry_after(request):
+            raise HTTPException(429, "too many wrong tokens", {"Retry-After": str(wait), **NO_STORE})
         if scheme:
             self.record_failure(request)
         # https://www.rfc-editor.org/rfc/rfc6750#section-3
