@@ -49,14 +49,14 @@ def create_login_router(access: Access) -> APIRouter:
     def log_in(request: Request, form: Form) -> Response:
         if cookie_name(request) is None:
             return login_page(request)
-        if wait := access.retry_after(request):
-            raise HTTPException(
-                429, f"Too many wrong answers. Try again in {wait} seconds.", {"Retry-After": str(wait)}
-            )
-        link_token = form.get("link_token", "")
         if not _is_right(access, form):
+            if wait := access.retry_after(request):
+                raise HTTPException(
+                    429, f"Too many wrong answers. Try again in {wait} seconds.", {"Retry-After": str(wait)}
+                )
             access.record_failure(request)
-            return login_page(request, problem=WRONG_LINK if link_token else WRONG_TOKEN, status=403)
+            problem = WRONG_LINK if form.get("link_token") else WRONG_TOKEN
+            return login_page(request, problem=problem, status=403)
         response = RedirectResponse(local_path(request, "/"), 303, NO_STORE)
         access.open_session(request, response)
         return response

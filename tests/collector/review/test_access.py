@@ -292,12 +292,22 @@ def test_guessing_is_slowed_down_for_one_network_alone(start: Start) -> None:
         statuses.append(browser.post("/login", data={"admin_token": "wrong"}).status_code)
     assert statuses == [403, 403, 403, 429, 429, 403, 403, 403, 429, 429]
     current[:] = ["a"]
-    refused = browser.post("/login", data={"admin_token": ADMIN_TOKEN})
-    assert refused.status_code == 429
+    refused = browser.post("/login", data={"admin_token": "wrong"})
     assert refused.headers["retry-after"] == "10"
     assert refused.headers["cache-control"] == "no-store"
     review.clock.now += 10
-    assert browser.post("/login", data={"admin_token": ADMIN_TOKEN}).status_code == 303
+    assert browser.post("/login", data={"admin_token": "wrong"}).status_code == 403
+
+
+def test_wrong_answers_of_a_shared_network_lock_neither_the_right_token_nor_the_link_out(start: Start) -> None:
+    review = start(admin_token=ADMIN_TOKEN)
+    guesser = review.browser()
+    statuses = [guesser.post("/login", data={"admin_token": "wrong"}).status_code for _ in range(4)]
+    assert statuses == [403, 403, 403, 429]
+    link_token = token_of(review.access.new_login_link(BASE_URL))
+    for right in ({"admin_token": ADMIN_TOKEN}, {"link_token": link_token}):
+        assert review.browser().post("/login", data=right).status_code == 303
+    assert review.browser().post("/login", data={"link_token": link_token}).status_code == 429
 
 
 def test_links_and_bearers_share_the_limit(start: Start) -> None:
