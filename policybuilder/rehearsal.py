@@ -6,13 +6,9 @@ import os
 from pathlib import Path
 
 from policybuilder.errors import CspbuildError
+from policybuilder.locations import data_directory
 
 _FILE_NAME = "rehearsal-key"
-
-
-def data_directory() -> Path:
-    """Where the service keeps what is not in the database."""
-    return Path(os.environ.get("CSP_DATA_DIR") or "data")
 
 
 def rehearsal_key_path(directory: Path | None = None) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from policybuilder.errors import CspbuildError
+from policybuilder.locations import DEFAULT_DATABASE_URL, database_url
 from policybuilder.times import Window, parse_instant, parse_since
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-DEFAULT_DATABASE = "sqlite:///data/csp.db"
 MAX_POLICY_BYTES = 1024 * 1024
 
 
@@ -28,10 +28,10 @@ def database_option(command: _Command) -> _Command:
         "--database",
         metavar="URL",
         envvar="CSP_DATABASE_URL",
-        default=DEFAULT_DATABASE,
-        show_default=True,
+        default=database_url,
+        show_default=False,
         show_envvar=True,
-        help="Where the evidence is.",
+        help=f"Where the evidence is.  [default: database_url of csp.toml, or {DEFAULT_DATABASE_URL}]",
     )(command)
 
 

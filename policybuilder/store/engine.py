@@ -12,8 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
-
-DEFAULT_DATABASE_URL = "sqlite:///data/csp.db"
+from policybuilder.locations import DEFAULT_DATABASE_URL as DEFAULT_DATABASE_URL  # noqa: PLC0414  (handed on to those who open)
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policybuilder.errors import CspbuildError
-from policybuilder.rehearsal import data_directory, read_rehearsal_key, write_rehearsal_key
+from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 
 
 def test_a_key_that_is_written_can_be_read() -> None:
@@ -55,7 +55,9 @@ def test_a_directory_that_cannot_be_made_is_one_line_for_the_operator(tmp_path: 
         write_rehearsal_key("key", tmp_path / "file" / "data")
 
 
-def test_the_directory_is_data_or_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert data_directory() == Path("data")
+def test_the_file_is_in_the_data_directory_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CSP_DATA_DIR", "/srv/csp")
-    assert data_directory() == Path("/srv/csp")
+    assert rehearsal_key_path() == Path("/srv/csp/rehearsal-key")
+    assert rehearsal_key_path(tmp_path) == tmp_path / "rehearsal-key"

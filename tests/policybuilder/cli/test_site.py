@@ -32,6 +32,30 @@ def test_a_command_that_creates_the_database_gives_it_the_default_site(
     assert (shown.code, shown.json()["name"], shown.json()["live_keys"][0]) == (0, "default", "default")
 
 
+def test_the_database_of_csp_toml_is_used_unless_flag_or_environment_name_another(cspbuild: Cspbuild) -> None:
+    Path("csp.toml").write_text('database_url = "sqlite:///of-the-file.db"\ndata_dir = "of-the-file"\n')
+    assert cspbuild("site", "add", "shop").code == 0
+    assert cspbuild("site", "add", "shop", CSP_DATABASE_URL="sqlite:///of-the-environment.db").code == 0
+    flag = ("--database", "sqlite:///of-the-flag.db")
+    assert cspbuild("site", "add", "shop", *flag, CSP_DATABASE_URL="sqlite:///of-the-environment.db").code == 0
+    assert sorted(path.stem for path in Path().glob("*.db")) == ["of-the-environment", "of-the-file", "of-the-flag"]
+    key = cspbuild("site", "rotate", "shop", "--rehearsal", "--format", "json").json()["rehearsal_key"]
+    Path("of-the-file").mkdir()
+    Path("of-the-file/rehearsal-key").write_text(key)
+    assert f"/report/{key}" in cspbuild("header", "--site", "shop").out
+
+
+@pytest.mark.usefixtures("database")
+def test_a_csp_toml_that_cannot_be_read_is_one_line_and_matters_only_where_it_is_asked(cspbuild: Cspbuild) -> None:
+    Path("csp.toml").write_text("database_url =")
+    ran = cspbuild("site", "list")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: cannot read csp.toml: ")
+    assert ran.err.count("\n") == 1
+    assert cspbuild("site", "list", "--database", "sqlite:///data/csp.db").code == 0
+    assert cspbuild("site", "list", "--help").code == 0
+
+
 @pytest.mark.usefixtures("database")
 def test_only_commands_that_make_a_rehearsal_key_show_one(cspbuild: Cspbuild) -> None:
     for arguments in (("show", "shop"), ("show", "--site", "shop"), ("rotate", "shop")):
