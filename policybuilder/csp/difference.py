@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from policybuilder.csp.policy import Policy, PolicyList
 from policybuilder.csp.rules import INSERTED, KINDS
-from policybuilder.csp.sources import Keyword
+from policybuilder.csp.sources import HostSource, Keyword, SourceList, parse_source_expression
 from policybuilder.csp.subsumption import Loss, as_list, losses
 
 
@@ -196,24 +196,30 @@ def _reason(loss: Loss, admitting: PolicyList, *, is_gain: bool) -> str:
 
 def _depends_on_upgrade(loss: Loss) -> bool:
     """Whether the refusing list holds the very expression, and only an upgrade, or the lack of it, makes it refuse."""
-    return _switch(loss) is None and loss.url_source in _listed_sources(loss)
+    return _switch(loss) is None and _is_listed(loss.url_source, loss.refused_by.sources)
 
 
-def _listed_sources(loss: Loss) -> frozenset[str]:
-    return frozenset(str(source) for _, source in loss.refused_by.sources.expressions)
+def _is_listed(source: str | None, sources: SourceList) -> bool:
+    """Whether the list holds the expression of that canonical spelling."""
+    expression = None if source is None else parse_source_expression(source)
+    named = sources.host_sources.get(expression.host_part, ()) if isinstance(expression, HostSource) else ()
+    return any(str(other) == source for _, other in (*named, *sources.url_sources, *sources.hashes))
 
 
 def _switch(loss: Loss) -> tuple[str, str] | None:
     """What in the refusing list switches the expression off there, in the words of a loss and in those of a gain."""
     sources = loss.refused_by.sources
-    listed = _listed_sources(loss)
     if loss.kind.is_code:
         if Keyword.UNSAFE_INLINE in sources and not loss.credentials:
             culprit = "a nonce" if sources.nonces else "a digest" if sources.hashes else "'strict-dynamic'"
             off = f"{culprit} switches 'unsafe-inline' off"
             return off, f"{culprit} no longer switches 'unsafe-inline' off"
-        if listed.intersection(loss.credentials):
+        if any(_is_listed(digest, sources) for digest in loss.credentials):
             return "'unsafe-hashes' is missing", "'unsafe-hashes' is there"
-    elif Keyword.STRICT_DYNAMIC in sources and loss.kind.directive == "script-src-elem" and loss.url_source in listed:
+    elif (
+        loss.kind.directive == "script-src-elem"
+        and Keyword.STRICT_DYNAMIC in sources
+        and _is_listed(loss.url_source, sources)
+    ):
         return "'strict-dynamic' switches it off", "'strict-dynamic' no longer switches it off"
     return None

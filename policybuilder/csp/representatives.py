@@ -56,17 +56,24 @@ class Scope(NamedTuple):
     """Whether the page may be on a host that the lists name, so that it and `'self'` have URLs in common."""
 
 
-def find_url(
-    source: SourceExpression, *, admitting: Sequence[Reading], refusing: Reading | None = None, scope: Scope
-) -> Candidate | None:
-    """A URL of `source` that all of `admitting` admit and `refusing` does not, or None when there is no such URL.
+def read_alone(source: SourceExpression, *, upgrades: bool) -> Reading:
+    """A list of `source` alone, read so."""
+    return Reading(SourceList(((str(source), source),)), upgrades)
 
-    `source` is read as the first of `admitting` reads.
-    """
-    alone = Reading(SourceList(((str(source), source),)), admitting[0].upgrades)
-    readings = (alone, *admitting) if refusing is None else (alone, *admitting, refusing)
-    for candidate in _candidates(source, [reading.sources for reading in readings], scope):
-        if all(reading.admits(candidate) for reading in (alone, *admitting)) and not (
+
+def find_url(
+    source: SourceExpression,
+    *,
+    upgrades: bool,
+    admitting: Sequence[Reading] = (),
+    refusing: Reading | None = None,
+    scope: Scope,
+) -> Candidate | None:
+    """A URL of `source` that all of `admitting` admit and `refusing` does not, or None when there is no such URL."""
+    asked = (read_alone(source, upgrades=upgrades), *admitting)
+    lists = [reading.sources for reading in (asked if refusing is None else (*asked, refusing))]
+    for candidate in _candidates(source, lists, scope):
+        if all(reading.admits(candidate) for reading in asked) and not (
             refusing is not None and refusing.admits(candidate)
         ):
             return candidate

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy, PolicyList
-from policybuilder.csp.representatives import Reading, Scope, find_url
+from policybuilder.csp.representatives import Reading, Scope, find_url, read_alone
 from policybuilder.csp.rules import KINDS, Credentials, Kind, Rule, rules_of
 from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression, SourceList
 
@@ -154,7 +154,7 @@ def _losses_of_kind(kind: Kind, old: Sequence[Rule], new: Sequence[Rule]) -> Ite
     if not new:
         return
     passed_freely: list[Credentials] = []
-    told: set[tuple[Credentials, SourceExpression]] = set()
+    told: dict[SourceExpression, list[Credentials]] = {}
     for presented in _presentable(kind, old, new):
         refusing = [rule for rule in new if not rule.passes(presented)]
         asking = [rule for rule in old if not rule.passes(presented)]
@@ -165,8 +165,8 @@ def _losses_of_kind(kind: Kind, old: Sequence[Rule], new: Sequence[Rule]) -> Ite
             yield _whole_loss(kind, old, refusing, presented)
             continue
         for source, loss in _losses_by_url(kind, asking, refusing, presented):
-            if not any(source == other and fewer < presented for fewer, other in told):
-                told.add((presented, source))
+            if not any(fewer < presented for fewer in told.setdefault(source, [])):
+                told[source].append(presented)
                 yield loss
 
 
@@ -224,25 +224,23 @@ def _losses_by_url(
     # What one list admits directly it admits after a redirect too; what two do, each by its path, only after one.
     scope = Scope(kind.has_path, may_redirect=kind.is_requested and bool(others))
     for source in dict.fromkeys(source for _, source in shortest.sources.expressions):
-        admitting = [shortest.reading, *others]
         for rule in refusing:
-            if _is_covered(source, shortest, rule):
+            if _is_covered(source, shortest, rule) or not find_url(
+                source, upgrades=shortest.upgrades, admitting=others, refusing=rule.reading, scope=scope
+            ):
                 continue
-            if find_url(source, admitting=admitting, refusing=rule.reading, scope=scope):
-                remaining = _remaining(kind, source, admitting, [rule.reading for rule in refusing])
-                yield (
-                    source,
-                    Loss(
-                        kind=kind,
-                        admitted_by=(str(source), *sorted(presented)),
-                        url_source=str(source),
-                        credentials=tuple(sorted(presented)),
-                        is_partial=bool(remaining),
-                        remaining_urls=remaining,
-                        refused_by=rule.directive,
-                    ),
-                )
-                break
+            remaining = _remaining(kind, source, (shortest.reading, *others), [rule.reading for rule in refusing])
+            loss = Loss(
+                kind=kind,
+                admitted_by=(str(source), *sorted(presented)),
+                url_source=str(source),
+                credentials=tuple(sorted(presented)),
+                is_partial=bool(remaining),
+                remaining_urls=remaining,
+                refused_by=rule.directive,
+            )
+            yield source, loss
+            break
 
 
 def _is_covered(source: SourceExpression, old: Rule, new: Rule) -> bool:
@@ -252,21 +250,43 @@ def _is_covered(source: SourceExpression, old: Rule, new: Rule) -> bool:
     )
 
 
-def _sharing_hosts(source: SourceExpression, sources: SourceList) -> Iterable[SourceExpression]:
+def _sharing_hosts(source: SourceExpression, sources: SourceList) -> Iterator[SourceExpression]:
     """The expressions of `sources` that may cover URLs of the hosts of `source`."""
-    if isinstance(source, HostSource) and not source.host_part.startswith("*"):
-        named = sources.host_sources.get(source.host_part, ())
-        return [other for _, other in (*named, *sources.url_sources)]
-    return [other for _, other in sources.expressions]
+    if not isinstance(source, HostSource):
+        yield from (other for _, other in sources.expressions)
+        return
+    pattern = source.host_part
+    is_wide = pattern.startswith("*")
+    named = () if is_wide else sources.host_sources.get(pattern, ())
+    for _, other in sources.expressions if is_wide else (*named, *sources.url_sources):
+        if not isinstance(other, HostSource) or (
+            host_part_covers(pattern, other.host_part) or host_part_covers(other.host_part, pattern)
+        ):
+            yield other
 
 
 def _remaining(kind: Kind, source: SourceExpression, old: Sequence[Reading], new: Sequence[Reading]) -> tuple[str, ...]:
-    """The expressions of the first new list that still admit some of what `source` admitted."""
-    first, *others = new
+    """The expressions of the first new list that still admit some of what `source`, of the first old one, admitted.
+
+    Whether `'self'` and a host have URLs in common depends on the page, and is not taken for granted.
+    """
     scope = Scope(kind.has_path, on_named_pages=False)
-    alone = Reading(SourceList(((str(source), source),)), old[0].upgrades)
-    return tuple(
+    others = [*old[1:], *new[1:]]
+    lost = (source, old[0].upgrades)
+    kept = (
         str(other)
-        for other in dict.fromkeys(_sharing_hosts(source, first.sources))
-        if find_url(other, admitting=[first, *others, alone, *old], scope=scope)
+        for other in _sharing_hosts(source, new[0].sources)
+        # Fewer hosts come into question beneath the narrower of the two.
+        for narrow, wide in [sorted((lost, (other, new[0].upgrades)), key=lambda each: _breadth(each[0]))]
+        if find_url(
+            narrow[0],
+            upgrades=narrow[1],
+            admitting=[read_alone(wide[0], upgrades=wide[1]), *others],
+            scope=scope,
+        )
     )
+    return tuple(dict.fromkeys(kept))
+
+
+def _breadth(source: SourceExpression) -> bool:
+    return not isinstance(source, HostSource) or source.host_part.startswith("*")
