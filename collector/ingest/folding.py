@@ -43,6 +43,9 @@ class HashObservation:
     seen_at_ms: int
 
 
+_MADE_BY_SCRIPTS = frozenset({"eval", "wasm-eval"})
+
+
 def fold(batch: Batch, observation: Observation) -> None:
     """Count one violation into the batch."""
     site, violation = observation.site, observation.violation
@@ -89,8 +92,10 @@ def fold_hash(batch: Batch, observation: HashObservation) -> None:
 def fingerprint_of(violation: Violation, classification: Classification) -> str:
     """What makes violations alike.
 
-    The class is part of it: what an extension did and what the site did are never one group, however alike.
+    The class is part of it: what an extension did and what the site did are never one group, however alike. So is whose
+    script made code out of text, since a suggestion decides by it, and the first to report must not decide for others.
     """
+    initiator = document_origin(violation.source_file) if violation.blocked_uri in _MADE_BY_SCRIPTS else ""
     return _digest(
         "\0".join(
             (
@@ -100,6 +105,7 @@ def fingerprint_of(violation: Violation, classification: Classification) -> str:
                 violation.blocked_uri,
                 violation.sample,
                 violation.sample_extent,
+                initiator,
                 classification.evidence_class,
             )
         )

@@ -58,6 +58,11 @@ TRANSLATING_HOSTS = ("*.translate.goog", "translate.googleusercontent.com", "web
 
 _MIN_REFLECTED_CHARACTERS = 8
 
+# The check costs by the sources of a policy and by what a report may have meant, and anybody may ask for it. Real
+# policies are shorter; reports against these parents may mean any of a dozen directives, and add nothing anyway.
+_MAX_CHECKED_POLICY = 4_096
+_PARENTS_OF_MANY = frozenset({"default-src", "child-src"})
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -180,7 +185,8 @@ def _own_policy_allows(policy: str, violation: Violation) -> bool:
 def _is_a_contradiction(context: Context) -> bool:
     """The reported policy allows the reported resource: the block came after a redirect, or the report is forged."""
     violation = context.violation
-    if not violation.original_policy:
+    policy = violation.original_policy
+    if not policy or len(policy) > _MAX_CHECKED_POLICY or violation.effective_directive in _PARENTS_OF_MANY:
         return False
     return _own_policy_allows(
         violation.original_policy,

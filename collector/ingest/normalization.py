@@ -20,7 +20,9 @@ from policybuilder.csp import canonical, parse_serialized_policy
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
 
 MAX_URL_CHARACTERS = 2_048
-MAX_POLICY_CHARACTERS = 16_384
+MAX_POLICY_CHARACTERS = 8_192
+"""Servers and proxies keep all response headers in as much, so no real policy is longer."""
+
 MAX_SAMPLE_CHARACTERS = 256
 MAX_AGE_MS = 7 * 24 * 3_600_000
 """A browser that held a report longer has a wrong clock, or is none."""
@@ -146,9 +148,11 @@ def _clean_url(text: str) -> str:
 
 
 def clean_policy(text: str) -> str:
-    """A policy's canonical text: without its reporting directives, nonces blanked, nothing that a URL's query held."""
-    # Cut before it is looked up: the cache keeps what it was asked, and a report may hold a megabyte.
-    return _clean_policy(text[:MAX_POLICY_CHARACTERS])
+    """A policy's canonical text: without its reporting directives, nonces blanked, nothing that a URL's query held.
+
+    Empty for one longer than any server sends: cut, it would be another policy.
+    """
+    return _clean_policy(text) if len(text) <= MAX_POLICY_CHARACTERS else ""
 
 
 @lru_cache(maxsize=1024)

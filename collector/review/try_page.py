@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from collector.review.access import NO_STORE, is_loopback_host, local_path
 from collector.review.assets import ASSETS
+from collector.review.local_client import is_own_client
 from collector.review.routes import ReviewRoute
 from collector.review.templating import render
 from collector.security_headers import canonical_host
@@ -40,6 +41,8 @@ def create_try_router(
     @router.api_route("/try", methods=["GET", "HEAD"])
     def try_page(request: Request) -> Response:
         own, other = _origins(request)
+        if not _is_opened_by_a_person(request):
+            raise HTTPException(404, "There is no such page.")
         root = local_path(request, "")
         context = {"own": own, "other": f"{other}{root}", "next_commands": next_commands}
         response = HTMLResponse(render(request, "try.html", context), headers=NO_STORE)
@@ -63,14 +66,26 @@ def create_try_router(
     return router
 
 
-# What proxies add to a request on its way. nginx adds none of them unless told to, and puts a loopback name in Host,
-# but speaks HTTP/1.0 to what is behind it, as no browser does.
+# What proxies add to a request on its way. nginx adds none of them unless told to, and puts a loopback name in Host;
+# before 1.29.7 it speaks HTTP/1.0 to what is behind it, as no browser does.
 _PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
 
-def _came_through_a_proxy(request: Request) -> bool:
-    """Whether the visitor may be anybody: the page holds the rehearsal key, which is for the operator's eyes alone."""
-    return request.scope.get("http_version") == "1.0" or any(name in request.headers for name in _PROXY_HEADERS)
+def _is_the_operators(request: Request) -> bool:
+    """Whether the operator's own browser asks: the page's header holds the rehearsal key, for their eyes alone."""
+    came_by_proxy = request.scope.get("http_version") == "1.0" or any(
+        name in request.headers for name in _PROXY_HEADERS
+    )
+    return not came_by_proxy and is_own_client(request.client.host, request.client.port) if request.client else False
+
+
+def _is_opened_by_a_person(request: Request) -> bool:
+    """Whether the page is typed or followed, not put into another site's frame, where it would report on itself.
+
+    https://w3c.github.io/webappsec-fetch-metadata/
+    """
+    is_foreign = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin", "same-site"}
+    return request.headers.get("sec-fetch-dest", "document") == "document" and not is_foreign
 
 
 def _origins(request: Request) -> tuple[str, str]:
@@ -80,7 +95,7 @@ def _origins(request: Request) -> tuple[str, str]:
     """
     header = request.headers.get("host", "")
     name = canonical_host(header)
-    if name is None or not is_loopback_host(header) or _came_through_a_proxy(request):
+    if name is None or not is_loopback_host(header) or not _is_the_operators(request):
         raise HTTPException(404, "There is no such page.")
     other = "127.0.0.1" if name == "localhost" else "localhost"
     port = f":{request.url.port}" if request.url.port else ""

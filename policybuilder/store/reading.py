@@ -30,8 +30,8 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def read_groups(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
     """A site's groups with reports in the window, by fingerprint; counts are those of the window.
 
-    A window is rounded outwards to whole hours (reports) and days (reporters). Pages and policies are kept
-    without times, so they are those of all evidence.
+    A window is rounded outwards to whole hours (reports) and days (reporters). Pages are kept
+    without times, so they are those of all evidence; so are policies, but one is trusted only for what the window saw.
     """
     table = _table(schema.GroupRow)
     counts = _counts_in(connection, site, window)
@@ -42,7 +42,7 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
         )
         .order_by(table.c.fingerprint)
     ).all()
-    pages, policies = _pages_of(connection, site), _policies_of(connection, site)
+    pages, policies = _pages_of(connection, site), _policies_of(connection, site, window)
     reporters, days = _reporters_of(connection, site, window)
     return tuple(
         ViolationGroup(
@@ -183,7 +183,8 @@ def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
     return found
 
 
-def _policies_of(connection: Connection, site: str) -> dict[str, list[PolicyCount]]:
+def _policies_of(connection: Connection, site: str, window: Window) -> dict[str, list[PolicyCount]]:
+    """Counts are those of all evidence; but trusted only counts when it was seen in the window."""
     table, texts = _table(schema.GroupPolicyRow), _table(schema.PolicyRow)
     found: dict[str, list[PolicyCount]] = defaultdict(list)
     for row in connection.execute(
@@ -191,9 +192,18 @@ def _policies_of(connection: Connection, site: str) -> dict[str, list[PolicyCoun
         .where(table.c.site == site, texts.c.site == table.c.site, texts.c.digest == table.c.policy_digest)
         .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest)
     ):
+        is_vouched = (
+            row.trusted_last_ms is not None
+            and row.trusted_last_ms >= _since_ms(window)
+            and row.trusted_first_ms <= _until_ms(window)
+        )
         found[row.fingerprint].append(
             PolicyCount(
-                row.text, row.reports, row.trusted_reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms)
+                row.text,
+                row.reports,
+                row.trusted_reports if is_vouched else 0,
+                from_ms(row.first_seen_ms),
+                from_ms(row.last_seen_ms),
             )
         )
     return found

@@ -40,12 +40,17 @@ class Tally:
     last_ms: int
     reports: int = 0
     trusted_reports: int = 0
+    trusted_first_ms: int | None = None
+    trusted_last_ms: int | None = None
 
     def add(self, at_ms: int, reports: int, trusted_reports: int) -> None:
         self.first_ms = min(self.first_ms, at_ms)
         self.last_ms = max(self.last_ms, at_ms)
         self.reports += reports
         self.trusted_reports += trusted_reports
+        if trusted_reports:
+            self.trusted_first_ms = at_ms if self.trusted_first_ms is None else min(self.trusted_first_ms, at_ms)
+            self.trusted_last_ms = at_ms if self.trusted_last_ms is None else max(self.trusted_last_ms, at_ms)
 
 
 @dataclass(slots=True)
@@ -95,7 +100,8 @@ class ClaimedLines:
     """Which lines of a file are counted for the first time, and which only become trusted."""
 
     new: frozenset[bytes]
-    newly_trusted: frozenset[bytes]
+    newly_trusted: Mapping[bytes, int]
+    """Digest → when the line was counted, in milliseconds."""
 
 
 class Recording:
@@ -111,10 +117,10 @@ class Recording:
     def claim_lines(self, site: str, digests: Sequence[bytes], *, is_trusted: bool) -> ClaimedLines:
         """Mark lines of an imported file as counted; atomic, so two imports at once share them out."""
         if not digests:
-            return ClaimedLines(frozenset(), frozenset())
+            return ClaimedLines(frozenset(), {})
         table = _table(schema.SeenLineRow)
         new: set[bytes] = set()
-        trusted: set[bytes] = set()
+        trusted: dict[bytes, int] = {}
         for chunk in _chunks(sorted(digests)):
             rows = [
                 {"site": site, "digest": digest, "is_trusted": is_trusted, "seen_at_ms": self._now_ms}
@@ -127,10 +133,10 @@ class Recording:
                     update(table)
                     .where(table.c.site == site, table.c.digest.in_(chunk), table.c.is_trusted.is_(False))
                     .values(is_trusted=True)
-                    .returning(table.c.digest)
+                    .returning(table.c.digest, table.c.seen_at_ms)
                 )
-                trusted.update(bytes(digest) for digest in self._connection.scalars(raised))
-        return ClaimedLines(frozenset(new), frozenset(trusted))
+                trusted.update((bytes(digest), seen_at_ms) for digest, seen_at_ms in self._connection.execute(raised))
+        return ClaimedLines(frozenset(new), trusted)
 
     def record(self, batch: Batch) -> None:
         """Add a batch. Rows go in the order of their keys, so that two writers cannot wait for each other."""
@@ -225,6 +231,8 @@ class Recording:
                     "fingerprint": fingerprint,
                     "policy_digest": digest,
                     **_seen(batch.group_policies[site, fingerprint, digest]),
+                    "trusted_first_ms": batch.group_policies[site, fingerprint, digest].trusted_first_ms,
+                    "trusted_last_ms": batch.group_policies[site, fingerprint, digest].trusted_last_ms,
                 }
                 for site, fingerprint, digest in sorted(kept)
             ],
@@ -366,6 +374,11 @@ class Recording:
         if changes and "first_seen_ms" in table.c:
             changes["first_seen_ms"] = self._least(table.c.first_seen_ms, statement.excluded.first_seen_ms)
             changes["last_seen_ms"] = self._greatest(table.c.last_seen_ms, statement.excluded.last_seen_ms)
+        if changes and "trusted_first_ms" in table.c:
+            for name, extreme in (("trusted_first_ms", self._least), ("trusted_last_ms", self._greatest)):
+                # SQLite's MIN and MAX of a NULL are NULL: what is known on one side stands in for the other.
+                old, new = table.c[name], statement.excluded[name]
+                changes[name] = extreme(func.coalesce(old, new), func.coalesce(new, old))
         keys = [column.name for column in table.primary_key]
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=changes)

@@ -125,6 +125,10 @@ class GroupPolicyRow(SQLModel, table=True):
     last_seen_ms: int = Field(sa_column=_big())
     reports: int = Field(sa_column=_big())
     trusted_reports: int = Field(sa_column=_big())
+    trusted_first_ms: int | None = Field(sa_column=_big(nullable=True))
+    """Of the reports that were trusted: a stranger's report must not bring an old policy back into a window."""
+
+    trusted_last_ms: int | None = Field(sa_column=_big(nullable=True))
 
 
 class GroupHourRow(SQLModel, table=True):

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from policybuilder.errors import CspbuildError
+from policybuilder.program import typed
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.schema import SiteHostRow, SiteKeyRow, SiteRow
@@ -102,7 +103,7 @@ def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> 
 
 
 def _name_taken(name: str) -> CspbuildError:
-    return CspbuildError(f"site {name!r} exists already; see  cspbuild site show --site {name}")
+    return CspbuildError(f"site {name!r} exists already; see  {typed('cspbuild')} site show {name}")
 
 
 def open_sites(database_url: str, now: datetime) -> Engine:
@@ -260,7 +261,8 @@ def _require(session: Session, name: str) -> SiteRow:
     if row is None:
         names = session.exec(select(SiteRow.name).order_by(SiteRow.name)).all()
         known = ", ".join(names) or "none"
-        raise CspbuildError(f"no site {name!r} (there are: {known}); create it with  cspbuild site add {name}")
+        program = typed("cspbuild")
+        raise CspbuildError(f"no site {name!r} (there are: {known}); create it with  {program} site add {name}")
     return row
 
 

@@ -28,8 +28,8 @@ from policybuilder.suggestion.silence import (
     Observed,
     inline_kept_apart,
     is_harmless,
-    is_named_by_all,
     kept_sources,
+    kept_without_reports,
     observed_policies,
 )
 from policybuilder.suggestion.sorting import SortedGroups, sort_groups
@@ -78,7 +78,8 @@ def propose(site: str, groups: Sequence[ViolationGroup]) -> Suggestion:
     """The policy that the groups speak for.
 
     Only trusted evidence adds sources; what others reported is held. What the observed policies allowed is kept.
-    Where there is trusted evidence, nothing that others report changes the policy.
+    Where there is trusted evidence, nothing that others report changes the policy: neither what they say was blocked,
+    nor the policies they say it was blocked by.
     """
     vouched = [group for group in groups if group.trusted_reports and group.evidence_class is EvidenceClass.GENUINE]
     origins = document_origins(vouched or groups)
@@ -205,11 +206,11 @@ def _directives(draft: _Draft, observed: Observed, sorted_groups: SortedGroups) 
             seen = "only strangers say that it would refuse something" if asking else "nothing was reported"
             result[name] = (_base(f"an observed policy named it, and {seen}"),)
     for name in _WITHOUT_REPORTS:
-        if is_named_by_all(name, observed.policies):
-            values = observed.policies[0].directive(name)
+        values = kept_without_reports(name, observed)
+        if values is not None:
+            reason = "part of every observed policy"
             result[name] = tuple(
-                SuggestedSource(source=value, rule="unobserved-kept", reason="part of every observed policy")
-                for value in (values.values if values else ())
+                SuggestedSource(source=value, rule="unobserved-kept", reason=reason) for value in values
             )
     return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=_directive_order))
 

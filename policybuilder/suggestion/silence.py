@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -46,17 +47,23 @@ class Observed:
 
 
 def observed_policies(groups: Iterable[ViolationGroup]) -> Observed:
-    """The policies whose silence counts: those that trusted evidence named, or, without any, those of the rest."""
+    """The policies whose silence counts: those that trusted evidence named, or, without any such evidence, the rest's.
+
+    Trusted reports of browsers that name no policy still silence what strangers claim.
+    """
     vouched: set[str] = set()
     claimed: set[str] = set()
+    is_any_trusted = False
     for group in groups:
         if group.is_noise or group.evidence_class is EvidenceClass.ATTACK_LIKE:
             continue
+        is_any_trusted = is_any_trusted or group.trusted_reports > 0
         for count in group.policies:
             claimed.add(count.policy)
             if count.trusted_reports:
                 vouched.add(count.policy)
-    return Observed(tuple(map(parse_serialized_policy, sorted(vouched or claimed))), bool(vouched))
+    are_vouched = is_any_trusted or bool(vouched)
+    return Observed(tuple(map(parse_serialized_policy, sorted(vouched if are_vouched else claimed))), are_vouched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,23 @@ def is_harmless(source: str, directive: str) -> bool:
     return directive == "style-src" and source == "'unsafe-inline'"
 
 
-def is_named_by_all(directive: str, observed: Sequence[Policy]) -> bool:
-    """Whether every observed policy carries the directive itself."""
-    return bool(observed) and all(policy.directive(directive) is not None for policy in observed)
+def kept_without_reports(directive: str, observed: Observed) -> tuple[str, ...] | None:
+    """The value to keep of `sandbox` or `upgrade-insecure-requests`, which report nothing; None to leave it out.
+
+    Kept where every observed policy has it, with what any of them lets a sandboxed page do; never on the word of
+    strangers.
+    """
+    if not observed.policies or not observed.are_vouched:
+        return None
+    found = [policy.directive(directive) for policy in observed.policies]
+    if not all(found):
+        return None
+    values = {value.lower() for member in found if member is not None for value in member.values}
+    return tuple(sorted(value for value in values if _SANDBOX_FLAG.fullmatch(value)))
+
+
+# https://html.spec.whatwg.org/multipage/iframe-embed-object.html#attr-iframe-sandbox
+_SANDBOX_FLAG = re.compile(r"allow-[a-z]+(?:-[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,20 @@ def test_a_proxy_on_the_machine_does_not_pass_the_rehearsal_key_on(review: Any, 
     assert "/report/" not in str(answer.headers)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_another_site_cannot_make_the_page_report_on_itself(review: Any, headers: dict[str, str]) -> None:
+    """In a frame it would send trusted frame-ancestors reports of the framing site's making."""
+    answer = review.browser().get("/try", headers=headers)
+    assert answer.status_code == 404
+    assert REPORT_ONLY not in answer.headers
+
+
 def test_unknown_resources_are_not_found(review: Any) -> None:
     assert review.client().get("/try/missing").status_code == 404
 

@@ -394,6 +394,14 @@ def test_a_line_claimed_before_without_trust_becomes_trusted_once_and_never_lose
     assert claim(engine, LINES[:3], is_trusted=False) == (set(), set())
 
 
+def test_a_line_that_becomes_trusted_says_when_it_was_counted(engine: Engine) -> None:
+    claim(engine, LINES[:1], is_trusted=False)
+    with recording(engine, to_ms(SEEN_AT + DAY)) as transaction:
+        claimed = transaction.claim_lines("default", LINES[:2], is_trusted=True)
+    assert claimed.new == {LINES[1]}
+    assert claimed.newly_trusted == {LINES[0]: to_ms(SEEN_AT)}
+
+
 def test_lines_of_one_site_are_not_anothers(engine: Engine) -> None:
     claim(engine, LINES, is_trusted=False)
     assert claim(engine, LINES, is_trusted=False, site="blog") == (set(LINES), set())

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import pytest
 
 from policybuilder.csp import NONCE_PLACEHOLDER, parse_serialized_policy
-from policybuilder.suggestion.silence import is_harmless, is_named_by_all, kept_sources
-from tests.support.evidence import OBSERVED, ORIGIN, canonical_text
+from policybuilder.suggestion.silence import (
+    Observed,
+    is_harmless,
+    kept_sources,
+    kept_without_reports,
+    observed_policies,
+)
+from tests.support.evidence import OBSERVED, ORIGIN, canonical_text, make_group
 
 STARTER = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -147,8 +153,28 @@ def test_what_strangers_may_vouch_for_names_no_third_party_and_runs_no_code(
     assert is_harmless(source, directive) is harmless
 
 
-def test_a_directive_is_named_by_all_only_when_every_policy_carries_it() -> None:
-    with_it, without = map(parse_serialized_policy, ("sandbox allow-scripts", "default-src 'self'"))
-    assert is_named_by_all("sandbox", [with_it])
-    assert not is_named_by_all("sandbox", [with_it, without])
-    assert not is_named_by_all("sandbox", [])
+# (observed policies, whether trusted evidence named them, what is kept of sandbox)
+WITHOUT_REPORTS_CASES = [
+    (["sandbox allow-scripts"], True, ("allow-scripts",)),
+    (["sandbox"], True, ()),
+    (["sandbox allow-scripts", "sandbox ALLOW-FORMS"], True, ("allow-forms", "allow-scripts")),
+    (["sandbox allow-scripts", "default-src 'self'"], True, None),
+    ([], True, None),
+    (["sandbox allow-scripts"], False, None),
+    (['sandbox `${x}"%{NONCE} allow-forms'], True, ("allow-forms",)),
+]
+
+
+@pytest.mark.parametrize(("policies", "are_vouched", "kept"), WITHOUT_REPORTS_CASES)
+def test_what_reports_nothing_is_kept_where_all_trusted_policies_have_it(
+    policies: list[str], *, are_vouched: bool, kept: tuple[str, ...] | None
+) -> None:
+    observed = Observed(tuple(map(parse_serialized_policy, policies)), are_vouched)
+    assert kept_without_reports("sandbox", observed) == kept
+
+
+def test_trusted_evidence_without_a_policy_still_silences_what_strangers_claim() -> None:
+    trusted = make_group("img-src", "https://img.example/a.png", policies=[])
+    stranger = make_group("img-src", "https://x.example/a.png", trusted=False, policies=["sandbox; script-src *"])
+    assert observed_policies([trusted, stranger]) == Observed((), are_vouched=True)
+    assert observed_policies([stranger]).are_vouched is False

@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("last_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reports", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("trusted_reports", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("trusted_first_ms", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("trusted_last_ms", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("site", "fingerprint", "policy_digest"),
     )
     op.create_table(
