@@ -8,6 +8,7 @@ from policybuilder.cli.options import database_option, format_option, read_text_
 from policybuilder.cli.output import console, hint, print_json
 from policybuilder.errors import CspbuildError
 from policybuilder.presets import PRESETS
+from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key
 from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.stages import Header, Stage, headers_for
@@ -68,7 +69,7 @@ def command(
             Stage(stage), report_url=f"{base}/report/{key}", policy=_read_policy(policy), sample=share
         )
     except ValueError as error:
-        raise CspbuildError(f"{error}; see  cspbuild header --help") from None
+        raise CspbuildError(f"{error}; see  {typed('cspbuild')} header --help") from None
     _print(headers, Stage(stage), output_format)
     if is_rehearsal:
         hint("these carry the rehearsal key: for your own visits, never for the public")
@@ -88,10 +89,11 @@ def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | No
             return kept, True
         if rehearsal_key:
             raise CspbuildError(
-                f"no live rehearsal key of site {site!r}; make one with  cspbuild site rotate {site} --rehearsal"
+                f"no live rehearsal key of site {site!r}; "
+                f"make one with  {typed('cspbuild')} site rotate {site} --rehearsal"
             )
     if not found.key:
-        raise CspbuildError(f"site {site!r} has no live key; make one with  cspbuild site rotate {site}")
+        raise CspbuildError(f"site {site!r} has no live key; make one with  {typed('cspbuild')} site rotate {site}")
     return found.key, False
 
 

@@ -15,6 +15,7 @@ from policybuilder.cli.options import checked_database_option, format_option, re
 from policybuilder.cli.output import console, print_json
 from policybuilder.csp import Decision, Verdict, match, match_batch_item
 from policybuilder.errors import CspbuildError
+from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
 
 _MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -66,7 +67,7 @@ def command(
             redirected=redirected,
         )
     except ValueError as error:
-        raise CspbuildError(f"{error}; see  cspbuild match --help") from None
+        raise CspbuildError(f"{error}; see  {typed('cspbuild')} match --help") from None
     if output_format == "json":
         print_json("match", _document(decision))
     else:

@@ -7,6 +7,7 @@ import click
 from policybuilder.cli.options import checked_database_option, format_option
 from policybuilder.cli.output import console, print_json, table
 from policybuilder.presets import PRESETS, Preset
+from policybuilder.program import typed
 
 
 @click.command()
@@ -27,7 +28,7 @@ def command(name: str | None, output_format: str) -> None:
     rows = [(directive.name, directive.value, directive.reason) for directive in preset.directives]
     out.print(table("", ("directive", "value", "why"), rows))
     out.print(preset.policy, markup=False, soft_wrap=True)
-    out.print(f"\nnext: cspbuild header --policy preset:{preset.name}", markup=False)
+    out.print(f"\nnext: {typed('cspbuild')} header --policy preset:{preset.name}", markup=False, soft_wrap=True)
 
 
 def _list_presets(output_format: str) -> None:

@@ -14,6 +14,7 @@ from policybuilder.cli.options import (
     window_options,
 )
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.program import typed
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import read_groups, snapshot
@@ -49,7 +50,7 @@ def command(*, policy: str, since: str | None, as_of: str | None, site: str, dat
     else:
         _print(result)
         if policies.findings:
-            hint(f"the policy has {plural(len(policies.findings), 'oddity')}: see  cspbuild parse")
+            hint(f"the policy has {plural(len(policies.findings), 'oddity')}: see  {typed('cspbuild')} parse")
     if result.genuine.block:
         raise GateError
 

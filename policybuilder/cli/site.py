@@ -8,6 +8,7 @@ import click
 
 from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, hint, print_json, table
+from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.sites import (
@@ -90,7 +91,7 @@ def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, rev
 def off(name: str, database: str) -> None:
     """Switch a site off: its keys answer 404, its evidence stays."""
     set_site_active(open_sites(database, datetime.now(UTC)), name, active=False)
-    hint(f"{name} is off; back on with  cspbuild site on {name}")
+    hint(f"{name} is off; back on with  {typed('cspbuild')} site on {name}")
 
 
 @command.command("on")

@@ -8,6 +8,7 @@ from policybuilder.cli.failures import GateError
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.errors import CspbuildError
+from policybuilder.program import typed
 from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.rendering.text_safety import visible
 from policybuilder.stages import ENFORCED, Header
@@ -20,7 +21,7 @@ from policybuilder.times import isoformat
 
 _NO_EVIDENCE = (
     "no reports of site {site!r} in the window ({window}), so there is nothing to suggest. The likeliest causes: the "
-    "pages do not send the header (cspbuild header), a content blocker stops the reports, an https page reports to an "
+    "pages do not send the header ({program} header), a content blocker stops the reports, an https page reports to an "
     "http address, or the policy uses report-to over plain http, which browsers never deliver"
 )
 
@@ -44,7 +45,7 @@ def command(*, since: str | None, as_of: str | None, site: str, database: str, o
     with snapshot(engine) as connection:
         groups = read_groups(connection, site, window)
     if not groups:
-        raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window))
+        raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, program=typed("cspbuild")))
     suggestion = propose(site, groups)
     _print(suggestion, output_format)
     if suggestion.replay.block:

@@ -11,6 +11,7 @@ import click
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.evidence import ViolationGroup
+from policybuilder.program import typed
 from policybuilder.rendering.text_safety import csv_cell, visible
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -65,7 +66,8 @@ def _as_text(summary: Summary) -> None:
         markup=False,
     )
     if not totals.groups:
-        hint("no reports yet: see  cspbuild header  for the headers to send, or visit /try on the collector")
+        program = typed("cspbuild")
+        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
         return
     shown = summary.rows[:_MAX_TEXT_ROWS]
     most = max((row.reports for row in shown), default=0)

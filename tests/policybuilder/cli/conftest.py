@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import shutil
 import sys
 import warnings
@@ -19,7 +20,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.store.engine import open_for_writing
 from policybuilder.store.sites import add_site, ensure_default_site
 from tests.support.evidence import ORIGIN, SEEN_AT, make_observation, make_violation, record_observations
-from tests.support.service import Ran, run_program
+from tests.support.service import PROGRAMS, Ran, run_program
 
 Cspbuild = Callable[..., Ran]
 
@@ -36,11 +37,13 @@ def program(tmp_path: Path) -> Cspbuild:
 
 @pytest.fixture
 def cspbuild(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cspbuild:
-    """Runs what the console script runs, in this process."""
+    """Runs what the console script runs, in this process, where a shell finds it by its name."""
+
+    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
 
     def run_it(*arguments: str, text: str = "", **variables: str) -> Ran:
         with monkeypatch.context() as patch, warnings.catch_warnings():
-            for name, value in {"COLUMNS": "160", **variables}.items():
+            for name, value in {"COLUMNS": "160", "PATH": path, **variables}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
             with pytest.raises(SystemExit) as ended:
