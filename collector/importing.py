@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, cast
 from sqlalchemy import Engine
 
 from collector.ingest.client import client_network, parse_address
-from collector.ingest.folding import Observation, fold, fold_hash
-from collector.ingest.intake import Intake, take_in
+from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
+from collector.ingest.intake import take_in
 from collector.ingest.wire import RejectedReportError
 from policybuilder.errors import CspbuildError
 from policybuilder.store.clock import to_ms
@@ -29,8 +29,12 @@ from policybuilder.store.recording import Batch, recording
 from policybuilder.store.sites import KeyKind, SiteKey
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-CHUNK_LINES = 500
-"""Lines of one transaction."""
+CHUNK_LINES = 250
+CHUNK_BYTES = 512 * 1024
+"""Lines and bytes of one transaction, the last line apart: a service that takes reports waits for it."""
+
+_MAX_PAUSE_SECONDS = 0.1
+"""Whoever waits for SQLite asks again after a tenth of a second at the latest."""
 
 _MAX_NOTED_LINES = 20
 _MAX_MEMBERS_PER_RECORD = 200
@@ -45,7 +49,7 @@ class ImportResult:
     """Reports counted, by this import."""
 
     repeated_lines: int = 0
-    """Lines that were imported before."""
+    """Lines that were imported before, of those that hold something to count."""
 
     newly_trusted_lines: int = 0
     """Lines that were imported before without trust, and have it now."""
@@ -104,49 +108,73 @@ def import_files(
     result = ImportResult()
     for name in names:
         with _open(name) as file:
-            chunk: list[_Line] = []
-            for line in _lines(file.lines, name, result):
-                chunk.append(line)
-                if len(chunk) >= CHUNK_LINES:
-                    _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
-                    chunk = []
-                    on_progress(name, file.position, file.size)
-            _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
+            for chunk in _chunks(_lines(file.lines, name, result)):
+                _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
+                on_progress(name, file.position, file.size)
             on_progress(name, file.size, file.size)
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _UsableLine:
+    """A line that holds something to count."""
+
+    digest: bytes
+    observations: list[Observation | HashObservation]
+    has_time: bool
+    """It says when it was received."""
+
+
 def _import_chunk(engine: Engine, key: SiteKey, lines: list[_Line], result: ImportResult, *, is_trusted: bool) -> None:
-    """Count the lines that were not counted before, and mark them so, in one transaction."""
-    if not lines:
-        return
+    """Count the lines that were not counted before, and mark them so, in one transaction.
+
+    Lines are read before it begins and only put together within: while it lasts, no report can be stored.
+    """
     now_ms = time.time_ns() // 1_000_000
+    usable = [found for line in lines if (found := _read_line(line, key, now_ms, result))]
+    if not usable:
+        return
     batch = Batch()
     with recording(engine, now_ms) as transaction:
-        claimed = transaction.claim_lines(key.site, [line.digest for line in lines], is_trusted=is_trusted)
-        for line in lines:
-            is_new = line.digest in claimed.new
-            if not is_new and line.digest not in claimed.newly_trusted:
-                result.repeated_lines += 1
-                continue
-            if not is_new:
+        began = time.monotonic()
+        claimed = transaction.claim_lines(key.site, [line.digest for line in usable], is_trusted=is_trusted)
+        for line in usable:
+            if line.digest in claimed.new:
+                _count(batch, line)
+                result.reports += len(line.observations)
+            elif line.digest in claimed.newly_trusted:
+                _trust(batch, line, 0 if line.has_time else claimed.newly_trusted[line.digest] - now_ms)
                 result.newly_trusted_lines += 1
-            intake = _read_line(line, key, now_ms, result, notes=is_new)
-            for observation in intake.observations if intake else ():
-                if isinstance(observation, Observation):
-                    fold(batch, observation if is_new else replace(observation, is_counted_already=True))
-                elif is_new:
-                    fold_hash(batch, observation)
-                result.reports += is_new
+            else:
+                result.repeated_lines += 1
         transaction.record(batch)
+    if engine.dialect.name == "sqlite":
+        # Its lock goes to nobody in turn, but to whoever asks while it is free: a service needs a gap to ask in.
+        time.sleep(min(time.monotonic() - began, _MAX_PAUSE_SECONDS))
 
 
-def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, *, notes: bool) -> Intake | None:
-    """The observations of a line; None for one that holds none, which is noted."""
+def _count(batch: Batch, line: _UsableLine) -> None:
+    for observation in line.observations:
+        if isinstance(observation, Observation):
+            fold(batch, observation)
+        else:
+            fold_hash(batch, observation)
+
+
+def _trust(batch: Batch, line: _UsableLine, later_ms: int) -> None:
+    """Count a line's trust alone, `later_ms` later: where the line itself was counted when it was first imported."""
+    for observation in line.observations:
+        if isinstance(observation, Observation):
+            seen_at_ms = observation.seen_at_ms + later_ms
+            fold(batch, replace(observation, is_counted_already=True, seen_at_ms=seen_at_ms))
+
+
+def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult) -> _UsableLine | None:
+    """What a line holds; what of it cannot be counted is noted, and None is a line that holds nothing else."""
     try:
         post = read_record(line.content)
         if post is None:
-            result.preflights += notes
+            result.preflights += 1
             return None
         intake = take_in(
             post.body,
@@ -156,17 +184,16 @@ def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, *, 
             user_agent=post.user_agent,
         )
     except RejectedReportError as error:
-        if notes:
-            result.note(error.reason.value, line.where)
+        result.note(error.reason.value, line.where)
         return None
     except LineError as error:
-        if notes:
-            result.note(str(error), line.where)
+        result.note(str(error), line.where)
         return None
-    if notes:
-        for reason, reports in intake.ignored.items():
-            result.note(reason.value, line.where, reports)
-    return intake
+    for reason, reports in intake.ignored.items():
+        result.note(reason.value, line.where, reports)
+    if not intake.observations:
+        return None
+    return _UsableLine(line.digest, intake.observations, has_time=post.received_at_ms is not None)
 
 
 def read_record(content: bytes) -> RecordedPost | None:
@@ -251,6 +278,20 @@ def _lines(file: BinaryIO, name: str, result: ImportResult) -> Iterator[_Line]:
         occurrences[digest] += 1
         identity = hashlib.blake2b(digest + occurrences[digest].to_bytes(8, "big"), digest_size=16).digest()
         yield _Line(f"{name}:{number}", content, identity)
+
+
+def _chunks(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
+    """The lines in portions, each for one transaction."""
+    chunk: list[_Line] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.content)
+        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _read_limited(file: BinaryIO) -> bytes:

@@ -10,13 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from collector import importing
-from collector.importing import CHUNK_LINES, ImportResult, LineError, import_files, read_record
+from collector.importing import CHUNK_BYTES, CHUNK_LINES, ImportResult, LineError, import_files, read_record
+from collector.ingest.folding import fold
+from collector.ingest.intake import Intake, take_in
 from policybuilder.errors import CspbuildError, ExitCode
+from policybuilder.store.engine import open_for_writing, writing
+from policybuilder.store.recording import Batch, record
 from policybuilder.store.sites import KeyKind, SiteKey
-from tests.collector.ingest.builders import batch_body, envelope, hash_envelope, report_body
+from tests.collector.ingest.builders import (
+    AT_MS,
+    batch_body,
+    envelope,
+    hash_envelope,
+    make_observation,
+    report_body,
+)
 from tests.support.service import run_program
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
@@ -130,9 +141,9 @@ def test_a_time_that_is_nonsense_or_to_come_counts_as_not_said(member: str, said
 
 
 def test_a_record_without_a_body_of_text_is_rejected() -> None:
-    for record in ({"method": "POST"}, {"body": 3}, {"body": None}, {"method": "POST", "body_b64": "AAAA"}):
+    for odd in ({"method": "POST"}, {"body": 3}, {"body": None}, {"method": "POST", "body_b64": "AAAA"}):
         with pytest.raises(LineError, match="record-without-body-text"):
-            read_record(line(record))
+            read_record(line(odd))
 
 
 def test_preflights_are_skipped_and_counted(engine: Engine) -> None:
@@ -160,14 +171,30 @@ def test_noted_lines_are_the_first_few(engine: Engine) -> None:
 
 
 def test_a_file_imported_again_counts_nothing_twice(engine: Engine) -> None:
-    lines = [report_body(), batch_body(envelope(), hash_envelope()), b"junk", line({"method": "OPTIONS"})]
+    lines = [report_body(), batch_body(envelope(), hash_envelope())]
     first = imported(engine, *lines)
-    assert (first.reports, first.repeated_lines, first.preflights) == (3, 0, 1)
+    assert (first.reports, first.repeated_lines) == (3, 0)
     again = imported(engine, *lines, name="copy.jsonl")
-    assert (again.lines, again.reports, again.repeated_lines, again.preflights) == (4, 0, 4, 0)
-    assert not again.rejected
+    assert (again.lines, again.reports, again.repeated_lines) == (2, 0, 2)
     assert counted(engine) == (2, 0)
     assert rows(engine, "SELECT reports FROM script_hash") == [(1,)]
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_what_is_rejected_is_named_by_every_import(engine: Engine, *, is_trusted: bool) -> None:
+    """Or whoever repeats an import to see what was wrong would learn that nothing was."""
+    lines = [b"junk", report_body(), line({"method": "POST"}), batch_body(envelope(), 3), line({"method": "OPTIONS"})]
+    first = imported(engine, *lines)
+    assert first.rejected == {"malformed-json": 1, "record-without-body-text": 1, "not-a-report": 1}
+    again = imported(engine, *lines, is_trusted=is_trusted)
+    assert (again.rejected, again.noted_lines, again.preflights) == (first.rejected, first.noted_lines, 1)
+    assert (again.reports, again.repeated_lines + again.newly_trusted_lines) == (0, 2)
+    assert counted(engine)[0] == 2
+
+
+def test_a_line_that_holds_nothing_to_count_leaves_nothing(engine: Engine) -> None:
+    imported(engine, b"junk", line({"method": "OPTIONS"}), b"[]", batch_body(envelope("coep")), b"{}")
+    assert rows(engine, "SELECT count(*) FROM seen_line") == [(0,)]
 
 
 def test_a_file_that_grew_counts_its_new_lines(engine: Engine) -> None:
@@ -190,6 +217,46 @@ def test_equal_lines_count_each_across_transactions(engine: Engine) -> None:
     result = imported(engine, *[report_body()] * (2 * CHUNK_LINES + 1))
     assert result.reports == 2 * CHUNK_LINES + 1
     assert counted(engine)[0] == 2 * CHUNK_LINES + 1
+
+
+def test_lines_are_read_before_anybody_has_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While lines are read, a service can store reports: the one lock of SQLite is free."""
+    engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
+    stored_meanwhile = 0
+
+    def storing_meanwhile(*given: Any, **named: Any) -> Intake:
+        nonlocal stored_meanwhile
+        batch = Batch()
+        fold(batch, make_observation())
+        record(engine, batch, AT_MS)
+        stored_meanwhile += 1
+        return take_in(*given, **named)
+
+    monkeypatch.setattr(importing, "take_in", storing_meanwhile)
+    imported(engine, *(report_body(line_number=number) for number in range(1, 4)))
+    assert stored_meanwhile == 3
+    assert counted(engine) == (6, 0)
+    engine.dispose()
+
+
+# (lines, bytes of each, transactions)
+PORTIONS = [
+    (CHUNK_LINES, 1_000, 1),
+    (CHUNK_LINES + 1, 1_000, 2),
+    (8, CHUNK_BYTES // 4, 2),
+    (9, CHUNK_BYTES // 4, 3),
+    (3, 2 * CHUNK_BYTES, 3),
+]
+
+
+@pytest.mark.parametrize(("lines", "size", "transactions"), PORTIONS)
+def test_a_transaction_holds_few_lines_and_bytes(engine: Engine, lines: int, size: int, transactions: int) -> None:
+    bodies = [report_body(line_number=number, referrer="") for number in range(1, lines + 1)]
+    commits: list[Any] = []
+    event.listen(engine, "commit", commits.append)
+    result = imported(engine, *(body[:-1] + b" " * (size - len(body)) + b"}" for body in bodies))
+    assert len(commits) == transactions
+    assert result.reports == lines
 
 
 def test_a_line_that_follows_no_line_break_is_read(engine: Engine) -> None:
@@ -216,6 +283,23 @@ def test_trust_that_comes_later_only_raises_trust(engine: Engine) -> None:
     assert rows(engine, "SELECT fingerprint, reports FROM violation_group ORDER BY fingerprint") == before
     assert rows(engine, "SELECT fingerprint, day, network FROM group_reporter ORDER BY fingerprint") == reporters
     assert rows(engine, "SELECT reports FROM script_hash") == [(1,)]
+
+
+def test_trust_is_counted_in_the_hour_of_its_report(engine: Engine) -> None:
+    """A line without a time was counted when it was first imported, however long ago."""
+    held = {**envelope(), "age": 90 * 60_000}
+    timed = {"body": report_body().decode(), "time": 1_700_000_000}
+    lines = [report_body(), batch_body(held), line({"body": report_body(line_number=2).decode()}), line(timed)]
+    imported(engine, *lines)
+    with writing(engine).begin() as connection:
+        # As if it had been a week ago.
+        connection.execute(text("UPDATE seen_line SET seen_at_ms = seen_at_ms - 7 * 86400000"))
+        recent = f"WHERE hour > {1_700_000_000 // 3_600}"
+        connection.execute(text(f"UPDATE group_hour SET hour = hour - 7 * 24 {recent}"))  # noqa: S608  (a number)
+    assert imported(engine, *lines, is_trusted=True).newly_trusted_lines == 4
+    hours = rows(engine, "SELECT reports, trusted_reports FROM group_hour")
+    assert hours
+    assert all(reports == trusted for reports, trusted in hours)
 
 
 def test_trust_is_raised_once_and_not_taken_back(engine: Engine) -> None:
