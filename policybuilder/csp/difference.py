@@ -150,13 +150,13 @@ def _predicate(loss: Loss, *, is_gain: bool) -> str:
         return f"requested by http URLs are {'newly' if is_gain else 'no longer'} admitted"
     if not loss.is_partial:
         return "are newly admitted" if is_gain else "are no longer admitted"
-    rest = _rest(loss)
+    rest = _rest(loss, is_gain=is_gain)
     if not rest:
         return "are newly admitted, not only some of them" if is_gain else "are admitted only in part now"
     return f"are newly admitted, not only those {rest}" if is_gain else f"are admitted only {rest} now"
 
 
-def _rest(loss: Loss) -> str:
+def _rest(loss: Loss, *, is_gain: bool) -> str:
     """What still admits some: `from 'self' or with 'nonce-abc'`."""
     ways = []
     if loss.remaining_urls:
@@ -164,7 +164,7 @@ def _rest(loss: Loss) -> str:
     if presented := [each for each in loss.remaining_credentials if each != INSERTED]:
         ways.append(f"{loss.kind.presenting} {_listed(presented, 'or')}")
     if INSERTED in loss.remaining_credentials:
-        ways.append("that other scripts insert")
+        ways.append("that other scripts insert" if is_gain else "when other scripts insert them")
     return " or ".join(ways)
 
 

@@ -6,7 +6,15 @@ import itertools
 
 import pytest
 
-from policybuilder.csp import SourceExpression, Verdict, match, parse_serialized_policy_list, parse_source_expression
+from policybuilder.csp import (
+    SourceExpression,
+    Verdict,
+    match,
+    parse_serialized_policy,
+    parse_serialized_policy_list,
+    parse_source_expression,
+    subsumes,
+)
 from policybuilder.csp.subsumption import expression_covers, host_part_covers
 
 # Columns: wide, narrow, whether wide admits all that narrow does on every page of the network.
@@ -140,3 +148,47 @@ def admitted_places(expression: str) -> frozenset[tuple[str, str]]:
         for page, url in itertools.product(PAGES, URLS)
         if match(policies, page=page, directive="connect-src", blocked=url).verdict is Verdict.ALLOW
     )
+
+
+# Columns: wide, narrow, whether wide admits all that narrow does.
+POLICIES = [
+    ("", "", True),
+    ("", "default-src 'none'", True),
+    ("default-src 'none'", "", False),
+    ("img-src https:", "img-src a.example", False),
+    ("img-src https:", "img-src https://a.example", True),
+    # No single expression covers it, all of them do.
+    ("img-src http: ws:", "img-src *", True),
+    ("img-src https: wss:", "img-src *", False),
+    ("img-src https://a:80 https://a:*", "img-src https://a:8443", True),
+    ("img-src http://a", "img-src a", True),
+    ("img-src b", "img-src a b, img-src b c", True),
+    ("img-src a b, img-src b c", "img-src b", True),
+    ("img-src 'none'", "img-src a b, img-src b c", False),
+    ("script-src 'nonce-a'", "script-src 'nonce-a', script-src 'self' 'nonce-b'", True),
+    ("script-src 'nonce-a' 'strict-dynamic'", "script-src 'nonce-a' 'self'", False),
+    # What the text does not tell is not taken for granted: whether any code has that digest.
+    ("style-src-attr 'none'", "style-src-attr 'unsafe-hashes' 'sha256-abc='", False),
+]
+
+
+@pytest.mark.parametrize(("wide", "narrow", "is_subsumed"), POLICIES)
+def test_one_policy_subsumes_another(wide: str, narrow: str, *, is_subsumed: bool) -> None:
+    assert subsumes(wide, narrow) is is_subsumed
+    assert subsumes(parse_serialized_policy_list(wide), parse_serialized_policy_list(narrow)) is is_subsumed
+
+
+def test_single_policies_can_be_compared_too() -> None:
+    assert subsumes(parse_serialized_policy("img-src *"), parse_serialized_policy("img-src a"))
+
+
+def test_a_repetition_of_a_dropped_directive_does_not_restrict() -> None:
+    """Chromium takes it for a repetition, and nothing governs images."""
+    assert subsumes("img-src é; img-src a", "img-src b")
+
+
+def test_long_lists_are_compared_by_host() -> None:
+    hosts = [f"h{number}.example" for number in range(3000)]
+    narrow = "img-src " + " ".join(f"https://{host}/js/" for host in hosts)
+    assert subsumes("img-src " + " ".join(hosts), narrow)
+    assert not subsumes("img-src " + " ".join(hosts[1:]), narrow)
