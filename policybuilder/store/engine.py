@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.locations import DEFAULT_DATABASE_URL as DEFAULT_DATABASE_URL  # noqa: PLC0414  (handed on to those who open)
+from policybuilder.program import typed
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
@@ -77,7 +78,8 @@ def open_for_reading(text_url: str) -> Engine:
         raise CspbuildError(f"{shown} holds no evidence database; start the collector once or pass --database")
     if found > SCHEMA_REVISION:
         raise CspbuildError(f"{shown} was made by a newer version of this program; upgrade cspbuild")
-    raise CspbuildError(f"{shown} has an older schema; run  csp-collector migrate --database-url {shown}")
+    program = typed("csp-collector")
+    raise CspbuildError(f"{shown} has an older schema; run  {program} migrate --database-url {shown}")
 
 
 def ask_for_anything(engine: Engine) -> None:
