@@ -14,7 +14,7 @@ from policybuilder.rendering.text_safety import visible
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import read_groups, snapshot
-from policybuilder.store.sites import get_site
+from policybuilder.store.sites import DEFAULT_SITE, get_site
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.values import Evidence, SuggestedSource, Suggestion
 from policybuilder.times import isoformat
@@ -246,5 +246,6 @@ def _print_closing(suggestion: Suggestion) -> None:
     )
     if suggestion.policy is not None:
         out.print(f"{ENFORCED}: {suggestion.policy}", markup=False, soft_wrap=True)
-        hint("\nnext: try it report-only first:  cspbuild suggest --format header  has the line alone, and")
-        hint("      cspbuild header --stage trial --policy @FILE  the headers that report what it would break")
+        site = "" if suggestion.site == DEFAULT_SITE else f" --site {suggestion.site}"
+        hint("\nnext: save the policy, which is what follows the colon, in a file, and try it report-only first:")
+        hint(f"      {typed('cspbuild')} header{site} --stage trial --policy @FILE")

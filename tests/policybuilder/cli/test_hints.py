@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import pytest
+from sqlalchemy import Engine, text
 
 from tests.policybuilder.cli.conftest import Cspbuild
 from tests.support.service import PROGRAMS
@@ -32,3 +36,27 @@ def test_a_command_is_advised_by_name_or_by_the_path_where_it_is(
     assert f"/{advised}" not in by_name.out + by_name.err
     by_path = cspbuild(*arguments, PATH="/nowhere")
     assert f"{PROGRAMS}/{advised}" in by_path.out + by_path.err
+
+
+def test_an_older_database_says_how_to_migrate_it(cspbuild: Cspbuild, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    url = "sqlite:///data/csp.db"
+    advised = f"csp-collector migrate --database-url {url}"
+    assert cspbuild("summary").err == f"error: {url} has an older schema; run  {advised}\n"
+    assert f"  {PROGRAMS}/{advised}\n" in cspbuild("summary", PATH="/nowhere").err
+
+
+@pytest.mark.usefixtures("evidence")
+def test_what_suggest_advises_sends_its_policy_report_only(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("suggest", "--site", "shop")
+    name, _, policy = ran.out.splitlines()[-1].partition(": ")
+    assert name == "Content-Security-Policy"
+    assert "save the policy, which is what follows the colon, in a file" in ran.err
+    program, *arguments = shlex.split(ran.err.splitlines()[-1])
+    assert program == "cspbuild"
+    assert arguments == ["header", "--site", "shop", "--stage", "trial", "--policy", "@FILE"]
+    Path("FILE").write_text(policy)
+    (header,) = cspbuild(*arguments, "--format", "json").json()["headers"]
+    assert header[0] == "Content-Security-Policy-Report-Only"
+    assert header[1].startswith(f"{policy}; report-uri ")
