@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import enum
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -70,7 +71,7 @@ class HostSource:
     """Begins with `/`, as spelt; a final `/` makes it a prefix."""
 
     only_chromium: bool = False
-    """Firefox refuses the token: a leading zero in the port, a final dot in the host, `*` with a path."""
+    """Firefox refuses the token: a leading zero in the port, a final dot in the host, `*` with a path, a lone `%`."""
 
     decoded_path: bytes | None = field(init=False, repr=False, compare=False)
     is_star: bool = field(init=False, repr=False, compare=False)
@@ -151,8 +152,14 @@ def _host_source(scheme: str | None, host: str, port: str | None, path: str | No
         scheme_part=scheme and scheme.lower(),
         port_part=plain_port,
         path_part=path,
-        only_chromium=plain_port != port or host.endswith(".") or (host == "*" and path is not None),
+        only_chromium=plain_port != port
+        or host.endswith(".")
+        or (host == "*" and port is None and path is not None)
+        or _LONE_PERCENT.search(path or "") is not None,
     )
+
+
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def _parse_quoted(text: str) -> SourceExpression | None:
