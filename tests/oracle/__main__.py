@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from tests.oracle import chromium, firefox
 from tests.oracle.asking import Observed
@@ -17,6 +16,9 @@ from tests.oracle.recording import Disagreement, disagreements, item_of, kind_of
 from tests.oracle.trials import MAKERS, make_cases
 
 _ORACLES = {"chromium": chromium.run_oracle, "firefox": firefox.run_oracle}
+
+# What the browser did, in how many cases the engine says otherwise, for a known reason or not, and what was left out.
+_COLUMNS = ("allow", "block", "disagree", "known", "unclear")
 
 
 @click.command()
@@ -41,32 +43,27 @@ def main(*, seed: int, cases: int, browser: str, is_recorded: bool, keep: int) -
 
 
 def _print(observed: Observed, found: list[Disagreement]) -> None:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in (*MAKERS, "all")}
+
+    def count(kind: str, what: str) -> None:
+        for name in (kind, "all"):
+            counts[name][what] += 1
+
+    for observation in observed.observations:
+        count(observation.case.kind, observation.verdict)
+    for disagreement in found:
+        count(kind_of(disagreement.item), "disagree" if disagreement.known is None else "known")
+    for left_out in observed.unclear:
+        count(left_out.case.kind, "unclear")
     console = Console(soft_wrap=True)
-    table = Table("kind", "allow", "block", "agree", "known difference", "disagree", "unclear")
-    verdicts = Counter((kind_of({"id": o.case.id}), o.verdict) for o in observed.observations)
-    wrong = Counter((kind_of(d.item), d.known is not None) for d in found)
-    unclear = Counter(kind_of({"id": left_out.case.id}) for left_out in observed.unclear)
-    kinds = [*MAKERS, None]
-    for kind in kinds:
-        counts = [
-            sum(count for (name, verdict), count in verdicts.items() if verdict == wanted and kind in {name, None})
-            for wanted in ("allow", "block")
-        ]
-        known, unknown = (
-            sum(count for (name, is_known), count in wrong.items() if is_known is wanted and kind in {name, None})
-            for wanted in (True, False)
-        )
-        left_out = sum(count for name, count in unclear.items() if kind in {name, None})
-        figures = (*counts, sum(counts) - known - unknown, known, unknown, left_out)
-        if kind is None:
-            table.add_section()
-        table.add_row(kind or "all", *map(str, figures))
-    console.print(table)
-    for why, count in Counter(left_out.why for left_out in observed.unclear).most_common():
-        console.print(f"left out, {why}: {count}", markup=False)
+    console.print(f"{'kind':24}" + "".join(f"{column:>10}" for column in _COLUMNS), highlight=False)
+    for name, figures in counts.items():
+        console.print(f"{name:24}" + "".join(f"{figures[column]:10}" for column in _COLUMNS), highlight=False)
+    for why, number in Counter(left_out.why for left_out in observed.unclear).most_common():
+        console.print(f"unclear because {why}: {number}", markup=False, highlight=False)
     for disagreement in found:
         if disagreement.known is None:
-            console.print(str(disagreement), markup=False)
+            console.print(str(disagreement), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

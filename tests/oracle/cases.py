@@ -49,6 +49,8 @@ class Case:
     """One page, complete."""
 
     id: str
+    """The name of the trial, the seed and a number."""
+
     headers: tuple[str, ...]
     """Values of Content-Security-Policy, a header each."""
 
@@ -68,6 +70,11 @@ class Case:
     redirect_status: int = 302
     harness: str | None = None
     """Origin of the framing page, where that matters."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the trial, which the id begins with."""
+        return self.id.rsplit("-", 2)[0]
 
     @property
     def url(self) -> str:

@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[1] / "data" / "matching"
 Item = Mapping[str, Any]
 """A question with `id`, `expect`, `browser` and `observed_directive` beside it."""
 
-KNOWN_DIFFERENCES: list[dict[str, str]] = json.loads((DATA / "known-differences.json").read_text())
+KNOWN_DIFFERENCES: list[dict[str, Any]] = json.loads((DATA / "known-differences.json").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,10 @@ class Disagreement:
         for rule in KNOWN_DIFFERENCES:
             if (
                 rule["browser"] == browser_of(self.item)
-                and rule["directive"] == self.item["directive"]
                 and (rule["expect"], rule["engine"]) == (self.item["expect"], self.verdict)
-                and re.search(rule["policy"], self.item["policy"], re.IGNORECASE)
+                and all(re.search(pattern, self.item[key], re.IGNORECASE) for key, pattern in rule["where"].items())
             ):
-                return rule["reason"]
+                return str(rule["reason"])
         return None
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
@@ -74,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if "report" in query:
-            directive = next((d for d in ("frame-ancestors",) if f'"effective-directive":"{d}"'.encode() in body), "?")
+            directive = json.loads(body)["csp-report"]["effective-directive"]
             with web.lock:
                 web.reported.setdefault(query["report"], []).append(directive)
             self._send(204, {}, b"")

@@ -88,7 +88,7 @@ def _fetch(name: str) -> Maker:
         aims = [target] if redirect is None else [target, redirect, redirect]
 
         def draw() -> str:
-            if random.random() < 0.04:
+            if random.random() < (0.2 if name == "worker" else 0.04):
                 return code_expression(random, "")
             return url_expression(random, random.choice(aims), page)
 
@@ -153,7 +153,9 @@ def _local(name: str, scheme: str) -> Maker:
                 return random.choice(
                     ("*", "'self'", "https:", "http:", "'unsafe-inline'", "data:", "blob:", "filesystem:")
                 )
-            if roll < 0.85 and name in {"script", "style", "worker"}:
+            if roll < 0.8 and name == "worker":
+                return "'strict-dynamic'"
+            if roll < 0.88 and name in {"script", "style", "worker"}:
                 return code_expression(random, body)
             return odd_expression(random, page.host, page)
 
@@ -438,11 +440,11 @@ def _ancestor(random: Random, case_id: str) -> Case:
 
 MAKERS: dict[str, tuple[Maker, int]] = {
     **{
-        name: (_fetch(name), 3 if name in {"img", "fetch", "websocket", "frame", "form", "prefetch"} else 1)
+        name: (_fetch(name), 3 if name in {"img", "fetch", "websocket", "frame", "form", "prefetch", "worker"} else 1)
         for name in _FETCHES
     },
-    **{f"data-{name}": (_local(name, "data"), 1) for name in _LOCAL},
-    **{f"blob-{name}": (_local(name, "blob"), 1) for name in _LOCAL},
+    **{f"data-{name}": (_local(name, "data"), 2 if name == "worker" else 1) for name in _LOCAL},
+    **{f"blob-{name}": (_local(name, "blob"), 2 if name == "worker" else 1) for name in _LOCAL},
     "script": (_external("script", by_script=False), 5),
     "script-inserted": (_external("script", by_script=True), 4),
     "module": (_external("module", by_script=False), 2),
