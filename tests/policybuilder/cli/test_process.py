@@ -118,7 +118,9 @@ def test_help_names_every_command_and_what_to_start_with(program: Cspbuild) -> N
     assert "Start with  cspbuild header" in ran.out
 
 
-@pytest.mark.parametrize("command", ["site", "header", "preset", "summary", "suggest", "replay", "match", "diff", "parse"])
+@pytest.mark.parametrize(
+    "command", ["site", "header", "preset", "summary", "suggest", "replay", "match", "diff", "parse"]
+)
 def test_every_command_explains_itself(cspbuild: Cspbuild, command: str) -> None:
     ran = cspbuild(command, "-h")
     assert (ran.code, ran.err) == (0, "")
