@@ -9,19 +9,6 @@ compare, take the minimum of and bucket alike. Rows hold, they do not validate.
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_TABLES_BY_SITE = (
-    "script_hash",
-    "sample",
-    "page_reporter",
-    "group_reporter",
-    "group_page",
-    "group_hour",
-    "group_policy",
-    "violation_group",
-    "policy",
-)
-"""The tables that hold evidence, dependents first."""
-
 
 def _big(*, primary_key: bool = False, nullable: bool = False) -> "Column[int]":
     # On SQLite a lone integer key is an alias of the row id; none of these stands alone, so BIGINT is right for both.

@@ -33,7 +33,7 @@ OBSERVE = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
-        pytest.skip(f"no {CHROMIUM}; make test installs it as root")
+        pytest.fail(f"no {CHROMIUM}; run make test as root, or apt-get install chromium")
     # What Debian's Chromium needs to run as root, and to keep to this machine.
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     arguments += ["--disable-sync", "--disable-quic", "--no-first-run"]
