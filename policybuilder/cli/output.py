@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from policybuilder.evidence import ViolationGroup
 from policybuilder.rendering.text_safety import visible
 
 _PLAIN_WIDTH = 160
@@ -73,3 +74,15 @@ def count(number: int) -> str:
 def plural(number: int, word: str) -> str:
     """`1 report`, `2 reports`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text on one line, its end cut where it is longer than `limit` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def blocked_cell(group: ViolationGroup) -> str:
+    """What a group was blocked for, with the beginning of its code where that is all that tells it from others."""
+    blocked = group.blocked or "(empty)"
+    return f"{blocked}  {shorten(group.sample, 44)}" if group.sample else blocked

@@ -13,7 +13,7 @@ from policybuilder.cli.options import (
     site_option,
     window_options,
 )
-from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.cli.output import blocked_cell, console, count, hint, plural, print_json, table
 from policybuilder.program import typed
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading
@@ -91,7 +91,7 @@ def _print(result: Replay) -> None:
             row.decision.verdict.value,
             count(row.group.reports),
             row.group.directive,
-            row.group.blocked or "(empty)",
+            blocked_cell(row.group),
             row.group.evidence_class.value,
             row.decision.reason,
         )

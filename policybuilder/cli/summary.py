@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
-from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.cli.output import blocked_cell, console, count, hint, plural, print_json, shorten, table
 from policybuilder.evidence import ViolationGroup
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import csv_cell, visible
@@ -100,25 +100,19 @@ def _as_text(summary: Summary) -> None:
 
 def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str, str]:
     """What each column may show of a group."""
-    blocked = f"{group.blocked or '(empty)'}  {_shorten(group.sample, 44)}" if group.sample else group.blocked
-    page = _shorten(group.pages[0].url if group.pages else group.document_origin, 40)
+    page = shorten(group.pages[0].url if group.pages else group.document_origin, 40)
     kind = group.evidence_class.value if not group.is_noise else f"{group.evidence_class.value}: {group.rule}"
     return {
         "networks": count(row.reporters),
         "reports": count(row.reports),
         "": _bar(row.reports, most),
         "directive": group.directive,
-        "blocked": blocked or "(empty)",
+        "blocked": blocked_cell(group),
         "as": group.disposition.value,
         "page": page + (f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""),
         "class": kind + (", yours" if group.trusted_reports else ""),
         "last seen": f"{group.last_seen_at:%m-%d %H:%M}",
     }
-
-
-def _shorten(text: str, limit: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _bar(number: int, most: int) -> str:
