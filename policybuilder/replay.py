@@ -82,7 +82,7 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
     question = question_of(violation)
     if group.evidence_class is not EvidenceClass.GENUINE:
         # Only the site's own code carries the nonce that a suggestion asks for.
-        question = replace(question, nonce="")
+        question = question._replace(nonce="")
     return decide_all(policies, question)
 
 

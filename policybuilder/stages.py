@@ -10,6 +10,7 @@ from decimal import Decimal
 import ada_url
 
 from policybuilder.csp import NONCE_PLACEHOLDER, Policy, parse_serialized_policy_list
+from policybuilder.csp.grammar import VOIDING
 
 ENFORCED = "Content-Security-Policy"
 REPORT_ONLY = "Content-Security-Policy-Report-Only"
@@ -132,10 +133,10 @@ def headers_for(
 
 def _without_reporting(serialized: str) -> tuple[str, ...]:
     """Return the policies of `serialized`, white space tidied, without their reporting directives."""
-    if odd := re.search(r"[^\0-\x7f]", serialized):
+    if odd := VOIDING.search(serialized):
         raise ValueError(
-            f"the policy holds {odd[0]!a} at position {odd.start()}, and browsers skip a directive that is not ASCII; "
-            "write hosts in punycode and paths percent-encoded"
+            f"the policy holds {odd[0]!a} at position {odd.start()}, and browsers skip a directive that is not "
+            "printable ASCII; write hosts in punycode and paths percent-encoded"
         )
     kept = (
         Policy(tuple(directive for directive in policy.directives if directive.name not in _REPORTING_DIRECTIVES))

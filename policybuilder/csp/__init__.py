@@ -11,8 +11,10 @@ from policybuilder.csp.parsing import Delivery, parse_serialized_policy, parse_s
 from policybuilder.csp.policy import BLANK_NONCE, Directive, Policy, PolicyList, canonical
 from policybuilder.csp.question import Browser, Hint, InlineType, Question
 from policybuilder.csp.replay import question_of
+from policybuilder.csp.source_list import SourceList, parse_source_list
 from policybuilder.csp.sources import (
     NONCE_PLACEHOLDER,
+    ExtendedHashSource,
     HashSource,
     HostSource,
     Keyword,
@@ -20,11 +22,9 @@ from policybuilder.csp.sources import (
     NonceSource,
     SchemeSource,
     SourceExpression,
-    SourceList,
     hash_source,
     is_valid_source_expression,
     parse_source_expression,
-    parse_source_list,
 )
 from policybuilder.csp.subsumption import subsumes
 from policybuilder.csp.urls import URL, is_csp_host, origin_of, parse_url
@@ -43,6 +43,7 @@ __all__ = [
     "Difference",
     "Directive",
     "Disposition",
+    "ExtendedHashSource",
     "Finding",
     "FindingCode",
     "HashSource",

@@ -6,27 +6,26 @@ against the resource, and once by an optimist. Where they agree that is the answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 
-from policybuilder.csp.admission import Admission
 from policybuilder.csp.directives import (
     FALLBACKS,
     FETCH_DIRECTIVES,
     INLINE_DIRECTIVES,
+    NAVIGATION_DIRECTIVES,
     REMOVED_DIRECTIVES,
     REPORTING_DIRECTIVES,
     SCRIPT_DIRECTIVES,
 )
-from policybuilder.csp.inline_matching import admitted_inline
-from policybuilder.csp.policy import Directive, Policy
+from policybuilder.csp.inline_matching import ELEMENTS, admitted_inline
+from policybuilder.csp.policy import Directive, Policy, Setting, setting_of
 from policybuilder.csp.question import Browser, InlineType, Question
-from policybuilder.csp.request_matching import admitted_request, admitted_urls
+from policybuilder.csp.request_matching import admitted_request, trusts_workers
 from policybuilder.csp.sources import Keyword
-from policybuilder.csp.trusted_types import judge_name, judge_sink, locks_sinks
-from policybuilder.csp.url_matching import Candidate
+from policybuilder.csp.trusted_types import judge_name, judge_sink
+from policybuilder.csp.url_matching import Candidate, admitted_urls, browsers_may_differ
 from policybuilder.csp.urls import URL, parse_blocked, parse_page, parse_url
-from policybuilder.csp.verdict import Decision, Verdict, admitted, ungoverned, unrestricted
+from policybuilder.csp.verdict import Decision, Verdict, admitted, refused, ungoverned, unrestricted
 
 
 def decide(policy: Policy, question: Question) -> Decision:
@@ -34,9 +33,57 @@ def decide(policy: Policy, question: Question) -> Decision:
 
     https://w3c.github.io/webappsec-csp/#should-block-request
     """
-    decision = _decide_reading(policy, question)
+    return decide_among(policy, question, policy.setting)
+
+
+def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
+    """What several policies do together: block if any blocks, allow only if all allow."""
+    policies = tuple(policies)
+    if not policies:
+        return Decision(Verdict.ALLOW, None, None, "there is no policy")
+    if len(policies) == 1:
+        return decide(policies[0], question)
+    setting = setting_of(policies)
+    decisions = []
+    for policy in policies:
+        decision = decide_among(policy, question, setting)
+        if decision.verdict is Verdict.BLOCK:
+            return decision
+        decisions.append(decision)
+    # Doubt first, then whatever matched: that says more than the lack of a directive.
+    return min(decisions, key=lambda decision: (decision.verdict is not Verdict.UNKNOWN, decision.matched_by is None))
+
+
+def decide_among(policy: Policy, question: Question, setting: Setting) -> Decision:
+    """What `policy` does on a page where the policies, it among them, have the effects of `setting`."""
+    judge = _JUDGES.get(question.directive)
+    if judge is None:
+        return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
+    browser = question.browser
+    if browser is not None:
+        read = policy.as_chromium_reads_it() if browser is Browser.CHROMIUM else policy
+        decision = judge(read, question, browser, setting)
+    elif _may_differ(policy, question):
+        decision = _decide_in_both(policy, question, setting, judge)
+    else:
+        decision = judge(policy, question, Browser.CHROMIUM, setting)
+    return _agreed(decision, policy, question, setting) if question.alternatives else decision
+
+
+def _decide_in_both(policy: Policy, question: Question, setting: Setting, judge: _Judge) -> Decision:
+    """What Chromium and Firefox do, if they do the same."""
+    decision = judge(policy.as_chromium_reads_it(), question, Browser.CHROMIUM, setting)
+    other = judge(policy, question, Browser.FIREFOX, setting)
+    if Verdict.UNKNOWN not in {decision.verdict, other.verdict} and other.verdict is not decision.verdict:
+        reason = f"Chromium would {decision.verdict}, Firefox {other.verdict}: {decision.reason}"
+        return Decision(Verdict.UNKNOWN, decision.directive, None, reason)
+    return other if other.verdict is Verdict.UNKNOWN else decision
+
+
+def _agreed(decision: Decision, policy: Policy, question: Question, setting: Setting) -> Decision:
+    """`decision`, if all that the report may have meant besides gets the same verdict."""
     for alternative in question.alternatives:
-        other = _decide_reading(policy, alternative)
+        other = decide_among(policy, alternative, setting)
         if Verdict.UNKNOWN in {decision.verdict, other.verdict}:
             return decision if decision.verdict is Verdict.UNKNOWN else other
         if other.verdict is not decision.verdict:
@@ -45,85 +92,73 @@ def decide(policy: Policy, question: Question) -> Decision:
     return decision
 
 
-def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
-    """What several policies do together: block if any blocks, allow only if all allow."""
-    decisions = []
-    for policy in _upgraded_together(tuple(policies)):
-        decision = decide(policy, question)
-        if decision.verdict is Verdict.BLOCK:
-            return decision
-        decisions.append(decision)
-    if not decisions:
-        return Decision(Verdict.ALLOW, None, None, "there is no policy")
-    # Doubt first, then whatever matched: that says more than the lack of a directive.
-    return min(decisions, key=lambda decision: (decision.verdict is not Verdict.UNKNOWN, decision.matched_by is None))
-
-
-_UPGRADE = Directive("upgrade-insecure-requests")
-
-
-def _upgraded_together(policies: tuple[Policy, ...]) -> Iterable[Policy]:
-    """The policies, all of which see upgraded URLs if one of them upgrades: it does so for the page.
-
-    https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request
-    """
-    if len({policy.upgrades_requests for policy in policies}) < 2:
-        return policies
-    return (
-        policy if policy.upgrades_requests else replace(policy, directives=(*policy.directives, _UPGRADE))
-        for policy in policies
-    )
-
-
 def _named(question: Question) -> str:
     what = question.inline_type or question.hint or question.directive
     return f"{what} ({question.blocked})" if question.blocked in {"eval", "inline"} else str(what)
 
 
-def _decide_reading(policy: Policy, question: Question) -> Decision:
-    """The answer to one reading of a report, in every browser that may have sent it."""
-    if question.browser is not None:
-        return _judge(policy, question, question.browser)
-    decision = _judge(policy, question, Browser.CHROMIUM)
-    if policy.browsers_differ or question.hint or question.directive in {"form-action", "frame-ancestors"}:
-        other = _judge(policy, question, Browser.FIREFOX)
-        if Verdict.UNKNOWN not in {decision.verdict, other.verdict} and other.verdict is not decision.verdict:
-            reason = f"Chromium would {decision.verdict}, Firefox {other.verdict}: {decision.reason}"
-            return Decision(Verdict.UNKNOWN, decision.directive, None, reason)
-        if other.verdict is Verdict.UNKNOWN:
-            return other
-    return decision
+_READ_APART = NAVIGATION_DIRECTIVES | {"trusted-types"}
+"""Effective directives for which browsers have rules of their own."""
 
 
-def _judge(policy: Policy, question: Question, browser: Browser) -> Decision:
-    judge = _JUDGES.get(question.directive)
-    if judge is None:
-        return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
-    if browser is Browser.CHROMIUM:
-        policy = policy.as_chromium_reads_it()
-    return judge(policy, question, browser)
+def _may_differ(policy: Policy, question: Question) -> bool:
+    """Whether browsers may answer differently; seldom, and it is quickly seen that they do not."""
+    directive, page, blocked = question.directive, question.page or "", question.blocked or ""
+    if directive in _READ_APART or question.hint is not None or policy.void_in_chromium:
+        return True
+    if blocked in {"eval", "inline"}:
+        return policy.browsers_differ or blocked == "eval" or question.inline_type is InlineType.SPECULATION_RULES
+    # A port may be the default of the other scheme.
+    if not policy.browsers_differ and not (":80" in blocked or ":443" in blocked or ":80" in page or ":443" in page):
+        return False
+    governing = policy.governing(directive)
+    if governing is None or question.blocked is None:
+        return policy.browsers_differ
+    sources, origin = governing.sources, question.page and parse_page(question.page)
+    urls = [parse_blocked(blocked)] if question.via is None else [parse_blocked(blocked), parse_url(question.via)]
+    return sources.credentials_differ or any(browsers_may_differ(sources, url, origin or None) for url in urls)
 
 
 # Fetch directives
 
 
-def _judge_fetch(policy: Policy, question: Question, browser: Browser) -> Decision:
-    blocked = question.blocked
-    if blocked in {"eval", "wasm-eval"}:
-        return _judge_eval(policy, question)
-    if question.directive in INLINE_DIRECTIVES and (inline_type := _inline_type(question)):
+def _judge_code(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
+    """Scripts and styles, from URLs or not, and what is known to `default-src` alone."""
+    if question.blocked in {"eval", "wasm-eval"}:
+        return _judge_eval(policy, question, browser, setting)
+    if inline_type := _inline_type(question):
         return _judge_inline(policy, question, inline_type, browser)
+    return _judge_load(policy, question, browser, setting)
+
+
+def _judge_load(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     if question.hint is not None:
-        return _judge_hint(policy, question, browser)
-    directive = policy.governing(question.directive)
+        return _judge_hint(policy, question, browser, setting)
+    return _judge_request(policy.governing(question.directive), question, _hops(question, setting), browser)
+
+
+def _judge_request(
+    directive: Directive | None, question: Question, hops: Sequence[Candidate], browser: Browser
+) -> Decision:
+    """https://w3c.github.io/webappsec-csp/#does-request-violate-policy"""
     if directive is None:
         return ungoverned(question.directive)
-    hops = _hops(policy, question)
-    return _settle(
-        directive,
-        lambda optimistic: admitted_request(directive, question, hops, browser=browser, optimistic=optimistic),
-        _why_no_request(directive, question),
-    )
+    admission = admitted_request(directive, question, hops, browser=browser, optimistic=False)
+    if admission is not None:
+        return admitted(directive, admission, optimistic=False)
+    if _is_in_doubt(question, hops):
+        admission = admitted_request(directive, question, hops, browser=browser, optimistic=True)
+        if admission is not None:
+            return admitted(directive, admission, optimistic=True)
+    return refused(directive, _why_no_request(directive, question, browser))
+
+
+def _is_in_doubt(question: Question, hops: Sequence[Candidate]) -> bool:
+    """Whether something is not known that an optimist could take to speak for the request."""
+    for url, page, _, _ in hops:
+        if url is None or url.path is None or page is None:
+            return True
+    return question.nonce is None or question.integrity is None or question.parser_inserted is None
 
 
 def _inline_type(question: Question) -> InlineType | None:
@@ -153,90 +188,109 @@ def _is_javascript(blocked: str) -> bool:
 
 def _judge_inline(policy: Policy, question: Question, inline_type: InlineType, browser: Browser) -> Decision:
     """https://w3c.github.io/webappsec-csp/#should-block-inline"""
+    if inline_type is InlineType.SPECULATION_RULES and browser is Browser.FIREFOX:
+        return unrestricted(None, "Firefox takes speculation rules for data")
     directive = policy.governing(question.directive)
     if directive is None:
         return ungoverned(question.directive)
-    return _settle(
-        directive,
-        lambda optimistic: admitted_inline(directive, question, inline_type, browser=browser, optimistic=optimistic),
-        _why_no_inline(directive, inline_type),
-    )
+    for optimistic in (False, True):
+        admission = admitted_inline(directive, question, inline_type, browser=browser, optimistic=optimistic)
+        if admission is not None:
+            return admitted(directive, admission, optimistic=optimistic)
+    return Decision(Verdict.BLOCK, directive.name, None, _why_no_inline(directive, inline_type))
 
 
-def _judge_eval(policy: Policy, question: Question) -> Decision:
+def _judge_eval(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#can-compile-strings"""
     directive = policy.governing("script-src")
     if directive is None:
         return ungoverned("script-src")
-    keywords = [Keyword.UNSAFE_EVAL]
-    if question.blocked == "wasm-eval":
+    is_string = question.blocked == "eval"
+    is_off = is_string and browser is Browser.CHROMIUM and "eval" in directive.sources.extended_hashes
+    keywords = [] if is_off else [Keyword.UNSAFE_EVAL]
+    if not is_string:
         keywords.append(Keyword.WASM_UNSAFE_EVAL)
-    elif locks_sinks(policy):
+    elif setting.locks_sinks:
         keywords.append(Keyword.TRUSTED_TYPES_EVAL)
     for keyword in keywords:
         if keyword in directive.sources:
             return Decision(Verdict.ALLOW, directive.name, keyword.value, "it allows code made from strings")
-    return Decision(Verdict.BLOCK, directive.name, None, f"{directive.name} has no {' or '.join(keywords)}")
+    # Differs from the spec: one policy with 'trusted-types-eval' speaks for all; because in Chromium it does; see
+    # https://source.chromium.org/chromium/chromium/src/+/main:third_party/blink/renderer/core/frame/csp/
+    if is_string and setting.locks_sinks and setting.trusts_eval and browser is Browser.CHROMIUM:
+        reason = "another policy of the page allows code made from strings under Trusted Types"
+        return Decision(Verdict.ALLOW, directive.name, Keyword.TRUSTED_TYPES_EVAL.value, reason)
+    reason = f"{directive.name} has no {' or '.join(keywords)}"
+    if is_off:
+        reason = "an eval digest switches 'unsafe-eval' off"
+    return Decision(Verdict.BLOCK, directive.name, None, reason)
 
 
-def _judge_hint(policy: Policy, question: Question, browser: Browser) -> Decision:
+# The fetch directives that Chromium asks about a hint; it has no destination that would name one of them.
+HINT_DIRECTIVES = FETCH_DIRECTIVES - {"fenced-frame-src", "script-src-attr", "style-src-attr"}
+
+
+def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#does-resource-hint-violate-policy"""
     default = policy.directive("default-src")
     if default is None:
         return ungoverned("default-src")
     # Differs from the spec: Firefox asks default-src alone; see https://bugzilla.mozilla.org/show_bug.cgi?id=1457204.
-    fetching = [d for d in policy.directives if d.name in FETCH_DIRECTIVES]
-    asked = fetching if browser is Browser.CHROMIUM else [default]
-    hops = _hops(policy, question)
+    asked = [default]
+    if browser is Browser.CHROMIUM:
+        asked = [d for d in policy.directives if d.name in HINT_DIRECTIVES]
+        for directive in asked:
+            if directive is policy.governing("worker-src") and trusts_workers(directive):
+                reason = "it admits any worker, so any resource that may be one"
+                return Decision(Verdict.ALLOW, directive.name, Keyword.STRICT_DYNAMIC.value, reason)
+    hops = _hops(question, setting)
     for optimistic in (False, True):
         for directive in asked:
-            if admission := admitted_urls(directive, hops, browser=browser, optimistic=optimistic):
+            if admission := admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic):
                 return admitted(directive, admission, optimistic=optimistic)
     return Decision(Verdict.BLOCK, default.name, None, "no fetch directive admits the URL of the hint")
 
 
-def _hops(policy: Policy, question: Question) -> list[Candidate]:
+def _hops(question: Question, setting: Setting) -> list[Candidate]:
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
-    blocked = None if question.blocked is None else parse_blocked(question.blocked)
-    if question.via is None:
-        return [Candidate(_requested(policy, question, blocked), page, question.redirected)]
-    return [
-        Candidate(_requested(policy, question, parse_url(question.via)), page),
-        Candidate(_requested(policy, question, blocked), page, redirected=True),
-    ]
-
-
-def _requested(policy: Policy, question: Question, url: URL | None) -> URL | None:
-    """The URL as it is when it is checked: upgraded if the policy says so, without what the report cut off."""
-    if url is not None and question.origin_only:
+    url = None if question.blocked is None else parse_blocked(question.blocked)
+    if question.origin_only and url is not None:
         url = url.without_path()
-    return url.upgraded() if url is not None and policy.upgrades_requests else url
+    navigates = question.directive in NAVIGATION_DIRECTIVES
+    redirected = question.redirected or question.via is not None
+    # As Candidate(…), in a third of the time.
+    hops = [tuple.__new__(Candidate, (url, page, redirected, navigates))]
+    if question.via is not None:
+        hops.insert(0, Candidate(parse_url(question.via), page, navigates=navigates))
+    if setting.upgrades_requests:
+        return [hop._replace(url=hop.url and hop.url.upgraded()) for hop in hops]
+    return hops
 
 
 # Directives without fallback
 
 
-def _judge_base(policy: Policy, question: Question, browser: Browser) -> Decision:
+def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#allow-base-for-document"""
     page = None if question.page is None else parse_page(question.page)
     url = None if question.blocked is None else parse_blocked(question.blocked)
-    return _judge_urls(policy, question, [Candidate(url, page)], browser)
+    return _judge_request(policy.directive("base-uri"), question, [Candidate(url, page)], browser)
 
 
-def _judge_form(policy: Policy, question: Question, browser: Browser) -> Decision:
+def _judge_form(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#form-action-pre-navigate"""
-    hops = _hops(policy, question)
+    hops = _hops(question, setting)
     if hops[-1].redirected and browser is Browser.FIREFOX:
         # Differs from the spec: where the form is redirected to is not checked; because Firefox does not; see
         # https://github.com/w3c/webappsec-csp/issues/8.
         hops = hops[:-1]
         if not hops:
             return unrestricted("form-action", "Firefox does not check where a form is redirected to")
-    return _judge_urls(policy, question, hops, browser)
+    return _judge_request(policy.directive("form-action"), question, hops, browser)
 
 
-def _judge_ancestor(policy: Policy, question: Question, browser: Browser) -> Decision:
+def _judge_ancestor(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#frame-ancestors-navigation-response"""
     page = None if question.page is None else parse_page(question.page)
     ancestor = None if question.blocked is None else parse_blocked(question.blocked)
@@ -244,19 +298,8 @@ def _judge_ancestor(policy: Policy, question: Question, browser: Browser) -> Dec
         ancestor = URL(ancestor.scheme, ancestor.host, ancestor.port, "/")
     # Differs from the spec: Firefox ignores paths here, as after a redirect; Chromium has the ancestor's origin to
     # match, whose path is "/"; see https://w3c.github.io/webappsec-csp/#frame-ancestors-navigation-response.
-    candidate = Candidate(ancestor, page, redirected=browser is Browser.FIREFOX)
-    return _judge_urls(policy, question, [candidate], browser)
-
-
-def _judge_urls(policy: Policy, question: Question, hops: list[Candidate], browser: Browser) -> Decision:
-    directive = policy.directive(question.directive)
-    if directive is None:
-        return ungoverned(question.directive)
-    return _settle(
-        directive,
-        lambda optimistic: admitted_request(directive, question, hops, browser=browser, optimistic=optimistic),
-        _why_no_request(directive, question),
-    )
+    candidate = Candidate(ancestor, page, redirected=browser is Browser.FIREFOX, navigates=True)
+    return _judge_request(policy.directive("frame-ancestors"), question, [candidate], browser)
 
 
 def _judge_webrtc(policy: Policy) -> Decision:
@@ -281,36 +324,33 @@ def _judge_inert(policy: Policy, question: Question) -> Decision:
     return unrestricted(question.directive if present else None, f"browsers block nothing by {question.directive}")
 
 
-_JUDGES: dict[str, Callable[[Policy, Question, Browser], Decision]] = {
-    **dict.fromkeys(FALLBACKS, _judge_fetch),
+_Judge = Callable[[Policy, Question, Browser, Setting], Decision]
+
+_JUDGES: dict[str, _Judge] = {
+    **dict.fromkeys(FALLBACKS, _judge_load),
+    **dict.fromkeys(INLINE_DIRECTIVES, _judge_code),
     **dict.fromkeys(
         REPORTING_DIRECTIVES | REMOVED_DIRECTIVES | {"upgrade-insecure-requests"},
-        lambda policy, question, _: _judge_inert(policy, question),
+        lambda policy, question, _browser, _setting: _judge_inert(policy, question),
     ),
     "base-uri": _judge_base,
     "form-action": _judge_form,
     "frame-ancestors": _judge_ancestor,
-    "require-trusted-types-for": lambda policy, _question, _browser: judge_sink(policy),
-    "sandbox": lambda policy, _question, _browser: _judge_sandbox(policy),
-    "trusted-types": lambda policy, question, _: judge_name(policy, question),
-    "webrtc": lambda policy, _question, _browser: _judge_webrtc(policy),
+    "require-trusted-types-for": lambda policy, _question, _browser, _setting: judge_sink(policy),
+    "sandbox": lambda policy, _question, _browser, _setting: _judge_sandbox(policy),
+    "trusted-types": lambda policy, question, browser, _setting: judge_name(policy, question, browser),
+    "webrtc": lambda policy, _question, _browser, _setting: _judge_webrtc(policy),
 }
 
 
 # Words
 
 
-def _settle(directive: Directive, admit: Callable[[bool], Admission | None], refusal: str) -> Decision:
-    """The verdict on which pessimist and optimist agree, or `unknown`."""
-    for optimistic in (False, True):
-        if admission := admit(optimistic):
-            return admitted(directive, admission, optimistic=optimistic)
-    return Decision(Verdict.BLOCK, directive.name, None, refusal)
-
-
-def _why_no_request(directive: Directive, question: Question) -> str:
+def _why_no_request(directive: Directive, question: Question, browser: Browser) -> str:
     if not directive.sources.expressions:
         return f"{directive.name} admits nothing"
+    if "url" in directive.sources.extended_hashes and browser is Browser.CHROMIUM:
+        return "a URL digest switches the other sources off, and outside the origin trial it admits nothing itself"
     if question.directive in SCRIPT_DIRECTIVES and Keyword.STRICT_DYNAMIC in directive.sources:
         return "under 'strict-dynamic' a script in the markup needs a nonce or a digest"
     return f"no source of {directive.name} matches the URL"
@@ -320,7 +360,6 @@ def _why_no_inline(directive: Directive, inline_type: InlineType) -> str:
     sources = directive.sources
     if Keyword.UNSAFE_INLINE in sources:
         return "'unsafe-inline' is switched off by a nonce, a digest or 'strict-dynamic', and none of them matches"
-    is_element = inline_type in {InlineType.SCRIPT, InlineType.STYLE}
-    if sources.hashes and not is_element and Keyword.UNSAFE_HASHES not in sources:
+    if sources.hashes and inline_type not in ELEMENTS and Keyword.UNSAFE_HASHES not in sources:
         return "without 'unsafe-hashes' digests admit elements only"
     return f"no nonce, digest or keyword of {directive.name} admits this inline code"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policybuilder.csp.policy import Policy, PolicyList
-from policybuilder.csp.rules import INSERTED, KINDS
-from policybuilder.csp.sources import HostSource, Keyword, SourceList, parse_source_expression
+from policybuilder.csp.rules import INSERTED, KINDS, Kind
+from policybuilder.csp.source_list import SourceList
+from policybuilder.csp.sources import HostSource, Keyword, parse_source_expression
 from policybuilder.csp.subsumption import Loss, as_list, losses
 
 
@@ -94,7 +95,7 @@ def _relation(*, has_lost: bool, has_gained: bool) -> Relation:
 
 
 def _moved(before: PolicyList, after: PolicyList) -> Iterator[Change]:
-    did, does = (any(policy.upgrades_requests for policy in each.policies) for each in (before, after))
+    did, does = (any(policy.setting.upgrades_requests for policy in each.policies) for each in (before, after))
     if did is not does:
         way = "are sent over https instead now" if does else "are no longer sent over https instead"
         effect = f"requests for http URLs {way}, before anything is matched"
@@ -126,13 +127,19 @@ def _change_kind(loss: Loss, *, is_gain: bool) -> ChangeKind:
 
 def _effect(alike: Iterable[Loss], admitting: PolicyList, *, is_gain: bool) -> str:
     """What happens to the subjects of losses of one expression: those to which the same happens in one clause."""
-    clauses: dict[tuple[str, str], list[str]] = {}
+    clauses: dict[tuple[str, str], list[Kind]] = {}
     for loss in alike:
         predicate = _predicate(loss, is_gain=is_gain) + _reason(loss, admitting, is_gain=is_gain)
-        clauses.setdefault((_attribute(loss), predicate), []).append(loss.kind.subject)
+        clauses.setdefault((_attribute(loss), predicate), []).append(loss.kind)
     return "; ".join(
-        f"{_listed(subjects, 'and')}{attribute} {predicate}" for (attribute, predicate), subjects in clauses.items()
+        f"{_listed(_subjects(kinds), 'and')}{attribute} {predicate}"
+        for (attribute, predicate), kinds in clauses.items()
     )
+
+
+def _subjects(kinds: list[Kind]) -> list[str]:
+    named = [kind.subject for kind in kinds]
+    return [kind.subject for kind in kinds if kind.implied_by not in named]
 
 
 def _attribute(loss: Loss) -> str:
@@ -185,7 +192,7 @@ def _reason(loss: Loss, admitting: PolicyList, *, is_gain: bool) -> str:
     if cause := _switch(loss):
         return f", because {cause[1] if is_gain else cause[0]}"
     if _depends_on_upgrade(loss):
-        upgrades = any(policy.upgrades_requests for policy in admitting.policies) is is_gain
+        upgrades = any(policy.setting.upgrades_requests for policy in admitting.policies) is is_gain
         return f", because they are {'upgraded now' if upgrades else 'upgraded no longer'}"
     refusing = loss.refused_by.name
     governing = {rule.name for policy in admitting.policies if (rule := policy.governing(loss.kind.directive))}
@@ -203,7 +210,7 @@ def _is_listed(source: str | None, sources: SourceList) -> bool:
     """Whether the list holds the expression of that canonical spelling."""
     expression = None if source is None else parse_source_expression(source)
     named = sources.host_sources.get(expression.host_part, ()) if isinstance(expression, HostSource) else ()
-    return any(str(other) == source for _, other in (*named, *sources.url_sources, *sources.hashes))
+    return any(str(other) == source for _, other in (*named, *sources.wide_sources, *sources.hashes))
 
 
 def _switch(loss: Loss) -> tuple[str, str] | None:

@@ -64,6 +64,9 @@ IGNORED_IN_META = frozenset({"frame-ancestors", "report-uri", "sandbox"})
 # https://w3c.github.io/webappsec-upgrade-insecure-requests/#delivery, which does not say.
 IGNORED_IN_REPORT_ONLY = frozenset({"sandbox", "upgrade-insecure-requests"})
 
+NAVIGATION_DIRECTIVES = frozenset({"child-src", "fenced-frame-src", "form-action", "frame-ancestors", "frame-src"})
+"""Directives about documents that are navigated to; `child-src` as old browsers name it."""
+
 SCRIPT_DIRECTIVES = frozenset({"script-src", "script-src-attr", "script-src-elem"})
 STYLE_DIRECTIVES = frozenset({"style-src", "style-src-attr", "style-src-elem"})
 INLINE_DIRECTIVES = SCRIPT_DIRECTIVES | STYLE_DIRECTIVES | {"default-src"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policybuilder.csp.decision import decide_all
+from policybuilder.csp.grammar import ASCII_WHITESPACE
 from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import PolicyList
 from policybuilder.csp.question import Browser, Hint, InlineType, Question
@@ -52,7 +53,9 @@ def match(
         blocked=blocked,
         sample=text,
         sample_extent=SampleExtent.NONE if text is None else SampleExtent.WHOLE,
-        nonce=nonce or "",
+        # Differs from the spec: white space around it is no part of it; because Chromium strips the attribute; see
+        # https://source.chromium.org/chromium/chromium/src/+/main:third_party/blink/renderer/core/frame/csp/
+        nonce=(nonce or "").strip(f"{ASCII_WHITESPACE}\v"),
         integrity=integrity or "",
         parser_inserted=parser_inserted,
         inline_type=None if inline_type is None else _inline_type(inline_type),

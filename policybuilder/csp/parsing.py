@@ -18,7 +18,7 @@ from policybuilder.csp.directives import (
     SOURCE_LIST_DIRECTIVES,
 )
 from policybuilder.csp.findings import Finding, FindingCode
-from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN
+from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN, VOIDING
 from policybuilder.csp.policy import Directive, Policy, PolicyList
 from policybuilder.csp.sources import HostSource, Keyword, parse_source_expression
 from policybuilder.csp.violation import Disposition
@@ -108,8 +108,8 @@ def _parse_member(
         tokens = [_Token(match[0], offset + match.start()) for match in TOKEN.finditer(part)]
         if not tokens:
             continue
-        if not part.isascii():
-            findings.append(_non_ascii(tokens))
+        if VOIDING.search(part):
+            findings.append(_voided(tokens))
             dropped.update({tokens[0].text.lower()} - directives.keys())
             continue
         name = tokens[0]._replace(text=tokens[0].text.lower())
@@ -194,8 +194,8 @@ def _source_problem(text: str, *, alone: bool) -> tuple[FindingCode, str] | None
             return None
 
 
-def _non_ascii(tokens: list[_Token]) -> Finding:
-    message = "a directive with a character outside ASCII is dropped whole, and in Chromium its name still counts"
+def _voided(tokens: list[_Token]) -> Finding:
+    message = "a directive with a character outside printable ASCII is dropped whole; in Chromium its name still counts"
     last = tokens[-1]
     return Finding(code=FindingCode.NON_ASCII, message=message, start=tokens[0].start, end=last.start + len(last.text))
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from policybuilder.csp.directives import FALLBACKS, KNOWN_DIRECTIVES, REPORTING_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.findings import Finding
-from policybuilder.csp.sources import NonceSource, SourceList, parse_source_expression, parse_source_list
+from policybuilder.csp.source_list import SourceList, parse_source_list
+from policybuilder.csp.sources import Keyword, NonceSource, parse_source_expression
 
 BLANK_NONCE = "blank"
 """What every nonce becomes in a canonical policy; not the placeholder, which promises that the page carries it."""
 
 # What cannot stand in a token: it would end the value, the directive or the policy, or void the directive.
-_UNWRITABLE = re.compile(r"[\t\n\f\r ;,]|[^\x00-\x7f]")
+_UNWRITABLE = re.compile(r"[;,]|[^!-~]")
 
 _NO_SOURCES = parse_source_list(())
 
@@ -48,6 +50,25 @@ class Directive:
         return " ".join((self.name, *self.values))
 
 
+class Setting(NamedTuple):
+    """What single policies do for all that the page has."""
+
+    upgrades_requests: bool
+    """Whether requests go to secure URLs, before any policy is asked.
+
+    https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request
+    """
+
+    locks_sinks: bool
+    """Whether Trusted Types are required for scripts.
+
+    https://w3c.github.io/trusted-types/dist/spec/#require-trusted-types-for-csp-directive
+    """
+
+    trusts_eval: bool
+    """Whether `'trusted-types-eval'` governs scripts in one of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A serialized policy, parsed; `str()` writes it so that it parses back to an equal value."""
@@ -55,23 +76,35 @@ class Policy:
     directives: tuple[Directive, ...] = ()
 
     void_in_chromium: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
-    """Names of directives that stand behind one of the same name which was dropped for a character outside ASCII."""
+    """Names of directives that stand behind one of the same name which was dropped for a character that voids it."""
 
-    _by_name: dict[str, Directive] = field(init=False, repr=False, compare=False)
     browsers_differ: bool = field(init=False, repr=False, compare=False)
     """Whether Chromium and Firefox may read one of its lists differently."""
 
-    upgrades_requests: bool = field(init=False, repr=False, compare=False)
-    """Whether `upgrade-insecure-requests` stands in it."""
+    setting: Setting = field(init=False, repr=False, compare=False)
+    """What it does for all policies of its page."""
+
+    _by_name: dict[str, Directive] = field(init=False, repr=False, compare=False)
+    _governing: dict[str, Directive | None] = field(init=False, repr=False, compare=False)
+    """By effective directive, those that were asked for."""
 
     def __post_init__(self) -> None:
         by_name = {directive.name: directive for directive in self.directives}
         if len(by_name) != len(self.directives):
             raise ValueError("a policy has each directive once")
-        object.__setattr__(self, "_by_name", by_name)
         differ = any(directive.sources.browsers_differ for directive in self.directives)
+        requiring = by_name.get("require-trusted-types-for")
+        compiling = by_name.get("script-src") or by_name.get("default-src")
+        setting = Setting(
+            upgrades_requests="upgrade-insecure-requests" in by_name,
+            # The exact token: its case counts.
+            locks_sinks=requiring is not None and "'script'" in requiring.values,
+            trusts_eval=compiling is not None and Keyword.TRUSTED_TYPES_EVAL in compiling.sources,
+        )
         object.__setattr__(self, "browsers_differ", differ or bool(self.void_in_chromium))
-        object.__setattr__(self, "upgrades_requests", "upgrade-insecure-requests" in by_name)
+        object.__setattr__(self, "setting", setting)
+        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_governing", {})
 
     def directive(self, name: str) -> Directive | None:
         """The directive called `name` itself, without regard to fallbacks."""
@@ -82,10 +115,11 @@ class Policy:
 
         https://w3c.github.io/webappsec-csp/#directive-fallback-list
         """
-        for candidate in FALLBACKS.get(name, (name,)):
-            if directive := self._by_name.get(candidate):
-                return directive
-        return None
+        try:
+            return self._governing[name]
+        except KeyError:
+            chain = (self._by_name[each] for each in FALLBACKS.get(name, (name,)) if each in self._by_name)
+            return self._governing.setdefault(name, next(chain, None))
 
     def as_chromium_reads_it(self) -> Policy:
         """The policy without the directives that Chromium takes for repetitions of dropped ones."""
@@ -110,6 +144,11 @@ class PolicyList:
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.policies))
+
+
+def setting_of(policies: Iterable[Policy]) -> Setting:
+    """What the policies of a page do together for each of them."""
+    return Setting(*map(any, zip(*(policy.setting for policy in policies), strict=True)))
 
 
 def canonical(policy: Policy) -> Policy:

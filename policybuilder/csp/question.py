@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policybuilder.csp.violation import SampleExtent
 
@@ -23,6 +23,9 @@ class InlineType(enum.StrEnum):
     NAVIGATION = "navigation"
     """A `javascript:` URL."""
 
+    SPECULATION_RULES = "speculation rules"
+    """https://wicg.github.io/nav-speculation/speculation-rules.html#content-security-policy"""
+
     STYLE = "style"
     STYLE_ATTRIBUTE = "style attribute"
 
@@ -37,9 +40,11 @@ class Hint(enum.StrEnum):
     PRERENDER = "prerender"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Would a policy let this happen? What is not known is None, and makes the answer `unknown` where it matters."""
+class Question(NamedTuple):
+    """Would a policy let this happen? What is not known is None, and makes the answer `unknown` where it matters.
+
+    A tuple, since replays make several for each recorded group, and frozen dataclasses take four times as long.
+    """
 
     page: str | None
     """URL of the document whose policy is asked; its origin is what `'self'` means."""
@@ -60,7 +65,7 @@ class Question:
     """How much of it `sample` is."""
 
     nonce: str | None = None
-    """Of the element; empty when it is known to have none."""
+    """Of the element, without white space around it; empty when it is known to have none."""
 
     integrity: str | None = None
     """The attribute of the element; empty when it is known to have none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from policybuilder.csp.decision import decide
 from policybuilder.csp.directives import FETCH_DIRECTIVES, INLINE_DIRECTIVES, SCRIPT_DIRECTIVES, STYLE_DIRECTIVES
@@ -40,7 +39,7 @@ def question_of(violation: Violation) -> Question:
     """
     recorded = parse_serialized_policy(violation.original_policy)
     readings = [_after_redirect(reading, recorded) for reading in _readings(violation, recorded)]
-    return replace(readings[0], alternatives=tuple(readings[1:]))
+    return readings[0]._replace(alternatives=tuple(readings[1:]))
 
 
 def _readings(violation: Violation, recorded: Policy) -> Iterator[Question]:
@@ -54,20 +53,20 @@ def _readings(violation: Violation, recorded: Policy) -> Iterator[Question]:
         sample_extent=violation.sample_extent,
     )
     if directive == "frame-ancestors":
-        yield replace(question, blocked=_ancestor(violation))
+        yield question._replace(blocked=_ancestor(violation))
     elif directive == "trusted-types":
-        yield replace(question, name_taken=_is_name_taken(question, recorded))
+        yield question._replace(name_taken=_is_name_taken(question, recorded))
     elif blocked in _WORDS:
         yield question
     elif directive in INLINE_DIRECTIVES and blocked in {"inline", "", "self"}:
         yield from _inline_readings(question)
     elif directive in _FRAME_DIRECTIVES and blocked == "":
         # Chromium's word for a frame whose URL has an opaque origin, such as data:.
-        yield from _url_readings(replace(question, blocked="data"))
+        yield from _url_readings(question._replace(blocked="data"))
     elif blocked in {"", "self"}:
-        yield replace(question, blocked="")
+        yield question._replace(blocked="")
     else:
-        yield from _url_readings(replace(question, origin_only=_is_cut(violation)))
+        yield from _url_readings(question._replace(origin_only=_is_cut(violation)))
 
 
 def _is_name_taken(question: Question, recorded: Policy) -> bool | None:
@@ -93,36 +92,36 @@ def _ancestor(violation: Violation) -> str | None:
 
 def _inline_readings(question: Question) -> Iterator[Question]:
     directive = question.directive
-    inline = replace(question, blocked="inline")
+    inline = question._replace(blocked="inline")
     if directive in SCRIPT_DIRECTIVES or directive == "default-src":
         yield from _script_readings(inline, directive)
         if question.blocked != "inline":
             # Old browsers said as little about eval.
-            yield replace(question, directive="script-src", blocked="eval")
+            yield question._replace(directive="script-src", blocked="eval")
     if directive in STYLE_DIRECTIVES or directive == "default-src":
         if directive != "style-src-attr":
-            yield replace(inline, directive="style-src-elem", inline_type=InlineType.STYLE)
+            yield inline._replace(directive="style-src-elem", inline_type=InlineType.STYLE)
         if directive != "style-src-elem":
-            yield replace(inline, directive="style-src-attr", inline_type=InlineType.STYLE_ATTRIBUTE)
+            yield inline._replace(directive="style-src-attr", inline_type=InlineType.STYLE_ATTRIBUTE)
 
 
 def _script_readings(inline: Question, directive: str) -> Iterator[Question]:
     if directive != "script-src-attr":
-        yield replace(inline, directive="script-src-elem", inline_type=InlineType.SCRIPT)
+        yield inline._replace(directive="script-src-elem", inline_type=InlineType.SCRIPT)
         # A javascript: URL is reported like an element; only its sample shows the scheme, as a label would.
         if inline.sample is None or inline.sample.lower().startswith("javascript:"):
-            yield replace(inline, directive="script-src-elem", inline_type=InlineType.NAVIGATION)
+            yield inline._replace(directive="script-src-elem", inline_type=InlineType.NAVIGATION)
     if directive != "script-src-elem":
-        yield replace(inline, directive="script-src-attr", inline_type=InlineType.SCRIPT_ATTRIBUTE)
+        yield inline._replace(directive="script-src-attr", inline_type=InlineType.SCRIPT_ATTRIBUTE)
 
 
 def _url_readings(question: Question) -> Iterator[Question]:
     if question.directive in {"default-src", "prefetch-src"}:
         # Chromium names default-src when it blocks a hint; older ones had prefetch-src for that.
-        yield replace(question, directive="default-src", hint=Hint.PREFETCH)
+        yield question._replace(directive="default-src", hint=Hint.PREFETCH)
     if question.directive != "prefetch-src":
         for directive in _READINGS.get(question.directive, (question.directive,)):
-            yield from _upgrade_readings(replace(question, directive=directive))
+            yield from _upgrade_readings(question._replace(directive=directive))
 
 
 def _upgrade_readings(question: Question) -> Iterator[Question]:
@@ -133,7 +132,7 @@ def _upgrade_readings(question: Question) -> Iterator[Question]:
     yield question
     page, blocked = question.page or "", question.blocked or ""
     if question.directive in {"img-src", "media-src"} and page.startswith("https:") and blocked.startswith("http:"):
-        yield replace(question, blocked=f"https:{blocked.removeprefix('http:')}")
+        yield question._replace(blocked=f"https:{blocked.removeprefix('http:')}")
 
 
 def _is_cut(violation: Violation) -> bool:
@@ -158,7 +157,7 @@ def _after_redirect(question: Question, recorded: Policy) -> Question:
     if not (can_redirect and recorded.directives and url is not None and url.scheme in {"http", "https"}):
         return question
     # What a nonce or an inserter admits is admitted after any redirect: only the URL list can change its mind.
-    by_url = replace(question, nonce="", integrity="", parser_inserted=True)
+    by_url = question._replace(nonce="", integrity="", parser_inserted=True)
     if decide(recorded, by_url).verdict is Verdict.BLOCK:
         return question
-    return replace(question, via=question.blocked, blocked=None, redirected=True)
+    return question._replace(via=question.blocked, blocked=None, redirected=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote
 
-from policybuilder.csp.question import Browser
-from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression, SourceList
-from policybuilder.csp.url_matching import Candidate, admitted_url, host_part_matches
+from policybuilder.csp.source_list import SourceList
+from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression
+from policybuilder.csp.url_matching import Candidate, host_part_matches, matching_expression
 from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, URL
 
 # Outside the grammar, so that no policy names them: a label and a port that stand for all the others.
@@ -35,12 +35,16 @@ class Reading(NamedTuple):
     upgrades: bool
     """Whether requests are upgraded before they are matched."""
 
+    navigates: bool = False
+    """Whether documents are requested."""
+
     def admits(self, candidate: Candidate) -> bool:
         """Whether the list covers the URL, as Chromium reads it."""
         url = candidate.url
-        if self.upgrades and url is not None:
-            candidate = candidate._replace(url=url.upgraded())
-        return admitted_url(self.sources, candidate, browser=Browser.CHROMIUM) is not None
+        if url is not None and self.upgrades:
+            url = url.upgraded()
+        candidate = candidate._replace(url=url, navigates=self.navigates)
+        return matching_expression(self.sources, candidate) is not None
 
 
 class Scope(NamedTuple):
@@ -56,21 +60,21 @@ class Scope(NamedTuple):
     """Whether the page may be on a host that the lists name, so that it and `'self'` have URLs in common."""
 
 
-def read_alone(source: SourceExpression, *, upgrades: bool) -> Reading:
-    """A list of `source` alone, read so."""
-    return Reading(SourceList(((str(source), source),)), upgrades)
+def read_alone(source: SourceExpression, like: Reading) -> Reading:
+    """A list of `source` alone, read like another."""
+    return like._replace(sources=SourceList(((str(source), source),)))
 
 
 def find_url(
     source: SourceExpression,
+    like: Reading,
     *,
-    upgrades: bool,
     admitting: Sequence[Reading] = (),
     refusing: Reading | None = None,
     scope: Scope,
 ) -> Candidate | None:
-    """A URL of `source` that all of `admitting` admit and `refusing` does not, or None when there is no such URL."""
-    asked = (read_alone(source, upgrades=upgrades), *admitting)
+    """A URL that `source`, read like another list, and all of `admitting` admit and `refusing` does not, if any."""
+    asked = (read_alone(source, like), *admitting)
     lists = [reading.sources for reading in (asked if refusing is None else (*asked, refusing))]
     for candidate in _candidates(source, lists, scope):
         if all(reading.admits(candidate) for reading in asked) and not (
@@ -98,7 +102,7 @@ def _hosts(source: SourceExpression, lists: Sequence[SourceList]) -> Iterable[st
         return [pattern]
     hosts = [_OTHER_LABEL]
     for sources in lists:
-        wide = (s.host_part for _, s in sources.url_sources if isinstance(s, HostSource))
+        wide = (s.host_part for _, s in sources.wide_sources if isinstance(s, HostSource))
         hosts.extend(_OTHER_LABEL + part[1:] for part in wide if part != "*")
         hosts.extend(sources.host_sources)
     hosts.append(_LOOPBACK_HOST)
@@ -112,7 +116,7 @@ def _relevant(host: str, lists: Sequence[SourceList]) -> Iterator[SourceExpressi
     """The expressions that may cover URLs of `host`."""
     for sources in lists:
         yield from (source for _, source in sources.host_sources.get(host, ()))
-        for _, source in sources.url_sources:
+        for _, source in sources.wide_sources:
             if not isinstance(source, HostSource) or host_part_matches(source.host_part, host):
                 yield source
 
@@ -133,10 +137,10 @@ def _urls(host: str, relevant: Iterable[SourceExpression], *, has_path: bool) ->
                 yield URL(scheme, host, port, path)
 
 
-def _paths(named: set[bytes]) -> list[str]:
+def _paths(named: set[str]) -> list[str]:
     """The named paths, and one longer than all of them, which stands for the others."""
-    other = b"/" + b"_" * (1 + max(map(len, named), default=0))
-    return [quote_from_bytes(path) for path in (other, *sorted(named))]
+    other = "/" + "_" * (1 + max(map(len, named), default=0))
+    return [quote(path) for path in (other, *sorted(named))]
 
 
 def _pages(url: URL, *, has_self: bool) -> Iterator[URL]:

@@ -5,46 +5,70 @@ https://w3c.github.io/webappsec-csp/#directives-fetch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from policybuilder.csp.admission import Admission
-from policybuilder.csp.directives import SCRIPT_DIRECTIVES, STYLE_DIRECTIVES
+from policybuilder.csp.directives import SCRIPT_DIRECTIVES, SOURCE_LIST_DIRECTIVES, STYLE_DIRECTIVES
 from policybuilder.csp.inline_matching import admitted_by_integrity, admitted_by_nonce
 from policybuilder.csp.policy import Directive
 from policybuilder.csp.question import Browser, Question
 from policybuilder.csp.sources import Keyword
-from policybuilder.csp.url_matching import Candidate, admitted_url
+from policybuilder.csp.url_matching import Candidate, admitted_urls
 
 
 def admitted_request(
-    directive: Directive, question: Question, hops: Iterable[Candidate], *, browser: Browser, optimistic: bool
+    directive: Directive, question: Question, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
 ) -> Admission | None:
     """What in the directive admits a request to every one of `hops`, the last one speaking for all."""
-    sources = directive.sources
-    if question.directive in SCRIPT_DIRECTIVES:
-        admission = (
-            admitted_by_nonce(sources, question, optimistic=False)
-            or admitted_by_integrity(sources, question.integrity, browser=browser, optimistic=False)
-            or _by_inserter(directive, parser_inserted=question.parser_inserted, optimistic=optimistic)
-        )
-        if admission is None and Keyword.STRICT_DYNAMIC not in sources:
-            admission = admitted_urls(directive, hops, browser=browser, optimistic=optimistic)
-        if admission is None and optimistic:
-            admission = admitted_by_nonce(sources, question, optimistic=True) or admitted_by_integrity(
-                sources, question.integrity, browser=browser, optimistic=True
-            )
-        return admission
-    if question.directive == "worker-src" and directive.name == "script-src":
-        # Script rules, but a worker has no element: no nonce, no integrity, and a script made it.
-        if Keyword.STRICT_DYNAMIC in sources:
-            return _by_inserter(directive, parser_inserted=False, optimistic=optimistic)
-    elif question.directive in STYLE_DIRECTIVES:
+    name = question.directive
+    if name in _BY_URL_ALONE or not directive.sources.takes_credentials:
+        return admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+    if name in SCRIPT_DIRECTIVES:
+        return _admitted_script(directive, question, hops, browser=browser, optimistic=optimistic)
+    if name in STYLE_DIRECTIVES:
+        sources = directive.sources
         return (
             admitted_by_nonce(sources, question, optimistic=False)
-            or admitted_urls(directive, hops, browser=browser, optimistic=optimistic)
+            or admitted_urls(sources, hops, browser=browser, optimistic=optimistic)
             or (admitted_by_nonce(sources, question, optimistic=True) if optimistic else None)
         )
-    return admitted_urls(directive, hops, browser=browser, optimistic=optimistic)
+    # Workers have no element: no nonce, no integrity, and a script made them.
+    if trusts_workers(directive):
+        return (Keyword.STRICT_DYNAMIC.value, "another script inserted it")
+    return admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+
+
+_BY_URL_ALONE = SOURCE_LIST_DIRECTIVES - SCRIPT_DIRECTIVES - STYLE_DIRECTIVES - {"worker-src"}
+
+
+def _admitted_script(
+    directive: Directive, question: Question, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
+) -> Admission | None:
+    """https://w3c.github.io/webappsec-csp/#script-pre-request"""
+    sources = directive.sources
+    admission = (
+        admitted_by_nonce(sources, question, optimistic=False)
+        or admitted_by_integrity(sources, question.integrity, browser=browser, optimistic=False)
+        or _by_inserter(directive, parser_inserted=question.parser_inserted, optimistic=optimistic)
+    )
+    if admission is None and Keyword.STRICT_DYNAMIC not in sources:
+        admission = admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+    if admission is None and optimistic:
+        admission = admitted_by_nonce(sources, question, optimistic=True) or admitted_by_integrity(
+            sources, question.integrity, browser=browser, optimistic=True
+        )
+    return admission
+
+
+def trusts_workers(directive: Directive) -> bool:
+    """Whether the directive that governs workers trusts all of them, as what a trusted script makes.
+
+    https://w3c.github.io/webappsec-csp/#worker-src-pre-request
+    """
+    # Differs from the spec: whichever directive governs, not only where script-src stands in; because Chromium and
+    # Firefox look for the keyword alone; see
+    # https://source.chromium.org/chromium/chromium/src/+/main:third_party/blink/renderer/core/frame/csp/
+    return Keyword.STRICT_DYNAMIC in directive.sources
 
 
 def _by_inserter(directive: Directive, *, parser_inserted: bool | None, optimistic: bool) -> Admission | None:
@@ -52,19 +76,7 @@ def _by_inserter(directive: Directive, *, parser_inserted: bool | None, optimist
     if Keyword.STRICT_DYNAMIC not in directive.sources:
         return None
     if parser_inserted is False:
-        return Admission(Keyword.STRICT_DYNAMIC.value, "another script inserted it")
+        return (Keyword.STRICT_DYNAMIC.value, "another script inserted it")
     if parser_inserted is None and optimistic:
-        return Admission(Keyword.STRICT_DYNAMIC.value, "its inserter is not reported")
+        return (Keyword.STRICT_DYNAMIC.value, "its inserter is not reported")
     return None
-
-
-def admitted_urls(
-    directive: Directive, hops: Iterable[Candidate], *, browser: Browser, optimistic: bool
-) -> Admission | None:
-    """The expression that covers the last of `hops`, if each of them is covered."""
-    admission = None
-    for hop in hops:
-        admission = admitted_url(directive.sources, hop, browser=browser, optimistic=optimistic)
-        if admission is None:
-            return None
-    return admission

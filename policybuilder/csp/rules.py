@@ -7,17 +7,21 @@ they are what two policies are compared by.
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from policybuilder.csp.decision import decide
-from policybuilder.csp.directives import FETCH_DIRECTIVES
-from policybuilder.csp.inline_matching import allows_all_inline
-from policybuilder.csp.policy import Directive, Policy, PolicyList
+from policybuilder.csp.decision import HINT_DIRECTIVES, decide_among
+from policybuilder.csp.directives import FETCH_DIRECTIVES, NAVIGATION_DIRECTIVES
+from policybuilder.csp.inline_matching import ELEMENTS, blanket_keyword
+from policybuilder.csp.policy import Directive, Policy, PolicyList, Setting, setting_of
 from policybuilder.csp.question import Browser, InlineType, Question
 from policybuilder.csp.representatives import Reading
-from policybuilder.csp.sources import HashSource, Keyword, NonceSource, SourceList
+from policybuilder.csp.request_matching import trusts_workers
+from policybuilder.csp.source_list import SourceList
+from policybuilder.csp.sources import HashSource, HostSource, Keyword, NonceSource, SchemeSource
+from policybuilder.csp.trusted_types import listed_names
 from policybuilder.csp.verdict import Verdict
 
 _NO_SOURCES = SourceList(())
@@ -44,6 +48,7 @@ class Rule:
     """The keyword that lets everything of the kind pass, if one does."""
 
     upgrades: bool = False
+    navigates: bool = False
 
     def passes(self, presented: Credentials) -> bool:
         """Whether something passes whatever its URL."""
@@ -52,7 +57,11 @@ class Rule:
     @property
     def reading(self) -> Reading:
         """How URLs are matched."""
-        return Reading(self.sources, self.upgrades)
+        return Reading(self.sources, self.upgrades, self.navigates)
+
+
+Ask = Callable[[Policy, Setting], Rule | None]
+"""What a policy asks, among those of a page that have the effects of the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,7 @@ class Kind:
     subject: str
     """What it is called, in the plural: `images`."""
 
-    ask: Callable[[Policy], Rule | None]
+    ask: Ask
     """The policy's rule; None when it restricts nothing."""
 
     preposition: str = "from"
@@ -81,29 +90,36 @@ class Kind:
     is_code: bool = False
     """Inline code has a digest of each algorithm at once; an integrity attribute has each of its digests checked."""
 
+    implied_by: str | None = None
+    """The subject beside which this one need not be named, where the same happens to both."""
+
     echoes: frozenset[str] = frozenset()
     """Directives whose differences need not be told again for this one."""
 
 
 def rules_of(kind: Kind, policies: PolicyList) -> list[Rule]:
     """The rules for `kind`, all of which must let a thing pass; none when nothing restricts it."""
-    # One policy that upgrades does so for the page: https://w3c.github.io/webappsec-upgrade-insecure-requests/
-    upgrades = kind.is_requested and any(policy.upgrades_requests for policy in policies.policies)
-    asked = (kind.ask(policy) for policy in policies.policies)
-    return [replace(rule, upgrades=upgrades) for rule in asked if rule is not None]
+    if not policies.policies:
+        return []
+    setting = setting_of(policies.policies)
+    upgrades = kind.is_requested and setting.upgrades_requests
+    navigates = kind.directive in NAVIGATION_DIRECTIVES
+    asked = (kind.ask(policy, setting) for policy in policies.policies)
+    return [replace(rule, upgrades=upgrades, navigates=navigates) for rule in asked if rule is not None]
 
 
 # Fetch directives
 
 
-def _urls_of(sources: SourceList) -> SourceList:
+def _urls_of(sources: SourceList, *, navigates: bool = False) -> SourceList:
     """The list without what says nothing of URLs; nothing changes but that equal lists become equal."""
+    if "url" in sources.extended_hashes and not navigates:
+        return _NO_SOURCES
     return SourceList(
         tuple(
             (str(source), source)
             for _, source in sources.expressions
-            if not isinstance(source, NonceSource | HashSource)
-            and (str(source) == Keyword.SELF or not str(source).startswith("'"))
+            if isinstance(source, HostSource | SchemeSource) or str(source) == Keyword.SELF
         )
     )
 
@@ -113,27 +129,27 @@ def _nonces(sources: SourceList) -> Iterable[str]:
 
 
 def _digests(sources: SourceList) -> Iterable[str]:
-    # Chromium compares digests without their padding.
-    unpadded = ((source.algorithm, source.value.rstrip("=")) for _, source in sources.hashes)
-    return (str(HashSource(algorithm, value + "=" * (-len(value) % 4))) for algorithm, value in unpadded)
+    # Chromium compares the bytes, however they are spelt.
+    read = (source for _, source in sources.hashes if source.refused_by is not Browser.CHROMIUM)
+    return (str(HashSource(s.algorithm, base64.b64encode(s.digest).decode())) for s in read)
 
 
-def _asks_request(name: str) -> Callable[[Policy], Rule | None]:
-    def ask(policy: Policy) -> Rule | None:
+def _asks_request(name: str) -> Ask:
+    def ask(policy: Policy, _setting: Setting) -> Rule | None:
         """https://w3c.github.io/webappsec-csp/#directives-fetch"""
         directive = policy.governing(name)
         if directive is None:
             return None
         sources = directive.sources
         is_strict = Keyword.STRICT_DYNAMIC in sources
-        urls = _urls_of(sources)
+        urls = _urls_of(sources, navigates=name in NAVIGATION_DIRECTIVES)
         if name == "script-src-elem":
             inserted = {INSERTED} if is_strict else set()
             credentials = frozenset({*_nonces(sources), *_digests(sources), *inserted})
             return Rule(directive, _NO_SOURCES if is_strict else urls, credentials)
         if name == "style-src-elem":
             return Rule(directive, urls, frozenset(_nonces(sources)))
-        if name == "worker-src" and directive.name == "script-src" and is_strict:
+        if name == "worker-src" and trusts_workers(directive):
             # A script makes every worker.
             return Rule(directive, blanket=INSERTED)
         return Rule(directive, urls)
@@ -141,50 +157,54 @@ def _asks_request(name: str) -> Callable[[Policy], Rule | None]:
     return ask
 
 
-def _asks_inline(name: str, inline_type: InlineType) -> Callable[[Policy], Rule | None]:
-    is_element = inline_type in {InlineType.SCRIPT, InlineType.STYLE}
-
-    def ask(policy: Policy) -> Rule | None:
+def _asks_inline(name: str, inline_type: InlineType) -> Ask:
+    def ask(policy: Policy, _setting: Setting) -> Rule | None:
         """https://w3c.github.io/webappsec-csp/#match-element-to-source-list"""
         directive = policy.governing(name)
         if directive is None:
             return None
-        if allows_all_inline(directive, inline_type, Browser.CHROMIUM):
-            return Rule(directive, blanket=Keyword.UNSAFE_INLINE.value)
+        if keyword := blanket_keyword(directive, inline_type, Browser.CHROMIUM):
+            return Rule(directive, blanket=keyword.value)
         sources = directive.sources
-        credentials = set(_nonces(sources)) if is_element else set()
-        if is_element or Keyword.UNSAFE_HASHES in sources:
-            credentials.update(_digests(sources))
-        if inline_type is InlineType.SCRIPT and Keyword.STRICT_DYNAMIC in sources:
+        credentials = set(_nonces(sources)) if inline_type in ELEMENTS else set()
+        if inline_type in ELEMENTS or Keyword.UNSAFE_HASHES in sources:
+            credentials.update(digest for digest in _digests(sources) if not digest.startswith("'ed"))
+        if inline_type in {InlineType.SCRIPT, InlineType.SPECULATION_RULES} and Keyword.STRICT_DYNAMIC in sources:
             credentials.add(INSERTED)
         return Rule(directive, credentials=frozenset(credentials))
 
     return ask
 
 
-def _ask_hint(policy: Policy) -> Rule | None:
+def _ask_hint(policy: Policy, _setting: Setting) -> Rule | None:
     """https://w3c.github.io/webappsec-csp/#does-resource-hint-violate-policy"""
     default = policy.directive("default-src")
     if default is None:
         return None
-    fetching = (_urls_of(d.sources).expressions for d in policy.directives if d.name in FETCH_DIRECTIVES)
+    workers = policy.governing("worker-src")
+    if workers is not None and trusts_workers(workers):
+        return Rule(workers, blanket=INSERTED)
+    fetching = (_urls_of(d.sources).expressions for d in policy.directives if d.name in HINT_DIRECTIVES)
     return Rule(default, SourceList(tuple(dict.fromkeys(itertools.chain.from_iterable(fetching)))))
 
 
 # Directives without fallback
 
 
-def _asks_urls(name: str) -> Callable[[Policy], Rule | None]:
-    def ask(policy: Policy) -> Rule | None:
+def _asks_urls(name: str) -> Ask:
+    def ask(policy: Policy, _setting: Setting) -> Rule | None:
         directive = policy.directive(name)
-        return None if directive is None else Rule(directive, _urls_of(directive.sources))
+        urls = None if directive is None else _urls_of(directive.sources, navigates=name in NAVIGATION_DIRECTIVES)
+        return None if directive is None or urls is None else Rule(directive, urls)
 
     return ask
 
 
-def _asks_yes_or_no(name: str, blocked: str = "") -> Callable[[Policy], Rule | None]:
-    def ask(policy: Policy) -> Rule | None:
-        decision = decide(policy, Question(page=None, directive=name, blocked=blocked, browser=Browser.CHROMIUM))
+def _asks_yes_or_no(name: str, blocked: str = "") -> Ask:
+    question = Question(page=None, directive=name, blocked=blocked, browser=Browser.CHROMIUM)
+
+    def ask(policy: Policy, setting: Setting) -> Rule | None:
+        decision = decide_among(policy, question, setting)
         directive = policy.governing(name)
         if decision.verdict is Verdict.ALLOW and decision.matched_by is None:
             return None
@@ -219,7 +239,7 @@ _IMPLIED_FLAGS = {
 }
 
 
-def _ask_sandbox(policy: Policy) -> Rule | None:
+def _ask_sandbox(policy: Policy, _setting: Setting) -> Rule | None:
     """https://w3c.github.io/webappsec-csp/#directive-sandbox"""
     directive = policy.directive("sandbox")
     if directive is None:
@@ -228,13 +248,13 @@ def _ask_sandbox(policy: Policy) -> Rule | None:
     return Rule(directive, credentials=flags.union(*(_IMPLIED_FLAGS.get(flag, ()) for flag in flags)))
 
 
-def _asks_names(*, taken: bool) -> Callable[[Policy], Rule | None]:
-    def ask(policy: Policy) -> Rule | None:
+def _asks_names(*, taken: bool) -> Ask:
+    def ask(policy: Policy, _setting: Setting) -> Rule | None:
         """https://w3c.github.io/trusted-types/dist/spec/#should-block-create-policy"""
         directive = policy.directive("trusted-types")
         if directive is None:
             return None
-        names = frozenset(value for value in directive.values if not value.startswith("'"))
+        names = frozenset(listed_names(directive))
         if taken and all(value.lower() != "'allow-duplicates'" for value in directive.values):
             names = frozenset()
         return Rule(directive, credentials=names - {"*"}, blanket="*" if "*" in names else None)
@@ -248,13 +268,15 @@ def _loads(name: str, subject: str, preposition: str = "from", echoes: Iterable[
     )
 
 
-def _code(name: str, subject: str, inline_type: InlineType) -> Kind:
-    return Kind(directive=name, subject=subject, ask=_asks_inline(name, inline_type), is_code=True)
+def _code(name: str, subject: str, inline_type: InlineType, implied_by: str | None = None) -> Kind:
+    ask = _asks_inline(name, inline_type)
+    return Kind(directive=name, subject=subject, ask=ask, is_code=True, implied_by=implied_by)
 
 
 KINDS = (
     _loads("script-src-elem", "scripts"),
     _code("script-src-elem", "inline scripts", InlineType.SCRIPT),
+    _code("script-src-elem", "inline speculation rules", InlineType.SPECULATION_RULES, "inline scripts"),
     _code("script-src-elem", "javascript: URLs", InlineType.NAVIGATION),
     _code("script-src-attr", "event handlers in attributes", InlineType.SCRIPT_ATTRIBUTE),
     Kind(directive="script-src", subject="strings run as code", ask=_asks_yes_or_no("script-src", "eval")),

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import base64
 import enum
+import functools
 import hashlib
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from policybuilder.csp.grammar import (
+    EXTENDED_HASH_SOURCE,
     HASH_SOURCE,
     HOST_SOURCE,
     NONCE_SOURCE,
     SCHEME_SOURCE,
     WRITABLE_PATH,
 )
+from policybuilder.csp.question import Browser
 
 NONCE_PLACEHOLDER = "{NONCE}"
 """Stands in a suggested policy where each response puts its own nonce; outside the grammar on purpose."""
@@ -33,7 +34,9 @@ class Keyword(enum.StrEnum):
     UNSAFE_EVAL = "'unsafe-eval'"
     WASM_UNSAFE_EVAL = "'wasm-unsafe-eval'"
     STRICT_DYNAMIC = "'strict-dynamic'"
+    STRICT_DYNAMIC_URL = "'strict-dynamic-url'"
     UNSAFE_HASHES = "'unsafe-hashes'"
+    INLINE_SPECULATION_RULES = "'inline-speculation-rules'"
     REPORT_SAMPLE = "'report-sample'"
     TRUSTED_TYPES_EVAL = "'trusted-types-eval'"
     REPORT_SHA256 = "'report-sha256'"
@@ -71,16 +74,23 @@ class HostSource:
     """Begins with `/`, as spelt; a final `/` makes it a prefix."""
 
     only_chromium: bool = False
-    """Firefox refuses the token: a leading zero in the port, a final dot in the host, `*` with a path, a lone `%`."""
+    """Firefox refuses the token: a leading zero in the port, a final dot in the host, `*` with a path, an odd path."""
 
-    decoded_path: bytes | None = field(init=False, repr=False, compare=False)
+    decoded_path: str | None = field(init=False, repr=False, compare=False)
+    """Without escapes, as Chromium reads them."""
+
     is_star: bool = field(init=False, repr=False, compare=False)
     """Whether this is the lone `*`, which has a rule of its own."""
 
+    browsers_differ: bool = field(init=False, repr=False, compare=False)
+    """Whether a URL of its hosts may match it in one browser and not in another."""
+
     def __post_init__(self) -> None:
         path = self.path_part
-        object.__setattr__(self, "decoded_path", None if path is None else unquote_to_bytes(path))
+        object.__setattr__(self, "decoded_path", None if path is None else decoded_path(path))
         object.__setattr__(self, "is_star", str(self) == "*")
+        is_plain = self.port_part in {None, "*"} and (path is None or decoded_path(path).isascii())
+        object.__setattr__(self, "browsers_differ", self.only_chromium or not is_plain)
 
     def __str__(self) -> str:
         scheme = "" if self.scheme_part is None else f"{self.scheme_part}://"
@@ -114,19 +124,53 @@ class HashSource:
     """A `hash-source`, such as `'sha256-…'`."""
 
     algorithm: str
-    """`sha256`, `sha384` or `sha512`."""
+    """`sha256`, `sha384` or `sha512`; or `ed25519`, where the value is not a digest but the key that signs one."""
 
     value: str
     """Base64 in the standard alphabet, padded as spelt."""
 
-    only_chromium: bool = False
-    """Firefox refuses the token (`'sha-256-…'`), or does not match it (padding left out)."""
+    refused_by: Browser | None = None
+    """The browser to which the token is no digest: `'sha-256-…'` to Firefox, what decodes to no bytes to Chromium."""
+
+    digest: bytes = field(init=False, repr=False, compare=False)
+    """The bytes that `value` stands for; empty when it stands for none."""
+
+    browsers_differ: bool = field(init=False, repr=False, compare=False)
+    """Whether one browser may match it and another not."""
+
+    def __post_init__(self) -> None:
+        digest = decoded_base64(self.value) or b""
+        object.__setattr__(self, "digest", digest)
+        # Firefox compares the text, Chromium the bytes.
+        is_usual = self.refused_by is None and base64.b64encode(digest).decode() == self.value
+        object.__setattr__(self, "browsers_differ", not is_usual)
 
     def __str__(self) -> str:
         return f"'{self.algorithm}-{self.value}'"
 
 
-SourceExpression = SchemeSource | HostSource | KeywordSource | NonceSource | HashSource
+@dataclass(frozen=True, slots=True)
+class ExtendedHashSource:
+    """`'url-sha256-…'` or `'eval-sha256-…'`: the digest of a script's URL, or of a string to compile.
+
+    Chromium tries them out. It lets them admit something on sites of the origin trial alone, but they switch other
+    expressions off everywhere; to other browsers they are nothing.
+
+    https://github.com/explainers-by-googlers/script-src-v2
+    """
+
+    subject: str
+    """`url` or `eval`."""
+
+    algorithm: str
+    value: str
+    """Base64 in the standard alphabet, padded as spelt."""
+
+    def __str__(self) -> str:
+        return f"'{self.subject}-{self.algorithm}-{self.value}'"
+
+
+SourceExpression = SchemeSource | HostSource | KeywordSource | NonceSource | HashSource | ExtendedHashSource
 
 _KEYWORDS = {keyword.value: KeywordSource(keyword) for keyword in Keyword}
 SELF = _KEYWORDS[Keyword.SELF]
@@ -134,6 +178,14 @@ SELF = _KEYWORDS[Keyword.SELF]
 
 def parse_source_expression(text: str) -> SourceExpression | None:
     """What one token of a source list means, or None for what browsers ignore; `'none'` is not an expression."""
+    # Policies have most of their tokens in common. Long ones come from strangers, who must not own the cache.
+    return _parse_cached(text) if len(text) <= _MAX_CACHED_LENGTH else _parse(text)
+
+
+_MAX_CACHED_LENGTH = 256
+
+
+def _parse(text: str) -> SourceExpression | None:
     if not text.isascii():
         return None
     if text.startswith("'"):
@@ -143,6 +195,9 @@ def parse_source_expression(text: str) -> SourceExpression | None:
     if match := HOST_SOURCE.fullmatch(text):
         return _host_source(match["scheme"], match["host"], match["port"], match["path"])
     return None
+
+
+_parse_cached = functools.lru_cache(maxsize=4096)(_parse)
 
 
 def _host_source(scheme: str | None, host: str, port: str | None, path: str | None) -> HostSource:
@@ -155,11 +210,8 @@ def _host_source(scheme: str | None, host: str, port: str | None, path: str | No
         only_chromium=plain_port != port
         or host.endswith(".")
         or (host == "*" and port is None and path is not None)
-        or _LONE_PERCENT.search(path or "") is not None,
+        or (path is not None and (path.startswith("//") or WRITABLE_PATH.fullmatch(path) is None)),
     )
-
-
-_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def _parse_quoted(text: str) -> SourceExpression | None:
@@ -169,7 +221,15 @@ def _parse_quoted(text: str) -> SourceExpression | None:
         return NonceSource(match["value"])
     if match := HASH_SOURCE.fullmatch(text):
         value = standard_base64(match["value"])
-        return HashSource(f"sha{match['bits']}", value, only_chromium=bool(match["dash"]) or len(value) % 4 != 0)
+        is_unknown_to_firefox = match["dash"] or match["key"]
+        if decoded_base64(value) is None:
+            return None if is_unknown_to_firefox else HashSource(f"sha{match['bits']}", value, Browser.CHROMIUM)
+        algorithm = "ed25519" if match["key"] else f"sha{match['bits']}"
+        return HashSource(algorithm, value, Browser.FIREFOX if is_unknown_to_firefox else None)
+    if match := EXTENDED_HASH_SOURCE.fullmatch(text):
+        value = standard_base64(match["value"])
+        if decoded_base64(value) is not None:
+            return ExtendedHashSource(match["subject"].lower(), f"sha{match['bits']}", value)
     if text[:7].lower() == "'nonce-" and text[7:] == f"{NONCE_PLACEHOLDER}'":
         return NonceSource(NONCE_PLACEHOLDER)
     return None
@@ -199,13 +259,38 @@ def standard_base64(value: str) -> str:
     return value.replace("-", "+").replace("_", "/")
 
 
+def decoded_base64(value: str) -> bytes | None:
+    """The bytes of base64 in the standard alphabet; padding may be left out, but none be too much, or None."""
+    bare = value.rstrip("=")
+    padding = -len(bare) % 4
+    if len(value) - len(bare) > padding:
+        return None
+    try:
+        return base64.b64decode(bare + "=" * padding, validate=True)
+    except ValueError:
+        return None
+
+
+def decoded_path(path: str, browser: Browser = Browser.CHROMIUM) -> str:
+    """A path without its escapes."""
+    escaped = unquote_to_bytes(path)
+    # Differs from the spec: bytes that are no UTF-8 are read as Latin-1, so that %E4 is %C3%A4; because Chromium does;
+    # see https://w3c.github.io/webappsec-csp/#match-paths. As Latin-1 alone, each byte stands for itself.
+    if browser is Browser.CHROMIUM:
+        try:
+            return escaped.decode()
+        except UnicodeDecodeError:
+            pass
+    return escaped.decode("latin-1")
+
+
 HASH_ALGORITHMS = ("sha256", "sha384", "sha512")
 
 
-def digest(text: str, algorithm: str) -> str:
-    """The base64 digest of inline code, over its UTF-8 bytes; a lone surrogate counts as U+FFFD, as in browsers."""
+def digest(text: str, algorithm: str) -> bytes:
+    """The digest of inline code, over its UTF-8 bytes; a lone surrogate counts as U+FFFD, as in browsers."""
     code_units = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return base64.b64encode(hashlib.new(algorithm, code_units.encode()).digest()).decode()
+    return hashlib.new(algorithm, code_units.encode()).digest()
 
 
 def hash_source(text: str, algorithm: str = "sha256") -> str:
@@ -215,71 +300,4 @@ def hash_source(text: str, algorithm: str = "sha256") -> str:
     """
     if algorithm not in HASH_ALGORITHMS:
         raise ValueError(f"no hash algorithm of policies: {algorithm}; use {', '.join(HASH_ALGORITHMS)}")
-    return f"'{algorithm}-{digest(text, algorithm)}'"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceList:
-    """A directive's values, read once for all the questions put to them."""
-
-    expressions: tuple[tuple[str, SourceExpression], ...]
-    """The valid expressions in order, each with its own spelling."""
-
-    url_sources: tuple[tuple[str, SourceExpression], ...] = field(init=False, repr=False, compare=False)
-    """Those that a URL of any host can match."""
-
-    host_sources: dict[str, tuple[tuple[str, HostSource], ...]] = field(init=False, repr=False, compare=False)
-    """Those that only URLs of one host can match, by that host: long lists consist of them."""
-
-    nonces: dict[str, str] = field(init=False, repr=False, compare=False)
-    """Spelling by nonce."""
-
-    hashes: tuple[tuple[str, HashSource], ...] = field(init=False, repr=False, compare=False)
-    keywords: frozenset[Keyword] = field(init=False, repr=False, compare=False)
-    browsers_differ: bool = field(init=False, repr=False, compare=False)
-    """Whether Chromium and Firefox may read the list differently."""
-
-    def __post_init__(self) -> None:
-        keywords = frozenset(source.keyword for _, source in self.expressions if isinstance(source, KeywordSource))
-        hosts = [(text, source) for text, source in self.expressions if isinstance(source, HostSource)]
-        by_host: dict[str, list[tuple[str, HostSource]]] = {}
-        for text, source in hosts:
-            if not source.host_part.startswith("*"):
-                by_host.setdefault(source.host_part, []).append((text, source))
-        hashes = tuple((text, source) for text, source in self.expressions if isinstance(source, HashSource))
-        derived: dict[str, object] = {
-            "url_sources": tuple((text, source) for text, source in self.expressions if _matches_urls(source)),
-            "host_sources": {host: tuple(named) for host, named in by_host.items()},
-            "nonces": {source.value: text for text, source in self.expressions if isinstance(source, NonceSource)},
-            "hashes": hashes,
-            "keywords": keywords,
-            "browsers_differ": {Keyword.UNSAFE_INLINE, Keyword.STRICT_DYNAMIC} <= keywords
-            or any(source.only_chromium for _, source in hashes)
-            or any(source.only_chromium or source.port_part not in {None, "*"} for _, source in hosts),
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
-
-    def __contains__(self, keyword: Keyword) -> bool:
-        return keyword in self.keywords
-
-
-def _matches_urls(source: SourceExpression) -> bool:
-    match source:
-        case HostSource(host_part=host):
-            return host.startswith("*")
-        case SchemeSource():
-            return True
-        case _:
-            return source == SELF
-
-
-def parse_source_list(values: Iterable[str]) -> SourceList:
-    """The valid expressions of `values`; others are ignored one by one, `'none'` too.
-
-    A list without any valid expression matches nothing, like `'none'`.
-
-    https://w3c.github.io/webappsec-csp/#match-url-to-source-list
-    """
-    parsed = ((value, parse_source_expression(value)) for value in values)
-    return SourceList(tuple((text, source) for text, source in parsed if source is not None))
+    return f"'{algorithm}-{base64.b64encode(digest(text, algorithm)).decode()}'"

@@ -10,7 +10,8 @@ from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy, PolicyList
 from policybuilder.csp.representatives import Reading, Scope, find_url, read_alone
 from policybuilder.csp.rules import KINDS, Credentials, Kind, Rule, rules_of
-from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression, SourceList
+from policybuilder.csp.source_list import SourceList
+from policybuilder.csp.sources import HostSource, Keyword, KeywordSource, SchemeSource, SourceExpression
 
 _SECURE_UPGRADES = {"http": "https", "ws": "wss"}
 _NETWORK_SCHEMES = frozenset({"http", "https", "ws", "wss"})
@@ -226,7 +227,7 @@ def _losses_by_url(
     for source in dict.fromkeys(source for _, source in shortest.sources.expressions):
         for rule in refusing:
             if _is_covered(source, shortest, rule) or not find_url(
-                source, upgrades=shortest.upgrades, admitting=others, refusing=rule.reading, scope=scope
+                source, shortest.reading, admitting=others, refusing=rule.reading, scope=scope
             ):
                 continue
             remaining = _remaining(kind, source, (shortest.reading, *others), [rule.reading for rule in refusing])
@@ -258,7 +259,7 @@ def _sharing_hosts(source: SourceExpression, sources: SourceList) -> Iterator[So
     pattern = source.host_part
     is_wide = pattern.startswith("*")
     named = () if is_wide else sources.host_sources.get(pattern, ())
-    for _, other in sources.expressions if is_wide else (*named, *sources.url_sources):
+    for _, other in sources.expressions if is_wide else (*named, *sources.wide_sources):
         if not isinstance(other, HostSource) or (
             host_part_covers(pattern, other.host_part) or host_part_covers(other.host_part, pattern)
         ):
@@ -272,18 +273,13 @@ def _remaining(kind: Kind, source: SourceExpression, old: Sequence[Reading], new
     """
     scope = Scope(kind.has_path, on_named_pages=False)
     others = [*old[1:], *new[1:]]
-    lost = (source, old[0].upgrades)
+    lost = (source, old[0])
     kept = (
         str(other)
         for other in _sharing_hosts(source, new[0].sources)
         # Fewer hosts come into question beneath the narrower of the two.
-        for narrow, wide in [sorted((lost, (other, new[0].upgrades)), key=lambda each: _breadth(each[0]))]
-        if find_url(
-            narrow[0],
-            upgrades=narrow[1],
-            admitting=[read_alone(wide[0], upgrades=wide[1]), *others],
-            scope=scope,
-        )
+        for narrow, wide in [sorted((lost, (other, new[0])), key=lambda each: _breadth(each[0]))]
+        if find_url(*narrow, admitting=[read_alone(*wide), *others], scope=scope)
     )
     return tuple(dict.fromkeys(kept))
 

@@ -5,13 +5,14 @@ https://w3c.github.io/trusted-types/dist/spec/
 
 from __future__ import annotations
 
+from policybuilder.csp.grammar import TRUSTED_TYPE_NAME
 from policybuilder.csp.policy import Directive, Policy
-from policybuilder.csp.question import Question
-from policybuilder.csp.verdict import Decision, Verdict, ungoverned, unrestricted
+from policybuilder.csp.question import Browser, Question
+from policybuilder.csp.verdict import Decision, Verdict, refused, ungoverned, unrestricted
 from policybuilder.csp.violation import SampleExtent
 
 
-def judge_name(policy: Policy, question: Question) -> Decision:
+def judge_name(policy: Policy, question: Question, browser: Browser) -> Decision:
     """Whether a Trusted Types policy of the name in `question` may be created.
 
     https://w3c.github.io/trusted-types/dist/spec/#should-block-create-policy
@@ -19,16 +20,24 @@ def judge_name(policy: Policy, question: Question) -> Decision:
     directive = policy.directive("trusted-types")
     if directive is None:
         return ungoverned("trusted-types")
-    keywords = {value.lower() for value in directive.values if value.startswith("'")}
-    names = [value for value in directive.values if not value.startswith("'")]
+    names = listed_names(directive)
     if not names:
-        return Decision(Verdict.BLOCK, directive.name, None, "trusted-types names no policy")
-    if question.name_taken is not False and "'allow-duplicates'" not in keywords:
+        return refused(directive, "trusted-types names no policy")
+    if question.name_taken is not False and all(value.lower() != "'allow-duplicates'" for value in directive.values):
         verdict = Verdict.BLOCK if question.name_taken else Verdict.UNKNOWN
         return Decision(verdict, directive.name, None, "a taken name needs 'allow-duplicates'")
-    if "*" in names:
-        return Decision(Verdict.ALLOW, directive.name, "*", "it allows any name")
-    return _judge_listed(directive, names, question)
+    if "*" not in names:
+        return _judge_listed(directive, names, question)
+    # Differs from the spec: `*` allows names of the grammar alone; because Chromium looks at them first; see
+    # https://source.chromium.org/chromium/chromium/src/+/main:third_party/blink/renderer/core/frame/csp/
+    if question.sample and browser is Browser.CHROMIUM and TRUSTED_TYPE_NAME.fullmatch(question.sample) is None:
+        return refused(directive, "the name has a character that no name may have")
+    return Decision(Verdict.ALLOW, directive.name, "*", "it allows any name")
+
+
+def listed_names(directive: Directive) -> list[str]:
+    """The names that `trusted-types` allows, and `*`; without what is no name."""
+    return [value for value in directive.values if value == "*" or TRUSTED_TYPE_NAME.fullmatch(value)]
 
 
 def _judge_listed(directive: Directive, names: list[str], question: Question) -> Decision:
@@ -50,13 +59,7 @@ def judge_sink(policy: Policy) -> Decision:
     directive = policy.directive("require-trusted-types-for")
     if directive is None:
         return ungoverned("require-trusted-types-for")
-    if locks_sinks(policy):
+    if policy.setting.locks_sinks:
         reason = "sinks are locked, unless a default policy of the page converts the string"
         return Decision(Verdict.BLOCK, directive.name, None, reason)
     return unrestricted(directive.name, "only the value 'script' locks sinks")
-
-
-def locks_sinks(policy: Policy) -> bool:
-    """Whether the policy requires Trusted Types for scripts, by that exact token."""
-    directive = policy.directive("require-trusted-types-for")
-    return directive is not None and "'script'" in directive.values

@@ -5,15 +5,21 @@ https://w3c.github.io/webappsec-csp/#match-url-to-source-expression
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from policybuilder.csp.admission import Admission
 from policybuilder.csp.question import Browser
-from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression, SourceList
-from policybuilder.csp.urls import SECURE_UPGRADES, URL
+from policybuilder.csp.source_list import SourceList, Spelt
+from policybuilder.csp.sources import (
+    HostSource,
+    Keyword,
+    KeywordSource,
+    SchemeSource,
+    SourceExpression,
+    decoded_path,
+)
+from policybuilder.csp.urls import DEFAULT_PORTS, SECURE_UPGRADES, URL
 
 
 class Candidate(NamedTuple):
@@ -26,6 +32,8 @@ class Candidate(NamedTuple):
     """Its origin is the self-origin; None when it is not known."""
 
     redirected: bool = False
+    navigates: bool = False
+    """Whether a document is requested, in a frame or by a form: Chromium has code of its own for these."""
 
 
 def scheme_part_matches(pattern: str, scheme: str) -> bool:
@@ -54,32 +62,42 @@ def host_part_matches(pattern: str, host: str) -> bool:
     return pattern == host
 
 
-def port_part_matches(pattern: str | None, url: URL, *, upgraded: bool, browser: Browser) -> bool:
-    """Whether a port-part covers the port of `url`; `upgraded` when only an upgrade of the scheme matched.
+def port_part_matches(
+    pattern: str | None, url: URL, *, scheme: str, browser: Browser = Browser.CHROMIUM, navigates: bool = False
+) -> bool:
+    """Whether a port-part covers the port of `url`; `scheme`, given or the page's, is known to cover the URL's.
 
     https://w3c.github.io/webappsec-csp/#match-ports
     """
-    if pattern is None:
-        return url.has_default_port
     if pattern == "*":
         return True
-    # Differs from the spec: an upgraded scheme moves port 80 to 443, leaves https on 443, and matches no other port
-    # given; because Chromium reads http://h:80 as an upgrade and http://h:8080 as none, where Firefox accepts both; see
+    if browser is Browser.FIREFOX:
+        # Differs from the spec: 80 covers 443 whatever the schemes, and an upgrade needs no other port; because Firefox
+        # compares so; see https://searchfox.org/mozilla-central/source/dom/security/nsCSPUtils.cpp
+        expected = pattern or DEFAULT_PORTS.get(scheme)
+        return url.port == expected or (expected == "80" and url.port == "443")
+    if pattern is None:
+        return url.has_default_port
+    if scheme == url.scheme:
+        return pattern == url.port
+    # Differs from the spec: an upgrade moves 80 to 443, leaves https on 443, and matches no other port given; because
+    # Chromium reads http://h:80 as an upgrade and http://h:8080 as none, and the code that it has for documents knows
+    # the first of these cases alone; see
     # https://source.chromium.org/chromium/chromium/src/+/main:services/network/public/cpp/content_security_policy/
-    if upgraded and url.port == "443" and (pattern == "80" or (pattern == "443" and url.scheme == "https")):
-        return True
-    return pattern == url.port and (not upgraded or browser is Browser.FIREFOX)
+    stays = pattern == "443" and url.scheme == "https" and not navigates
+    return url.port == "443" and (pattern == "80" or stays)
 
 
-def path_part_matches(pattern: bytes, path: str) -> bool:
-    """Whether a percent-decoded path-part covers a URL's `path`: a prefix if it ends with a slash, else the whole.
+def path_part_matches(pattern: str, path: str, browser: Browser = Browser.CHROMIUM) -> bool:
+    """Whether a decoded path-part covers a URL's `path`: a prefix if it ends with a slash, else the whole.
 
     https://w3c.github.io/webappsec-csp/#match-paths
     """
     # Differs from the spec: both are decoded before they are split, so that %2F is a slash; because Chromium and
     # Firefox compare so; see https://w3c.github.io/webappsec-csp/#match-paths.
-    decoded = unquote_to_bytes(path) if "%" in path else path.encode()
-    return decoded.startswith(pattern) if pattern.endswith(b"/") else decoded == pattern
+    if "%" in path:
+        path = decoded_path(path, browser)
+    return path.startswith(pattern) if pattern.endswith("/") else path == pattern
 
 
 def _matches_star(candidate: Candidate, *, optimistic: bool) -> bool:
@@ -99,52 +117,57 @@ def _matches_scheme(source: SchemeSource, candidate: Candidate, *, optimistic: b
 
 
 def _matches_host(source: HostSource, candidate: Candidate, *, browser: Browser, optimistic: bool) -> bool:
-    url = candidate.url
     if source.is_star:
         return _matches_star(candidate, optimistic=optimistic)
+    url, page, redirected, navigates = candidate
     if url is None:
         return optimistic
     if not host_part_matches(source.host_part, url.host) or (source.only_chromium and browser is Browser.FIREFOX):
         return False
-    return _matches_scheme_and_port(
-        source, url, candidate.page, browser=browser, optimistic=optimistic
-    ) and _matches_path(source, candidate, url, optimistic=optimistic)
-
-
-def _matches_scheme_and_port(
-    source: HostSource, url: URL, page: URL | None, *, browser: Browser, optimistic: bool
-) -> bool:
+    if not redirected and not _matches_path(source, url, browser, optimistic=optimistic):
+        return False
     scheme = source.scheme_part or (page.scheme if page else None)
     if scheme is None:
         # Schemeless, on a page whose scheme is not known.
         return optimistic
     return scheme_part_matches(scheme, url.scheme) and port_part_matches(
-        source.port_part, url, upgraded=scheme != url.scheme, browser=browser
+        source.port_part, url, scheme=scheme, browser=browser, navigates=navigates
     )
 
 
-def _matches_path(source: HostSource, candidate: Candidate, url: URL, *, optimistic: bool) -> bool:
-    if source.decoded_path is None or candidate.redirected:
+def _matches_path(source: HostSource, url: URL, browser: Browser, *, optimistic: bool) -> bool:
+    pattern, path = source.decoded_path, url.path
+    if pattern is None:
         return True
-    return optimistic if url.path is None else path_part_matches(source.decoded_path, url.path)
+    if path is None:
+        return optimistic
+    if browser is Browser.FIREFOX and source.browsers_differ:
+        pattern = decoded_path(source.path_part or "", browser)
+    return path_part_matches(pattern, path, browser)
 
 
-def _matches_self(candidate: Candidate, *, optimistic: bool) -> bool:
+def _matches_self(candidate: Candidate, *, browser: Browser, optimistic: bool) -> bool:
     """Whether `'self'` covers the URL: the page's origin, and the same host over something at least as secure."""
-    url, page = candidate.url, candidate.page
+    url, page, _, navigates = candidate
     if url is None:
         return optimistic
     if not url.host:
         return False
     if page is None:
         return optimistic
-    if url.host != page.host:
+    is_covered = url.scheme in {page.scheme, "https", "wss"} or (page.scheme, url.scheme) == ("http", "ws")
+    if url.host != page.host or not is_covered:
         return False
+    if browser is Browser.FIREFOX:
+        return url.port == page.port or (page.port, url.port) == ("80", "443")
     if url.scheme == page.scheme:
         return url.port == page.port
-    same_port = url.port == page.port or (url.has_default_port and page.has_default_port)
-    is_secure = url.scheme in {"https", "wss"}
-    return same_port and (is_secure or (page.scheme == "http" and url.scheme == "ws"))
+    # Differs from the spec: documents match as by an expression with the page's scheme and port, and no other upgrade
+    # takes a page's odd port for the default one; because Chromium asks it so; see
+    # https://source.chromium.org/chromium/chromium/src/+/main:services/network/public/cpp/content_security_policy/
+    if navigates:
+        return port_part_matches(page.port, url, scheme=page.scheme, navigates=True)
+    return page.has_default_port if url.has_default_port else url.port == page.port
 
 
 def expression_matches(
@@ -158,29 +181,59 @@ def expression_matches(
         return _matches_host(source, candidate, browser=browser, optimistic=optimistic)
     if isinstance(source, SchemeSource):
         return _matches_scheme(source, candidate, optimistic=optimistic)
-    return source == SELF and _matches_self(candidate, optimistic=optimistic)
+    is_self = isinstance(source, KeywordSource) and source.keyword is Keyword.SELF
+    return is_self and _matches_self(candidate, browser=browser, optimistic=optimistic)
 
 
-def admitted_url(
-    sources: SourceList, candidate: Candidate, *, browser: Browser, optimistic: bool = False
-) -> Admission | None:
-    """An expression that covers the URL: one that names its host if there is one, else the first.
+def matching_expression(
+    sources: SourceList, candidate: Candidate, *, browser: Browser = Browser.CHROMIUM, optimistic: bool = False
+) -> str | None:
+    """The most specific expression that covers the URL, as spelt.
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-list
     """
-    for text, host_source in _naming_the_host(sources, candidate.url):
-        if _matches_host(host_source, candidate, browser=browser, optimistic=optimistic):
-            return Admission(text, _missing_fact(candidate) if optimistic else "it matches the URL")
-    for text, source in sources.url_sources:
+    for text, source in _concerning(sources, candidate):
         if expression_matches(source, candidate, browser=browser, optimistic=optimistic):
-            return Admission(text, _missing_fact(candidate) if optimistic else "it matches the URL")
+            return text
     return None
 
 
-def _naming_the_host(sources: SourceList, url: URL | None) -> Iterable[tuple[str, HostSource]]:
-    if url is not None:
-        return sources.host_sources.get(url.host, ())
-    return itertools.chain.from_iterable(sources.host_sources.values())
+def admitted_urls(
+    sources: SourceList, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
+) -> Admission | None:
+    """The expression that covers the last of `hops`, if each of them is covered."""
+    if sources.extended_hashes and _is_off(sources, hops, browser):
+        return None
+    text = None
+    for hop in hops:
+        text = matching_expression(sources, hop, browser=browser, optimistic=optimistic)
+        if text is None:
+            return None
+    if text is None:
+        return None
+    return (text, _missing_fact(hops[-1]) if optimistic else "it matches the URL")
+
+
+def _is_off(sources: SourceList, hops: Sequence[Candidate], browser: Browser) -> bool:
+    """Whether a URL digest switches the URLs of a list off: in Chromium, but in its code for documents."""
+    return "url" in sources.extended_hashes and browser is Browser.CHROMIUM and not any(hop.navigates for hop in hops)
+
+
+def browsers_may_differ(sources: SourceList, url: URL | None, page: URL | None) -> bool:
+    """Whether one browser may match the URL and another not; None is some URL that no report names."""
+    if _is_odd(url) or _is_odd(page):
+        return True
+    return sources.browsers_differ if url is None else sources.is_read_apart(url.host)
+
+
+def _is_odd(url: URL | None) -> bool:
+    """Whether the port is the default of the other scheme, over which browsers differ."""
+    return url is not None and url.port in {"80", "443"} and not url.has_default_port
+
+
+def _concerning(sources: SourceList, candidate: Candidate) -> tuple[Spelt, ...]:
+    url = candidate.url
+    return sources.url_sources if url is None else sources.concerning(url, candidate.page)
 
 
 def _missing_fact(candidate: Candidate) -> str:

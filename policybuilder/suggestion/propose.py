@@ -10,6 +10,7 @@ from itertools import chain
 from policybuilder.csp import (
     NONCE_PLACEHOLDER,
     Directive,
+    ExtendedHashSource,
     HashSource,
     HostSource,
     KeywordSource,
@@ -260,7 +261,7 @@ def _source_order(source: str) -> tuple[int, str]:
             return (3, source)
         case NonceSource():
             return (4, source)
-        case HashSource():
+        case HashSource() | ExtendedHashSource():
             return (5, source)
         case None:
             return (6, source)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from policybuilder.csp import (
     NONCE_PLACEHOLDER,
+    ExtendedHashSource,
     HashSource,
     HostSource,
     Keyword,
@@ -158,6 +159,9 @@ class _Lists:
                         yield expression
                     case KeywordSource(keyword) if keyword in _NEVER_KEPT or not self.takes_code:
                         continue
+                    case ExtendedHashSource():
+                        # Outside Chromium's trial it admits nothing, and in Chromium it switches others off.
+                        continue
                     case NonceSource() if self.takes_code:
                         yield NonceSource(NONCE_PLACEHOLDER)
                     case _ if self.takes_code:
@@ -187,6 +191,8 @@ class _Lists:
                 # An attribute's hash is folded into the parent: what it admits besides is a script of the same text.
                 listed = any(own == expression for _, own in (*self.elements.hashes, *self.attributes.hashes))
                 return listed or _allows_all_inline(self.elements)
+            case ExtendedHashSource():
+                return False
 
     def _admits_url(self, expression: SourceExpression) -> bool:
         return any(expression_covers(own, expression) for _, own in self.elements.expressions)

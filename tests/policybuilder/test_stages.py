@@ -131,7 +131,7 @@ def test_a_directive_browsers_would_skip_is_refused() -> None:
 
 def test_a_control_character_in_a_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
-        headers_for(Stage.ENFORCE, report_url=HTTP, policy="script-src 'self'\x0bhttps://a.example")
+        headers_for(Stage.ENFORCE, report_url=HTTP, policy="img-src *; script-src 'self'\x0bhttps://a.example")
 
 
 # (share, as written in the report URL)

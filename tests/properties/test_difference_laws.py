@@ -216,7 +216,7 @@ def test_both_policies_subsume_the_two_together(pair: tuple[PolicyList, PolicyLi
     """Unless one of them upgrades requests, which lets the other admit more."""
     together = PolicyList((*pair[0].policies, *pair[1].policies))
     for policy in pair:
-        upgrades = {any(member.upgrades_requests for member in each.policies) for each in (policy, together)}
+        upgrades = {any(member.setting.upgrades_requests for member in each.policies) for each in (policy, together)}
         assert len(upgrades) == 2 or subsumes(policy, together)
 
 

@@ -117,8 +117,9 @@ SCRIPTS: list[Case] = [
     (STRICT, "script-src-elem", "inline", {"sample": CODE, "parser_inserted": False}, ALLOW, None, "'strict-dynamic'"),
     (STRICT, "script-src-elem", "inline", {"sample": CODE}, BLOCK, None, None),
     (STRICT, "worker-src", "https://x.example/w.js", {}, ALLOW, "script-src", "'strict-dynamic'"),
-    ("worker-src 'strict-dynamic'", "worker-src", LIB, {"parser_inserted": False}, BLOCK, "worker-src", None),
-    ("default-src 'strict-dynamic'", "worker-src", LIB, {"parser_inserted": False}, BLOCK, "default-src", None),
+    # for workers whichever directive governs them
+    ("worker-src 'strict-dynamic'", "worker-src", LIB, {}, ALLOW, "worker-src", "'strict-dynamic'"),
+    ("default-src 'strict-dynamic'", "worker-src", LIB, {}, ALLOW, "default-src", "'strict-dynamic'"),
     ("script-src 'self'", "worker-src", "https://page.example/w.js", {}, ALLOW, "script-src", "'self'"),
     ("default-src 'strict-dynamic' 'self'", "img-src", "https://page.example/x", {}, ALLOW, "default-src", "'self'"),
     ("style-src 'strict-dynamic' 'self'", "style-src-elem", "https://page.example/x", {}, ALLOW, None, "'self'"),

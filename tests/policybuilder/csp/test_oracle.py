@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import pytest
 
 from policybuilder.csp import Question, Verdict, decide, match, parse_serialized_policy
-from tests.oracle.recording import KNOWN_DIFFERENCES, Disagreement, Item, browser_of, disagreements, kind_of, read
+from tests.oracle.recording import Disagreement, Item, browser_of, disagreements, kind_of, read
 
 RECORDED: dict[str, list[Item]] = {}
 for recorded in read():
@@ -22,8 +21,7 @@ def disagreements_of(kind: str) -> list[Disagreement]:
 
 @pytest.mark.parametrize("kind", RECORDED)
 def test_the_engine_decides_as_the_browser_did(kind: str) -> None:
-    unexplained = [str(found) for found in disagreements_of(kind) if found.known is None]
-    assert unexplained == []
+    assert [str(found) for found in disagreements_of(kind)] == []
 
 
 @pytest.mark.parametrize("verdict", ["allow", "block"])
@@ -35,13 +33,6 @@ def test_chromium_both_allowed_and_blocked_each_kind(kind: str, verdict: str) ->
 
 def test_two_thousand_cases_of_chromium_are_recorded() -> None:
     assert sum(len(items) for kind, items in RECORDED.items() if kind.startswith("chromium")) >= 2_000
-
-
-@pytest.mark.parametrize("difference", KNOWN_DIFFERENCES, ids=lambda known: known["reason"][:40])
-def test_a_known_difference_is_seen(difference: dict[str, Any]) -> None:
-    """One that the browser gave up, or the engine, is no longer known."""
-    reasons = {found.known for kind in RECORDED for found in disagreements_of(kind)}
-    assert difference["reason"] in reasons
 
 
 def test_browsers_that_read_a_policy_differently_leave_doubt() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def test_a_browser_reports_what_its_policy_blocks(report: dict[str, Any]) -> Non
     assert (question.via == violation.blocked_uri) is was_redirected
     expected = Verdict.UNKNOWN if was_redirected else Verdict.BLOCK
     browser = Browser(report["browser"].split()[0])
-    known = replace(question, nonce="", integrity="", parser_inserted=True, browser=browser)
+    known = question._replace(nonce="", integrity="", parser_inserted=True, browser=browser)
     assert decide(policy, known).verdict is expected
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,6 +156,9 @@ def test_nonce_integrity_and_inserter_are_not_reported(directive: str, policy: s
 
 WHOLE = {"sample": CODE, "sample_extent": SampleExtent.WHOLE}
 TRIMMED = {"sample": CODE, "sample_extent": SampleExtent.TRIMMED}
+NAME = "app"
+WHOLE_NAME = {"sample": NAME, "sample_extent": SampleExtent.WHOLE}
+NAME_PREFIX = {"sample": NAME, "sample_extent": SampleExtent.PREFIX}
 PREFIX = {"sample": CODE, "sample_extent": SampleExtent.PREFIX}
 LINK = {"sample": "javascript:go()", "sample_extent": SampleExtent.WHOLE}
 
@@ -222,7 +224,7 @@ def test_injected_code_does_not_carry_the_placeholder() -> None:
     question = question_of(make_violation("script-src-elem", "inline", **WHOLE))
     policy = parse_serialized_policy("script-src 'nonce-{NONCE}'")
     assert decide(policy, question).verdict is ALLOW
-    assert decide(policy, replace(question, nonce="")).verdict is BLOCK
+    assert decide(policy, question._replace(nonce="")).verdict is BLOCK
 
 
 # Columns: effective directive, blocked URI, candidate policy; verdict. Old browsers were brief.
@@ -273,16 +275,16 @@ def test_the_ancestor_is_seldom_reported(blocked: str, policy: str, verdict: Ver
 
 # Columns: recorded policy, sample and extent, candidate policy; verdict.
 NAMES = [
-    ("trusted-types a", WHOLE, f"trusted-types {CODE}", ALLOW),
-    ("trusted-types a", WHOLE, "trusted-types a", BLOCK),
-    ("trusted-types a", PREFIX, f"trusted-types {CODE}more", UNKNOWN),
-    ("trusted-types a", PREFIX, "trusted-types b", BLOCK),
-    ("trusted-types a", PREFIX, "trusted-types *", ALLOW),
+    ("trusted-types a", WHOLE_NAME, f"trusted-types {NAME}", ALLOW),
+    ("trusted-types a", WHOLE_NAME, "trusted-types a", BLOCK),
+    ("trusted-types a", NAME_PREFIX, f"trusted-types {NAME}more", UNKNOWN),
+    ("trusted-types a", NAME_PREFIX, "trusted-types b", BLOCK),
+    ("trusted-types a", NAME_PREFIX, "trusted-types *", ALLOW),
     ("trusted-types a", {}, "trusted-types b", UNKNOWN),
-    ("", WHOLE, f"trusted-types {CODE}", ALLOW),
+    ("", WHOLE_NAME, f"trusted-types {NAME}", ALLOW),
     # listed and yet refused: the name was taken
-    (f"trusted-types {CODE}", WHOLE, f"trusted-types {CODE}", BLOCK),
-    (f"trusted-types {CODE}", WHOLE, f"trusted-types {CODE} 'allow-duplicates'", ALLOW),
+    (f"trusted-types {NAME}", WHOLE_NAME, f"trusted-types {NAME}", BLOCK),
+    (f"trusted-types {NAME}", WHOLE_NAME, f"trusted-types {NAME} 'allow-duplicates'", ALLOW),
     ("trusted-types a", {}, "trusted-types 'none'", BLOCK),
     ("trusted-types a", {}, "trusted-types * 'allow-duplicates'", ALLOW),
     ("trusted-types a", {}, "trusted-types *", UNKNOWN),
@@ -324,17 +326,17 @@ def test_where_browsers_differ_nobody_can_tell(directive: str, blocked: str, pol
 def test_where_browsers_differ_each_has_its_answer() -> None:
     question = question_of(make_violation("img-src", "https://cdn.example:8080/x"))
     policy = parse_serialized_policy("img-src http://cdn.example:8080")
-    assert decide(policy, replace(question, browser=Browser.CHROMIUM)).verdict is BLOCK
-    assert decide(policy, replace(question, browser=Browser.FIREFOX)).verdict is ALLOW
+    assert decide(policy, question._replace(browser=Browser.CHROMIUM)).verdict is BLOCK
+    assert decide(policy, question._replace(browser=Browser.FIREFOX)).verdict is ALLOW
     assert decide(policy, question).reason.startswith("Chromium would block, Firefox allow")
 
 
 def test_firefox_does_not_check_where_a_form_is_redirected() -> None:
     question = question_of(make_violation("form-action", LIB))
     policy = parse_serialized_policy("form-action 'self'")
-    redirected = replace(question, browser=Browser.FIREFOX, redirected=True)
+    redirected = question._replace(browser=Browser.FIREFOX, redirected=True)
     assert decide(policy, redirected).verdict is ALLOW
-    assert decide(policy, replace(redirected, via=LIB)).verdict is BLOCK
+    assert decide(policy, redirected._replace(via=LIB)).verdict is BLOCK
 
 
 # Columns: document URI, candidate policy; verdict. The blocked URI is https://page.example/x.
@@ -410,7 +412,7 @@ def test_any_report_gets_an_answer(
     decision = decide(policy, question)
     if decision.verdict is not UNKNOWN:
         for browser in Browser:
-            assert decide(policy, replace(question, browser=browser, alternatives=())).verdict is decision.verdict
+            assert decide(policy, question._replace(browser=browser, alternatives=())).verdict is decision.verdict
 
 
 @given(candidate=POLICIES, directive=WORDS, blocked=URIS, facts=st.data())
@@ -423,8 +425,7 @@ def test_an_answer_survives_every_fact_that_may_come_to_light(
     """
     question, policy = question_of(make_violation(directive, blocked, **WHOLE)), parse_serialized_policy(candidate)
     decision = decide(policy, question)
-    revealed = replace(
-        question,
+    revealed = question._replace(
         nonce=facts.draw(st.sampled_from(["", "a", "b"])),
         integrity=facts.draw(st.sampled_from(["", DIGEST.strip("'"), OTHER.strip("'")])),
         parser_inserted=facts.draw(st.booleans()),

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policybuilder.csp import (
+    Browser,
+    ExtendedHashSource,
     HashSource,
     HostSource,
     Keyword,
@@ -48,7 +50,8 @@ VALID = [
     ("h/", HostSource("h", path_part="/")),
     ("h/p?q=1", HostSource("h", path_part="/p")),
     ("h/p#f?q", HostSource("h", path_part="/p")),
-    ("h//x", HostSource("h", path_part="//x")),
+    ("h//x", HostSource("h", path_part="//x", only_chromium=True)),
+    ("h/a|b", HostSource("h", path_part="/a|b", only_chromium=True)),
     ("127.0.0.1", HostSource("127.0.0.1")),
     ("'self'", KeywordSource(Keyword.SELF)),
     ("'Unsafe-Inline'", KeywordSource(Keyword.UNSAFE_INLINE)),
@@ -58,8 +61,15 @@ VALID = [
     ("'nonce-{NONCE}'", NonceSource("{NONCE}")),
     ("'sha256-ab-_'", HashSource("sha256", "ab+/")),
     ("'SHA512-abc='", HashSource("sha512", "abc=")),
-    ("'sha384-abc'", HashSource("sha384", "abc", only_chromium=True)),
-    ("'sha-256-abcd'", HashSource("sha256", "abcd", only_chromium=True)),
+    ("'sha384-abc'", HashSource("sha384", "abc")),
+    ("'sha-256-abcd'", HashSource("sha256", "abcd", Browser.FIREFOX)),
+    ("'sha256-x'", HashSource("sha256", "x", Browser.CHROMIUM)),
+    ("'sha256-abcd='", HashSource("sha256", "abcd=", Browser.CHROMIUM)),
+    ("'Ed25519-abcd'", HashSource("ed25519", "abcd", Browser.FIREFOX)),
+    ("'url-sha256-ab-_'", ExtendedHashSource("url", "sha256", "ab+/")),
+    ("'EVAL-sha-512-abcd'", ExtendedHashSource("eval", "sha512", "abcd")),
+    ("'strict-dynamic-url'", KeywordSource(Keyword.STRICT_DYNAMIC_URL)),
+    ("'Inline-Speculation-Rules'", KeywordSource(Keyword.INLINE_SPECULATION_RULES)),
 ]
 
 # Tokens that never match as their author hoped; browsers ignore them.
@@ -100,6 +110,11 @@ INVALID = [
     "'md5-abcd'",
     "'sha256-'",
     "'wasm-eval'",
+    "'ed25519-x'",
+    "'sha-256-x'",
+    "'url-sha256-x'",
+    "'eval-sha999-abcd'",
+    "'url-ed25519-abcd'",
     "bücher.example",
     "h:٣",
 ]
