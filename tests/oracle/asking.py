@@ -91,14 +91,21 @@ class Oracle:
 
     def _judge(self, case: Case, said: dict[str, Any]) -> tuple[str | None, str]:
         """The verdict, or None and why there is none."""
-        enforced = {v["directive"] for v in said["violations"] if v["disposition"] == "enforce"}
+        is_inline = case.question["blocked"] == "inline" or "inline_type" in case.question
+        told = [v for v in said["violations"] if v["disposition"] == "enforce"]
+        # The code of a page may be refused that was to try a URL.
+        enforced = {v["directive"] for v in told if is_inline or v["blocked"] != "inline"}
         enforced |= set(self.web.reported.get(case.id, ()))
         happened = self._happened(case, said)
         if case.directive in enforced:
             return (None, "blocked, and yet it happened") if happened else ("block", "")
         if enforced:
             return None, f"blocked by {', '.join(sorted(enforced))} instead of {case.directive}"
-        return ("allow", "") if happened else (None, "neither blocked nor done")
+        if happened:
+            return "allow", ""
+        if case.is_silent and said.get("failed"):
+            return "block", ""
+        return None, "its own code was blocked" if told else "neither blocked nor done"
 
     def _happened(self, case: Case, said: dict[str, Any]) -> bool:
         reached = (1 if case.redirect else 0) in self.web.reached.get(case.id, ())
@@ -109,6 +116,8 @@ class Oracle:
                 return bool(said.get("ran"))
             case Proof.REQUESTED_AND_RAN:
                 return reached and bool(said.get("ran"))
+            case Proof.THREW:
+                return bool(said.get("threw"))
             case Proof.LOADED:
                 return bool(said.get("loaded"))
             case Proof.ARRIVED:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 
 
 class Kind(enum.StrEnum):
@@ -14,6 +15,7 @@ class Kind(enum.StrEnum):
 
     SCRIPT = "script"
     WORKER = "worker"
+    SHARED_WORKER = "shared worker"
     STYLE = "style"
     IMAGE = "image"
     DOCUMENT = "document"
@@ -31,6 +33,9 @@ class Proof(enum.StrEnum):
     """The code ran, or the style applied."""
 
     REQUESTED_AND_RAN = "requested and ran"
+    THREW = "threw"
+    """The browser read what cannot be read, and said so."""
+
     LOADED = "loaded"
     """The element said so: for what needs no request."""
 
@@ -71,6 +76,9 @@ class Case:
     harness: str | None = None
     """Origin of the framing page, where that matters."""
 
+    is_silent: bool = False
+    """Some browser tells no page that it blocked this: there a failure without a request is the sign."""
+
     @property
     def kind(self) -> str:
         """The name of the trial, which the id begins with."""
@@ -88,3 +96,7 @@ class Case:
         """The page as served; the trial stands in it as data, which no policy governs."""
         trial = html.escape(json.dumps(self.trial))
         return f'<!doctype html><meta name="trial" content="{trial}"><body>{self.markup}</body>'
+
+
+# A case from chance and its id.
+Maker = Callable[[Random, str], Case]

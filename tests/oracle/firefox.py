@@ -45,6 +45,9 @@ _PREFERENCES: dict[str, object] = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "extensions.getAddons.cache.enabled": False,
     "extensions.update.enabled": False,
+    "browser.send_pings": True,
+    # Our server refuses every socket, after which the next one to the same host would have to wait.
+    "network.websocket.delay-failed-reconnects": False,
     # The scheme that a page names is the one requested.
     "dom.security.https_first": False,
     "remote.active-protocols": 1,

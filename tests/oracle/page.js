@@ -3,15 +3,30 @@
   if (window === top) return;
   const parameters = new URLSearchParams(location.search);
   // A frame that was refused holds an error page, in Firefox at the refused address, or what was there before.
-  const isErrorPage = /^(chrome-error|about):/.test(document.documentURI);
+  const isAboutPage = () => /^(chrome-error|about):/.test(document.documentURI);
+  const isErrorPage = isAboutPage();
   const id = parameters.get("page");
   if (id === null || isErrorPage) {
-    const about = parameters.get("c") ?? window.name;
-    if (about && !isErrorPage) top.postMessage({oracle: about, arrived: true, done: true}, "*");
+    const arrive = () => {
+      if (isAboutPage()) return;
+      const {searchParams} = new URL(location.href);
+      const about = searchParams.get("c") ?? window.name;
+      if (searchParams.has("page")) top.postMessage({oracle: searchParams.get("page"), isHere: true}, "*");
+      else if (about) top.postMessage({oracle: about, arrived: true, done: true}, "*");
+    };
+    arrive();
+    // In Firefox a document of the framing origin takes the place of the empty one in its frame, and runs nothing first.
+    if (isErrorPage) addEventListener("DOMContentLoaded", arrive);
+    // A document written into a frame has the policy of its parent, and tells of it in the parent's name.
+    addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI, disposition}) => {
+      if (document.documentURI !== "about:srcdoc") return;
+      const violation = {directive: effectiveDirective, blocked: blockedURI, disposition};
+      top.postMessage({oracle: window.name, violation}, "*");
+    });
     return;
   }
 
-  const found = {loaded: false, ran: false};
+  const found = {loaded: false, ran: false, threw: false, failed: false};
   let isOver = false;
   addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI, disposition}) => {
     say({violation: {directive: effectiveDirective, blocked: blockedURI, disposition}});
@@ -20,10 +35,16 @@
   for (const name of ["load", "loadedmetadata"]) {
     document.addEventListener(name, () => { found.loaded = isOver = true; }, true);
   }
-  document.addEventListener("error", () => { isOver = true; }, true);
+  document.addEventListener("error", ({target}) => {
+    isOver = true;
+    found.failed ||= target.localName === "link";
+  }, true);
+  // Speculation rules show no effect, but the browser complains of those it cannot read, once it may read them.
+  addEventListener("error", (event) => { found.threw ||= event instanceof ErrorEvent; });
 
   const say = (what) => top.postMessage({oracle: id, ...what}, "*");
   const over = () => { isOver = true; };
+  const failed = () => { found.failed = isOver = true; };
   const ran = () => { window.ran = 1; };
   const inserted = (name, attributes) => {
     const element = document.createElement(name);
@@ -32,6 +53,14 @@
   };
   const settled = (target, ...events) => events.forEach((name) => target.addEventListener(name, over));
   const blobOf = (trial) => URL.createObjectURL(new Blob([trial.text], {type: trial.type}));
+
+  const startWorker = (url, options) => {
+    const worker = new Worker(url, options);
+    worker.onmessage = ran;
+    settled(worker, "error");
+  };
+  const codeOf = ({text, isTrusted}) =>
+    isTrusted ? trustedTypes.createPolicy("oracle", {createScript: (code) => code}).createScript(text) : text;
 
   const actions = {
     click: () => document.getElementById("act").click(),
@@ -53,15 +82,21 @@
     eventsource: ({url}) => settled(new EventSource(url), "open", "error"),
     websocket: ({url}) => settled(new WebSocket(url), "open", "error"),
     font: ({url}) => new FontFace("probe", `url("${url}")`).load().finally(over),
-    worker: (trial) => {
-      const worker = new Worker(trial.url ?? blobOf(trial));
-      worker.onmessage = ran;
+    worker: (trial) => startWorker(trial.url ?? blobOf(trial)),
+    moduleworker: ({url}) => startWorker(url, {type: "module"}),
+    sharedworker: ({url}) => {
+      const worker = new SharedWorker(url);
+      worker.port.onmessage = over;
       settled(worker, "error");
     },
+    serviceworker: ({url}) => navigator.serviceWorker.register(url).finally(over),
+    audioworklet: ({url}) => new OfflineAudioContext(1, 1, 8000).audioWorklet.addModule(url).then(over, failed),
+    paintworklet: ({url}) => CSS.paintWorklet.addModule(url).then(over, failed),
+    background: ({url}) => { document.body.style.backgroundImage = `url("${url}")`; },
     json: ({url}) => import(url, {with: {type: "json"}}).finally(over),
     import: ({url}) => import(url).finally(over),
-    eval: ({text}) => (0, eval)(text),
-    function: ({text}) => new Function(text)(),
+    eval: (trial) => (0, eval)(codeOf(trial)),
+    function: (trial) => new Function(codeOf(trial))(),
     timeout: ({text}) => setTimeout(text, 0),
     wasm: () => { new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])); ran(); },
     trustedtypes: ({names}) => { for (const name of names) trustedTypes.createPolicy(name, {}); ran(); },

@@ -78,6 +78,20 @@ def item_of(observation: Observation) -> Item:
     }
 
 
+def differences(observations: Iterable[Observation]) -> list[Item]:
+    """The questions that browsers answered differently, with `expect_` and the browser's name as keys; by kind."""
+    answers: dict[str, dict[str, Observation]] = {}
+    for observation in observations:
+        answers.setdefault(observation.case.id, {})[observation.browser.partition(" ")[0]] = observation
+    found = []
+    for by_browser in answers.values():
+        if len({observation.verdict for observation in by_browser.values()}) > 1:
+            item = item_of(next(iter(by_browser.values())))
+            question = {key: item[key] for key in item if key not in {"expect", "observed_directive", "browser"}}
+            found.append(question | {f"expect_{name}": seen.verdict for name, seen in by_browser.items()})
+    return sorted(found, key=kind_of)
+
+
 def disagreements(items: Iterable[Item]) -> list[Disagreement]:
     """Where the engine's verdict is not the browser's."""
     answered = ((item, _verdict(item)) for item in items)
@@ -86,9 +100,9 @@ def disagreements(items: Iterable[Item]) -> list[Disagreement]:
 
 def _verdict(item: Item) -> str:
     browser = browser_of(item)
-    if browser is Browser.CHROMIUM:
+    if browser is Browser.CHROMIUM and "name_taken" not in item:
         return str(match_batch_item(item)["verdict"])
-    # `match` answers for Chromium; this is the same question, put for another browser.
+    # `match` answers for Chromium, and takes every name to be free; this is the same question, put otherwise.
     question = Question(
         page=item["self"],
         directive=item["directive"],
@@ -102,6 +116,7 @@ def _verdict(item: Item) -> str:
         hint=Hint(item["hint"]) if "hint" in item else None,
         redirected="via" in item,
         via=item.get("via"),
+        name_taken=item.get("name_taken", False),
         browser=browser,
     )
     return decide_all(parse_serialized_policy_list(item["policy"]).policies, question).verdict.value

@@ -43,6 +43,7 @@ function areDone(ids) { return ids.every((id) => seen[id]?.done); }
 _BODIES: dict[Kind, tuple[str, bytes]] = {
     Kind.SCRIPT: ("text/javascript", b"window.ran=1"),
     Kind.WORKER: ("text/javascript", b"postMessage(1)"),
+    Kind.SHARED_WORKER: ("text/javascript", b"onconnect=({ports})=>ports[0].postMessage(1)"),
     Kind.STYLE: ("text/css", b"#probe{color:rgb(1,2,3)}"),
     Kind.IMAGE: ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'),
     Kind.DOCUMENT: ("text/html", b"<!doctype html><title>arrived</title>"),
