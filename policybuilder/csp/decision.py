@@ -28,12 +28,27 @@ from policybuilder.csp.urls import URL, parse_blocked, parse_page, parse_url
 from policybuilder.csp.verdict import Decision, Verdict, admitted, refused, ungoverned, unrestricted
 
 
-def decide(policy: Policy, question: Question) -> Decision:
+def decide(policy: Policy, question: Question, setting: Setting | None = None) -> Decision:
     """What `policy` does to the resource of `question`; never raises.
+
+    `setting` is what the policies of the page do together; None where there is no other.
 
     https://w3c.github.io/webappsec-csp/#should-block-request
     """
-    return decide_among(policy, question, policy.setting)
+    judge = _JUDGES.get(question.directive)
+    if judge is None:
+        return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
+    if setting is None:
+        setting = policy.setting
+    browser = question.browser
+    if browser is not None:
+        read = policy.as_chromium_reads_it() if browser is Browser.CHROMIUM else policy
+        decision = judge(read, question, browser, setting)
+    elif _may_differ(policy, question):
+        decision = _decide_in_both(policy, question, setting, judge)
+    else:
+        decision = judge(policy, question, Browser.CHROMIUM, setting)
+    return _agreed(decision, policy, question, setting) if question.alternatives else decision
 
 
 def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
@@ -46,28 +61,12 @@ def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
     setting = setting_of(policies)
     decisions = []
     for policy in policies:
-        decision = decide_among(policy, question, setting)
+        decision = decide(policy, question, setting)
         if decision.verdict is Verdict.BLOCK:
             return decision
         decisions.append(decision)
     # Doubt first, then whatever matched: that says more than the lack of a directive.
     return min(decisions, key=lambda decision: (decision.verdict is not Verdict.UNKNOWN, decision.matched_by is None))
-
-
-def decide_among(policy: Policy, question: Question, setting: Setting) -> Decision:
-    """What `policy` does on a page where the policies, it among them, have the effects of `setting`."""
-    judge = _JUDGES.get(question.directive)
-    if judge is None:
-        return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
-    browser = question.browser
-    if browser is not None:
-        read = policy.as_chromium_reads_it() if browser is Browser.CHROMIUM else policy
-        decision = judge(read, question, browser, setting)
-    elif _may_differ(policy, question):
-        decision = _decide_in_both(policy, question, setting, judge)
-    else:
-        decision = judge(policy, question, Browser.CHROMIUM, setting)
-    return _agreed(decision, policy, question, setting) if question.alternatives else decision
 
 
 def _decide_in_both(policy: Policy, question: Question, setting: Setting, judge: _Judge) -> Decision:
@@ -83,7 +82,7 @@ def _decide_in_both(policy: Policy, question: Question, setting: Setting, judge:
 def _agreed(decision: Decision, policy: Policy, question: Question, setting: Setting) -> Decision:
     """`decision`, if all that the report may have meant besides gets the same verdict."""
     for alternative in question.alternatives:
-        other = decide_among(policy, alternative, setting)
+        other = decide(policy, alternative, setting)
         if Verdict.UNKNOWN in {decision.verdict, other.verdict}:
             return decision if decision.verdict is Verdict.UNKNOWN else other
         if other.verdict is not decision.verdict:
@@ -112,11 +111,14 @@ def _may_differ(policy: Policy, question: Question) -> bool:
     if not policy.browsers_differ and not (":80" in blocked or ":443" in blocked or ":80" in page or ":443" in page):
         return False
     governing = policy.governing(directive)
-    if governing is None or question.blocked is None:
+    if governing is None:
+        return False
+    if question.blocked is None or governing.sources.credentials_differ:
         return policy.browsers_differ
-    sources, origin = governing.sources, question.page and parse_page(question.page)
-    urls = [parse_blocked(blocked)] if question.via is None else [parse_blocked(blocked), parse_url(question.via)]
-    return sources.credentials_differ or any(browsers_may_differ(sources, url, origin or None) for url in urls)
+    self_origin = parse_page(page)
+    if browsers_may_differ(governing.sources, parse_blocked(blocked), self_origin):
+        return True
+    return question.via is not None and browsers_may_differ(governing.sources, parse_url(question.via), self_origin)
 
 
 # Fetch directives
@@ -132,41 +134,44 @@ def _judge_code(policy: Policy, question: Question, browser: Browser, setting: S
 
 
 def _judge_load(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
+    """https://w3c.github.io/webappsec-csp/#does-request-violate-policy"""
     if question.hint is not None:
         return _judge_hint(policy, question, browser, setting)
-    return _judge_request(policy.governing(question.directive), question, _hops(question, setting), browser)
-
-
-def _judge_request(
-    directive: Directive | None, question: Question, hops: Sequence[Candidate], browser: Browser
-) -> Decision:
-    """https://w3c.github.io/webappsec-csp/#does-request-violate-policy"""
+    directive = policy.governing(question.directive)
     if directive is None:
         return ungoverned(question.directive)
-    admission = admitted_request(directive, question, hops, browser=browser, optimistic=False)
+    return _judge_request(directive, question, _hops(question, setting, browser))
+
+
+def _judge_request(directive: Directive, question: Question, hops: Sequence[Candidate]) -> Decision:
+    admission = admitted_request(directive, question, hops)
     if admission is not None:
         return admitted(directive, admission, optimistic=False)
     if _is_in_doubt(question, hops):
-        admission = admitted_request(directive, question, hops, browser=browser, optimistic=True)
+        admission = admitted_request(directive, question, _optimistic(hops))
         if admission is not None:
             return admitted(directive, admission, optimistic=True)
-    return refused(directive, _why_no_request(directive, question, browser))
+    return refused(directive, _why_no_request(directive, question, hops))
+
+
+def _optimistic(hops: Iterable[Candidate]) -> list[Candidate]:
+    return [hop._replace(optimistic=True) for hop in hops]
 
 
 def _is_in_doubt(question: Question, hops: Sequence[Candidate]) -> bool:
     """Whether something is not known that an optimist could take to speak for the request."""
-    for url, page, _, _ in hops:
-        if url is None or url.path is None or page is None:
+    for hop in hops:
+        if hop.url is None or hop.url.path is None or hop.page is None:
             return True
     return question.nonce is None or question.integrity is None or question.parser_inserted is None
 
 
 def _inline_type(question: Question) -> InlineType | None:
     """What kind of inline code the question is about, or None when it is about something else."""
-    blocked = question.blocked
+    blocked = question.blocked or ""
     if blocked == "inline":
         return question.inline_type or _INLINE_TYPES[question.directive]
-    if question.directive in SCRIPT_DIRECTIVES and blocked is not None and _is_javascript(blocked):
+    if blocked[:1] in {"j", "J"} and question.directive in SCRIPT_DIRECTIVES and _is_javascript(blocked):
         return InlineType.NAVIGATION
     return None
 
@@ -243,15 +248,15 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
             if directive is policy.governing("worker-src") and trusts_workers(directive):
                 reason = "it admits any worker, so any resource that may be one"
                 return Decision(Verdict.ALLOW, directive.name, Keyword.STRICT_DYNAMIC.value, reason)
-    hops = _hops(question, setting)
-    for optimistic in (False, True):
+    hops = _hops(question, setting, browser)
+    for read in (hops, _optimistic(hops)):
         for directive in asked:
-            if admission := admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic):
-                return admitted(directive, admission, optimistic=optimistic)
+            if admission := admitted_urls(directive.sources, read):
+                return admitted(directive, admission, optimistic=read[-1].optimistic)
     return Decision(Verdict.BLOCK, default.name, None, "no fetch directive admits the URL of the hint")
 
 
-def _hops(question: Question, setting: Setting) -> list[Candidate]:
+def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candidate]:
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
     url = None if question.blocked is None else parse_blocked(question.blocked)
@@ -260,12 +265,19 @@ def _hops(question: Question, setting: Setting) -> list[Candidate]:
     navigates = question.directive in NAVIGATION_DIRECTIVES
     redirected = question.redirected or question.via is not None
     # As Candidate(…), in a third of the time.
-    hops = [tuple.__new__(Candidate, (url, page, redirected, navigates))]
+    hops = [tuple.__new__(Candidate, (url, page, redirected, navigates, browser, False))]
     if question.via is not None:
-        hops.insert(0, Candidate(parse_url(question.via), page, navigates=navigates))
-    if setting.upgrades_requests:
-        return [hop._replace(url=hop.url and hop.url.upgraded()) for hop in hops]
-    return hops
+        hops.insert(0, Candidate(parse_url(question.via), page, navigates=navigates, browser=browser))
+    return [_upgraded(hop, question.directive) for hop in hops] if setting.upgrades_requests else hops
+
+
+def _upgraded(hop: Candidate, directive: str) -> Candidate:
+    """https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request"""
+    # Differs from the spec: where a form is redirected to is not upgraded; because Chromium upgrades forms when they
+    # are submitted, and Firefox does not check redirects of forms at all.
+    if hop.url is None or (hop.redirected and directive == "form-action"):
+        return hop
+    return hop._replace(url=hop.url.upgraded())
 
 
 # Directives without fallback
@@ -273,33 +285,42 @@ def _hops(question: Question, setting: Setting) -> list[Candidate]:
 
 def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#allow-base-for-document"""
+    directive = policy.directive("base-uri")
+    if directive is None:
+        return ungoverned("base-uri")
     page = None if question.page is None else parse_page(question.page)
     url = None if question.blocked is None else parse_blocked(question.blocked)
-    return _judge_request(policy.directive("base-uri"), question, [Candidate(url, page)], browser)
+    return _judge_request(directive, question, [Candidate(url, page, browser=browser)])
 
 
 def _judge_form(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#form-action-pre-navigate"""
-    hops = _hops(question, setting)
+    directive = policy.directive("form-action")
+    if directive is None:
+        return ungoverned("form-action")
+    hops = _hops(question, setting, browser)
     if hops[-1].redirected and browser is Browser.FIREFOX:
         # Differs from the spec: where the form is redirected to is not checked; because Firefox does not; see
         # https://github.com/w3c/webappsec-csp/issues/8.
         hops = hops[:-1]
         if not hops:
             return unrestricted("form-action", "Firefox does not check where a form is redirected to")
-    return _judge_request(policy.directive("form-action"), question, hops, browser)
+    return _judge_request(directive, question, hops)
 
 
 def _judge_ancestor(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#frame-ancestors-navigation-response"""
+    directive = policy.directive("frame-ancestors")
+    if directive is None:
+        return ungoverned("frame-ancestors")
     page = None if question.page is None else parse_page(question.page)
     ancestor = None if question.blocked is None else parse_blocked(question.blocked)
     if ancestor is not None:
         ancestor = URL(ancestor.scheme, ancestor.host, ancestor.port, "/")
     # Differs from the spec: Firefox ignores paths here, as after a redirect; Chromium has the ancestor's origin to
     # match, whose path is "/"; see https://w3c.github.io/webappsec-csp/#frame-ancestors-navigation-response.
-    candidate = Candidate(ancestor, page, redirected=browser is Browser.FIREFOX, navigates=True)
-    return _judge_request(policy.directive("frame-ancestors"), question, [candidate], browser)
+    candidate = Candidate(ancestor, page, redirected=browser is Browser.FIREFOX, navigates=True, browser=browser)
+    return _judge_request(directive, question, [candidate])
 
 
 def _judge_webrtc(policy: Policy) -> Decision:
@@ -346,10 +367,10 @@ _JUDGES: dict[str, _Judge] = {
 # Words
 
 
-def _why_no_request(directive: Directive, question: Question, browser: Browser) -> str:
+def _why_no_request(directive: Directive, question: Question, hops: Sequence[Candidate]) -> str:
     if not directive.sources.expressions:
         return f"{directive.name} admits nothing"
-    if "url" in directive.sources.extended_hashes and browser is Browser.CHROMIUM:
+    if "url" in directive.sources.extended_hashes and hops[-1].browser is Browser.CHROMIUM and not hops[-1].navigates:
         return "a URL digest switches the other sources off, and outside the origin trial it admits nothing itself"
     if question.directive in SCRIPT_DIRECTIVES and Keyword.STRICT_DYNAMIC in directive.sources:
         return "under 'strict-dynamic' a script in the markup needs a nonce or a digest"

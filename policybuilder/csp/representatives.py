@@ -38,10 +38,13 @@ class Reading(NamedTuple):
     navigates: bool = False
     """Whether documents are requested."""
 
+    submits: bool = False
+    """Whether forms ask for them, which are not upgraded again when they are redirected."""
+
     def admits(self, candidate: Candidate) -> bool:
         """Whether the list covers the URL, as Chromium reads it."""
         url = candidate.url
-        if url is not None and self.upgrades:
+        if url is not None and self.upgrades and not (self.submits and candidate.redirected):
             url = url.upgraded()
         candidate = candidate._replace(url=url, navigates=self.navigates)
         return matching_expression(self.sources, candidate) is not None

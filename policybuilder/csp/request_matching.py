@@ -11,48 +11,44 @@ from policybuilder.csp.admission import Admission
 from policybuilder.csp.directives import SCRIPT_DIRECTIVES, SOURCE_LIST_DIRECTIVES, STYLE_DIRECTIVES
 from policybuilder.csp.inline_matching import admitted_by_integrity, admitted_by_nonce
 from policybuilder.csp.policy import Directive
-from policybuilder.csp.question import Browser, Question
+from policybuilder.csp.question import Question
 from policybuilder.csp.sources import Keyword
 from policybuilder.csp.url_matching import Candidate, admitted_urls
 
 
-def admitted_request(
-    directive: Directive, question: Question, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
-) -> Admission | None:
-    """What in the directive admits a request to every one of `hops`, the last one speaking for all."""
+def admitted_request(directive: Directive, question: Question, hops: Sequence[Candidate]) -> Admission | None:
+    """What in the directive admits a request to every one of `hops`, the last one speaking for all; at least one."""
     name = question.directive
     if name in _BY_URL_ALONE or not directive.sources.takes_credentials:
-        return admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+        return admitted_urls(directive.sources, hops)
     if name in SCRIPT_DIRECTIVES:
-        return _admitted_script(directive, question, hops, browser=browser, optimistic=optimistic)
+        return _admitted_script(directive, question, hops)
     if name in STYLE_DIRECTIVES:
-        sources = directive.sources
+        sources, optimistic = directive.sources, hops[-1].optimistic
         return (
             admitted_by_nonce(sources, question, optimistic=False)
-            or admitted_urls(sources, hops, browser=browser, optimistic=optimistic)
+            or admitted_urls(sources, hops)
             or (admitted_by_nonce(sources, question, optimistic=True) if optimistic else None)
         )
     # Workers have no element: no nonce, no integrity, and a script made them.
     if trusts_workers(directive):
         return (Keyword.STRICT_DYNAMIC.value, "another script inserted it")
-    return admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+    return admitted_urls(directive.sources, hops)
 
 
 _BY_URL_ALONE = SOURCE_LIST_DIRECTIVES - SCRIPT_DIRECTIVES - STYLE_DIRECTIVES - {"worker-src"}
 
 
-def _admitted_script(
-    directive: Directive, question: Question, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
-) -> Admission | None:
+def _admitted_script(directive: Directive, question: Question, hops: Sequence[Candidate]) -> Admission | None:
     """https://w3c.github.io/webappsec-csp/#script-pre-request"""
-    sources = directive.sources
+    sources, browser, optimistic = directive.sources, hops[-1].browser, hops[-1].optimistic
     admission = (
         admitted_by_nonce(sources, question, optimistic=False)
         or admitted_by_integrity(sources, question.integrity, browser=browser, optimistic=False)
         or _by_inserter(directive, parser_inserted=question.parser_inserted, optimistic=optimistic)
     )
     if admission is None and Keyword.STRICT_DYNAMIC not in sources:
-        admission = admitted_urls(directive.sources, hops, browser=browser, optimistic=optimistic)
+        admission = admitted_urls(directive.sources, hops)
     if admission is None and optimistic:
         admission = admitted_by_nonce(sources, question, optimistic=True) or admitted_by_integrity(
             sources, question.integrity, browser=browser, optimistic=True

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from policybuilder.csp.decision import HINT_DIRECTIVES, decide_among
+from policybuilder.csp.decision import HINT_DIRECTIVES, decide
 from policybuilder.csp.directives import FETCH_DIRECTIVES, NAVIGATION_DIRECTIVES
 from policybuilder.csp.inline_matching import ELEMENTS, blanket_keyword
 from policybuilder.csp.policy import Directive, Policy, PolicyList, Setting, setting_of
@@ -49,6 +49,7 @@ class Rule:
 
     upgrades: bool = False
     navigates: bool = False
+    submits: bool = False
 
     def passes(self, presented: Credentials) -> bool:
         """Whether something passes whatever its URL."""
@@ -57,7 +58,7 @@ class Rule:
     @property
     def reading(self) -> Reading:
         """How URLs are matched."""
-        return Reading(self.sources, self.upgrades, self.navigates)
+        return Reading(self.sources, self.upgrades, self.navigates, self.submits)
 
 
 Ask = Callable[[Policy, Setting], Rule | None]
@@ -103,9 +104,11 @@ def rules_of(kind: Kind, policies: PolicyList) -> list[Rule]:
         return []
     setting = setting_of(policies.policies)
     upgrades = kind.is_requested and setting.upgrades_requests
-    navigates = kind.directive in NAVIGATION_DIRECTIVES
+    navigates, submits = kind.directive in NAVIGATION_DIRECTIVES, kind.directive == "form-action"
     asked = (kind.ask(policy, setting) for policy in policies.policies)
-    return [replace(rule, upgrades=upgrades, navigates=navigates) for rule in asked if rule is not None]
+    return [
+        replace(rule, upgrades=upgrades, navigates=navigates, submits=submits) for rule in asked if rule is not None
+    ]
 
 
 # Fetch directives
@@ -204,7 +207,7 @@ def _asks_yes_or_no(name: str, blocked: str = "") -> Ask:
     question = Question(page=None, directive=name, blocked=blocked, browser=Browser.CHROMIUM)
 
     def ask(policy: Policy, setting: Setting) -> Rule | None:
-        decision = decide_among(policy, question, setting)
+        decision = decide(policy, question, setting)
         directive = policy.governing(name)
         if decision.verdict is Verdict.ALLOW and decision.matched_by is None:
             return None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from policybuilder.csp.admission import Admission
 from policybuilder.csp.question import Browser
-from policybuilder.csp.source_list import SourceList, Spelt
+from policybuilder.csp.source_list import SourceList
 from policybuilder.csp.sources import (
     HostSource,
     Keyword,
@@ -23,7 +23,7 @@ from policybuilder.csp.urls import DEFAULT_PORTS, SECURE_UPGRADES, URL
 
 
 class Candidate(NamedTuple):
-    """A URL put to a source list."""
+    """A URL put to a source list, and how it is read."""
 
     url: URL | None
     """None is some http or https URL that no report names."""
@@ -34,6 +34,10 @@ class Candidate(NamedTuple):
     redirected: bool = False
     navigates: bool = False
     """Whether a document is requested, in a frame or by a form: Chromium has code of its own for these."""
+
+    browser: Browser = Browser.CHROMIUM
+    optimistic: bool = False
+    """Whether facts that are not known are taken to favour the URL."""
 
 
 def scheme_part_matches(pattern: str, scheme: str) -> bool:
@@ -77,7 +81,7 @@ def port_part_matches(
         expected = pattern or DEFAULT_PORTS.get(scheme)
         return url.port == expected or (expected == "80" and url.port == "443")
     if pattern is None:
-        return url.has_default_port
+        return url.port == DEFAULT_PORTS.get(url.scheme)
     if scheme == url.scheme:
         return pattern == url.port
     # Differs from the spec: an upgrade moves 80 to 443, leaves https on 443, and matches no other port given; because
@@ -100,31 +104,27 @@ def path_part_matches(pattern: str, path: str, browser: Browser = Browser.CHROMI
     return path.startswith(pattern) if pattern.endswith("/") else path == pattern
 
 
-def _matches_star(candidate: Candidate, *, optimistic: bool) -> bool:
-    """Whether the lone `*` covers the URL: any network scheme, and the page's own."""
-    url, page = candidate.url, candidate.page
-    if url is None or url.is_network:
-        return True
-    # A page without a host of its own does not have the scheme of a URL without one: it would be an opaque origin.
-    return url.host != "" and (optimistic if page is None else page.scheme == url.scheme)
+def expression_matches(source: SourceExpression, candidate: Candidate) -> bool:
+    """Whether one source expression covers the URL; nonces, digests and keywords but `'self'` never do.
+
+    https://w3c.github.io/webappsec-csp/#match-url-to-source-expression
+    """
+    if isinstance(source, HostSource):
+        return _matches_host(source, candidate)
+    if isinstance(source, SchemeSource):
+        return _matches_scheme(source, candidate)
+    return isinstance(source, KeywordSource) and source.keyword is Keyword.SELF and _matches_self(candidate)
 
 
-def _matches_scheme(source: SchemeSource, candidate: Candidate, *, optimistic: bool) -> bool:
-    if candidate.url is None:
-        # Redirects end at http or https, and `http:` covers both.
-        return source.scheme == "http" or (optimistic and source.scheme == "https")
-    return scheme_part_matches(source.scheme, candidate.url.scheme)
-
-
-def _matches_host(source: HostSource, candidate: Candidate, *, browser: Browser, optimistic: bool) -> bool:
+def _matches_host(source: HostSource, candidate: Candidate) -> bool:
     if source.is_star:
-        return _matches_star(candidate, optimistic=optimistic)
-    url, page, redirected, navigates = candidate
+        return _matches_star(candidate)
+    url, page, redirected, navigates, browser, optimistic = candidate
     if url is None:
         return optimistic
     if not host_part_matches(source.host_part, url.host) or (source.only_chromium and browser is Browser.FIREFOX):
         return False
-    if not redirected and not _matches_path(source, url, browser, optimistic=optimistic):
+    if source.path_part is not None and not redirected and not _matches_path(source, url, candidate):
         return False
     scheme = source.scheme_part or (page.scheme if page else None)
     if scheme is None:
@@ -135,20 +135,34 @@ def _matches_host(source: HostSource, candidate: Candidate, *, browser: Browser,
     )
 
 
-def _matches_path(source: HostSource, url: URL, browser: Browser, *, optimistic: bool) -> bool:
-    pattern, path = source.decoded_path, url.path
-    if pattern is None:
+def _matches_path(source: HostSource, url: URL, candidate: Candidate) -> bool:
+    if url.path is None:
+        return candidate.optimistic
+    pattern = source.decoded_path
+    if pattern is None or (source.browsers_differ and candidate.browser is Browser.FIREFOX):
+        pattern = decoded_path(source.path_part or "", candidate.browser)
+    return path_part_matches(pattern, url.path, candidate.browser)
+
+
+def _matches_star(candidate: Candidate) -> bool:
+    """Whether the lone `*` covers the URL: any network scheme, and the page's own."""
+    url, page = candidate.url, candidate.page
+    if url is None or url.is_network:
         return True
-    if path is None:
-        return optimistic
-    if browser is Browser.FIREFOX and source.browsers_differ:
-        pattern = decoded_path(source.path_part or "", browser)
-    return path_part_matches(pattern, path, browser)
+    # A page without a host of its own does not have the scheme of a URL without one: it would be an opaque origin.
+    return url.host != "" and (candidate.optimistic if page is None else page.scheme == url.scheme)
 
 
-def _matches_self(candidate: Candidate, *, browser: Browser, optimistic: bool) -> bool:
+def _matches_scheme(source: SchemeSource, candidate: Candidate) -> bool:
+    if candidate.url is None:
+        # Redirects end at http or https, and `http:` covers both.
+        return source.scheme == "http" or (candidate.optimistic and source.scheme == "https")
+    return scheme_part_matches(source.scheme, candidate.url.scheme)
+
+
+def _matches_self(candidate: Candidate) -> bool:
     """Whether `'self'` covers the URL: the page's origin, and the same host over something at least as secure."""
-    url, page, _, navigates = candidate
+    url, page, _, navigates, browser, optimistic = candidate
     if url is None:
         return optimistic
     if not url.host:
@@ -170,53 +184,37 @@ def _matches_self(candidate: Candidate, *, browser: Browser, optimistic: bool) -
     return page.has_default_port if url.has_default_port else url.port == page.port
 
 
-def expression_matches(
-    source: SourceExpression, candidate: Candidate, *, browser: Browser = Browser.CHROMIUM, optimistic: bool = False
-) -> bool:
-    """Whether one source expression covers the URL; nonces, digests and keywords but `'self'` never do.
-
-    https://w3c.github.io/webappsec-csp/#match-url-to-source-expression
-    """
-    if isinstance(source, HostSource):
-        return _matches_host(source, candidate, browser=browser, optimistic=optimistic)
-    if isinstance(source, SchemeSource):
-        return _matches_scheme(source, candidate, optimistic=optimistic)
-    is_self = isinstance(source, KeywordSource) and source.keyword is Keyword.SELF
-    return is_self and _matches_self(candidate, browser=browser, optimistic=optimistic)
-
-
-def matching_expression(
-    sources: SourceList, candidate: Candidate, *, browser: Browser = Browser.CHROMIUM, optimistic: bool = False
-) -> str | None:
+def matching_expression(sources: SourceList, candidate: Candidate) -> str | None:
     """The most specific expression that covers the URL, as spelt.
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-list
     """
-    for text, source in _concerning(sources, candidate):
-        if expression_matches(source, candidate, browser=browser, optimistic=optimistic):
+    url = candidate.url
+    for text, source in sources.url_sources if url is None else sources.concerning(url, candidate.page):
+        if expression_matches(source, candidate):
             return text
     return None
 
 
-def admitted_urls(
-    sources: SourceList, hops: Sequence[Candidate], *, browser: Browser, optimistic: bool
-) -> Admission | None:
+def admitted_urls(sources: SourceList, hops: Sequence[Candidate]) -> Admission | None:
     """The expression that covers the last of `hops`, if each of them is covered."""
-    if sources.extended_hashes and _is_off(sources, hops, browser):
+    if sources.extended_hashes and _is_off(sources, hops):
         return None
     text = None
     for hop in hops:
-        text = matching_expression(sources, hop, browser=browser, optimistic=optimistic)
+        text = matching_expression(sources, hop)
         if text is None:
             return None
     if text is None:
         return None
-    return (text, _missing_fact(hops[-1]) if optimistic else "it matches the URL")
+    return text, _missing_fact(hops[-1]) if hops[-1].optimistic else "it matches the URL"
 
 
-def _is_off(sources: SourceList, hops: Sequence[Candidate], browser: Browser) -> bool:
+def _is_off(sources: SourceList, hops: Sequence[Candidate]) -> bool:
     """Whether a URL digest switches the URLs of a list off: in Chromium, but in its code for documents."""
-    return "url" in sources.extended_hashes and browser is Browser.CHROMIUM and not any(hop.navigates for hop in hops)
+    return "url" in sources.extended_hashes and any(
+        hop.browser is Browser.CHROMIUM and not hop.navigates for hop in hops
+    )
 
 
 def browsers_may_differ(sources: SourceList, url: URL | None, page: URL | None) -> bool:
@@ -229,11 +227,6 @@ def browsers_may_differ(sources: SourceList, url: URL | None, page: URL | None) 
 def _is_odd(url: URL | None) -> bool:
     """Whether the port is the default of the other scheme, over which browsers differ."""
     return url is not None and url.port in {"80", "443"} and not url.has_default_port
-
-
-def _concerning(sources: SourceList, candidate: Candidate) -> tuple[Spelt, ...]:
-    url = candidate.url
-    return sources.url_sources if url is None else sources.concerning(url, candidate.page)
 
 
 def _missing_fact(candidate: Candidate) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from policybuilder.csp import (
     Browser,
+    Decision,
     Hint,
     InlineType,
     Question,
@@ -103,6 +104,11 @@ def _verdict(item: Item) -> str:
     if browser is Browser.CHROMIUM and "name_taken" not in item:
         return str(match_batch_item(item)["verdict"])
     # `match` answers for Chromium, and takes every name to be free; this is the same question, put otherwise.
+    return decide_recorded(item, browser).verdict.value
+
+
+def decide_recorded(item: Item, browser: Browser | None) -> Decision:
+    """What the engine says to the question of `item`, for one browser or, with None, for both."""
     question = Question(
         page=item["self"],
         directive=item["directive"],
@@ -119,7 +125,7 @@ def _verdict(item: Item) -> str:
         name_taken=item.get("name_taken", False),
         browser=browser,
     )
-    return decide_all(parse_serialized_policy_list(item["policy"]).policies, question).verdict.value
+    return decide_all(parse_serialized_policy_list(item["policy"]).policies, question)
 
 
 def balanced(items: Iterable[Item], quota: Mapping[str, int]) -> list[Item]:

@@ -184,8 +184,8 @@ def test_an_expression_covers_what_browsers_let_it_cover(
     assert source is not None
     assert candidate.url is not None
     assert expression_matches(source, candidate) is chromium
-    assert expression_matches(source, candidate, browser=Browser.FIREFOX) is firefox
-    assert expression_matches(source, candidate, optimistic=True) is chromium
+    assert expression_matches(source, candidate._replace(browser=Browser.FIREFOX)) is firefox
+    assert expression_matches(source, candidate._replace(optimistic=True)) is chromium
 
 
 # Columns: expression, URL, whether redirected; whether it matches.
@@ -234,5 +234,5 @@ def test_what_is_not_known_divides_pessimist_and_optimist(
     source = parse_source_expression(expression)
     candidate = Candidate((url and parse_url(url)) or None, (page and parse_url(page)) or None)
     assert source is not None
-    assert expression_matches(source, candidate, optimistic=False) is pessimist
-    assert expression_matches(source, candidate, optimistic=True) is optimist
+    assert expression_matches(source, candidate._replace(optimistic=False)) is pessimist
+    assert expression_matches(source, candidate._replace(optimistic=True)) is optimist
