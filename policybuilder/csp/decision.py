@@ -25,7 +25,7 @@ from policybuilder.csp.sources import Keyword
 from policybuilder.csp.trusted_types import judge_name, judge_sink
 from policybuilder.csp.url_matching import Candidate, admitted_urls, browsers_may_differ
 from policybuilder.csp.urls import URL, parse_blocked, parse_page, parse_url
-from policybuilder.csp.verdict import Decision, Verdict, admitted, refused, ungoverned, unrestricted
+from policybuilder.csp.verdict import Decision, Verdict, admitted, doubted, refused, ungoverned, unrestricted
 
 
 def decide(policy: Policy, question: Question, setting: Setting | None = None) -> Decision:
@@ -38,16 +38,7 @@ def decide(policy: Policy, question: Question, setting: Setting | None = None) -
     judge = _JUDGES.get(question.directive)
     if judge is None:
         return Decision(Verdict.UNKNOWN, None, None, "not a directive that browsers are known to check")
-    if setting is None:
-        setting = policy.setting
-    browser = question.browser
-    if browser is not None:
-        read = policy.as_chromium_reads_it() if browser is Browser.CHROMIUM else policy
-        decision = judge(read, question, browser, setting)
-    elif _may_differ(policy, question):
-        decision = _decide_in_both(policy, question, setting, judge)
-    else:
-        decision = judge(policy, question, Browser.CHROMIUM, setting)
+    decision = judge(policy, question, question.browser, setting or policy.setting)
     return _agreed(decision, policy, question, setting) if question.alternatives else decision
 
 
@@ -69,17 +60,7 @@ def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
     return min(decisions, key=lambda decision: (decision.verdict is not Verdict.UNKNOWN, decision.matched_by is None))
 
 
-def _decide_in_both(policy: Policy, question: Question, setting: Setting, judge: _Judge) -> Decision:
-    """What Chromium and Firefox do, if they do the same."""
-    decision = judge(policy.as_chromium_reads_it(), question, Browser.CHROMIUM, setting)
-    other = judge(policy, question, Browser.FIREFOX, setting)
-    if Verdict.UNKNOWN not in {decision.verdict, other.verdict} and other.verdict is not decision.verdict:
-        reason = f"Chromium would {decision.verdict}, Firefox {other.verdict}: {decision.reason}"
-        return Decision(Verdict.UNKNOWN, decision.directive, None, reason)
-    return other if other.verdict is Verdict.UNKNOWN else decision
-
-
-def _agreed(decision: Decision, policy: Policy, question: Question, setting: Setting) -> Decision:
+def _agreed(decision: Decision, policy: Policy, question: Question, setting: Setting | None) -> Decision:
     """`decision`, if all that the report may have meant besides gets the same verdict."""
     for alternative in question.alternatives:
         other = decide(policy, alternative, setting)
@@ -96,47 +77,62 @@ def _named(question: Question) -> str:
     return f"{what} ({question.blocked})" if question.blocked in {"eval", "inline"} else str(what)
 
 
-_READ_APART = NAVIGATION_DIRECTIVES | {"trusted-types"}
-"""Effective directives for which browsers have rules of their own."""
+# Browsers
 
 
-def _may_differ(policy: Policy, question: Question) -> bool:
-    """Whether browsers may answer differently; seldom, and it is quickly seen that they do not."""
-    directive, page, blocked = question.directive, question.page or "", question.blocked or ""
-    if directive in _READ_APART or question.hint is not None or policy.void_in_chromium:
-        return True
-    if blocked in {"eval", "inline"}:
-        return policy.browsers_differ or blocked == "eval" or question.inline_type is InlineType.SPECULATION_RULES
-    # A port may be the default of the other scheme.
-    if not policy.browsers_differ and not (":80" in blocked or ":443" in blocked or ":80" in page or ":443" in page):
-        return False
-    governing = policy.governing(directive)
-    if governing is None:
-        return False
-    if question.blocked is None or governing.sources.credentials_differ:
-        return policy.browsers_differ
-    self_origin = parse_page(page)
-    if browsers_may_differ(governing.sources, parse_blocked(blocked), self_origin):
-        return True
-    return question.via is not None and browsers_may_differ(governing.sources, parse_url(question.via), self_origin)
+_Judge = Callable[[Policy, Question, Browser | None, Setting], Decision]
+"""Answers for one browser or, with None, for all."""
+
+
+def _in_each_browser(judge: Callable[[Policy, Question, Browser, Setting], Decision]) -> _Judge:
+    """A judge whose answer for all browsers is what they agree on."""
+
+    def judge_in_each(policy: Policy, question: Question, browser: Browser | None, setting: Setting) -> Decision:
+        if browser is Browser.FIREFOX:
+            return judge(policy, question, Browser.FIREFOX, setting)
+        decision = judge(policy.as_chromium_reads_it(), question, Browser.CHROMIUM, setting)
+        if browser is Browser.CHROMIUM:
+            return decision
+        other = judge(policy, question, Browser.FIREFOX, setting)
+        if Verdict.UNKNOWN not in {decision.verdict, other.verdict} and other.verdict is not decision.verdict:
+            reason = f"Chromium would {decision.verdict}, Firefox {other.verdict}: {decision.reason}"
+            return Decision(Verdict.UNKNOWN, decision.directive, None, reason)
+        return other if other.verdict is Verdict.UNKNOWN else decision
+
+    return judge_in_each
 
 
 # Fetch directives
 
 
-def _judge_code(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
-    """Scripts and styles, from URLs or not, and what is known to `default-src` alone."""
-    if question.blocked in {"eval", "wasm-eval"}:
-        return _judge_eval(policy, question, browser, setting)
-    if inline_type := _inline_type(question):
-        return _judge_inline(policy, question, inline_type, browser)
-    return _judge_load(policy, question, browser, setting)
-
-
-def _judge_load(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
+def _judge_fetch(policy: Policy, question: Question, browser: Browser | None, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#does-request-violate-policy"""
+    name, blocked = question.directive, question.blocked
+    if blocked is not None and not blocked.startswith("http"):
+        if blocked in {"eval", "wasm-eval"}:
+            return _judge_eval(policy, question, browser, setting)
+        if name in INLINE_DIRECTIVES and _inline_type(question) is not None:
+            return _judge_inline(policy, question, browser, setting)
     if question.hint is not None:
         return _judge_hint(policy, question, browser, setting)
+    if browser is not None or policy.void_in_chromium:
+        return _judge_request_in_each(policy, question, browser, setting)
+    directive = policy.governing(name)
+    if directive is None:
+        return ungoverned(name)
+    hops = _hops(question, setting, Browser.CHROMIUM)
+    decision = _judge_request(directive, question, hops)
+    # Seldom, and it is quickly seen that they do not.
+    is_allowed = decision.verdict is Verdict.ALLOW
+    if (directive.sources.browsers_differ or not is_allowed) and browsers_may_differ(
+        directive.sources, hops, is_allowed=is_allowed
+    ):
+        return _judge_request_in_each(policy, question, browser, setting)
+    return decision
+
+
+@_in_each_browser
+def _judge_request_in_each(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     directive = policy.governing(question.directive)
     if directive is None:
         return ungoverned(question.directive)
@@ -144,13 +140,14 @@ def _judge_load(policy: Policy, question: Question, browser: Browser, setting: S
 
 
 def _judge_request(directive: Directive, question: Question, hops: Sequence[Candidate]) -> Decision:
-    admission = admitted_request(directive, question, hops)
+    by_url_alone = not directive.sources.takes_credentials
+    admission = admitted_urls(directive.sources, hops) if by_url_alone else admitted_request(directive, question, hops)
     if admission is not None:
-        return admitted(directive, admission, optimistic=False)
+        return admitted(directive, admission)
     if _is_in_doubt(question, hops):
         admission = admitted_request(directive, question, _optimistic(hops))
         if admission is not None:
-            return admitted(directive, admission, optimistic=True)
+            return doubted(directive, admission)
     return refused(directive, _why_no_request(directive, question, hops))
 
 
@@ -191,8 +188,10 @@ def _is_javascript(blocked: str) -> bool:
     return blocked[:11].lower() == "javascript:" or blocked == "javascript"
 
 
-def _judge_inline(policy: Policy, question: Question, inline_type: InlineType, browser: Browser) -> Decision:
+@_in_each_browser
+def _judge_inline(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#should-block-inline"""
+    inline_type = _inline_type(question) or InlineType.SCRIPT
     if inline_type is InlineType.SPECULATION_RULES and browser is Browser.FIREFOX:
         return unrestricted(None, "Firefox takes speculation rules for data")
     directive = policy.governing(question.directive)
@@ -201,10 +200,11 @@ def _judge_inline(policy: Policy, question: Question, inline_type: InlineType, b
     for optimistic in (False, True):
         admission = admitted_inline(directive, question, inline_type, browser=browser, optimistic=optimistic)
         if admission is not None:
-            return admitted(directive, admission, optimistic=optimistic)
+            return doubted(directive, admission) if optimistic else admitted(directive, admission)
     return Decision(Verdict.BLOCK, directive.name, None, _why_no_inline(directive, inline_type))
 
 
+@_in_each_browser
 def _judge_eval(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#can-compile-strings"""
     directive = policy.governing("script-src")
@@ -235,6 +235,7 @@ def _judge_eval(policy: Policy, question: Question, browser: Browser, setting: S
 HINT_DIRECTIVES = FETCH_DIRECTIVES - {"fenced-frame-src", "script-src-attr", "style-src-attr"}
 
 
+@_in_each_browser
 def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#does-resource-hint-violate-policy"""
     default = policy.directive("default-src")
@@ -252,7 +253,7 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
     for read in (hops, _optimistic(hops)):
         for directive in asked:
             if admission := admitted_urls(directive.sources, read):
-                return admitted(directive, admission, optimistic=read[-1].optimistic)
+                return doubted(directive, admission) if read[-1].optimistic else admitted(directive, admission)
     return Decision(Verdict.BLOCK, default.name, None, "no fetch directive admits the URL of the hint")
 
 
@@ -260,7 +261,7 @@ def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candid
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
     url = None if question.blocked is None else parse_blocked(question.blocked)
-    if question.origin_only and url is not None:
+    if url is not None and question.origin_only:
         url = url.without_path()
     navigates = question.directive in NAVIGATION_DIRECTIVES
     redirected = question.redirected or question.via is not None
@@ -283,6 +284,7 @@ def _upgraded(hop: Candidate, directive: str) -> Candidate:
 # Directives without fallback
 
 
+@_in_each_browser
 def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#allow-base-for-document"""
     directive = policy.directive("base-uri")
@@ -293,6 +295,7 @@ def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: 
     return _judge_request(directive, question, [Candidate(url, page, browser=browser)])
 
 
+@_in_each_browser
 def _judge_form(policy: Policy, question: Question, browser: Browser, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#form-action-pre-navigate"""
     directive = policy.directive("form-action")
@@ -308,6 +311,7 @@ def _judge_form(policy: Policy, question: Question, browser: Browser, setting: S
     return _judge_request(directive, question, hops)
 
 
+@_in_each_browser
 def _judge_ancestor(policy: Policy, question: Question, browser: Browser, _setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#frame-ancestors-navigation-response"""
     directive = policy.directive("frame-ancestors")
@@ -345,11 +349,8 @@ def _judge_inert(policy: Policy, question: Question) -> Decision:
     return unrestricted(question.directive if present else None, f"browsers block nothing by {question.directive}")
 
 
-_Judge = Callable[[Policy, Question, Browser, Setting], Decision]
-
 _JUDGES: dict[str, _Judge] = {
-    **dict.fromkeys(FALLBACKS, _judge_load),
-    **dict.fromkeys(INLINE_DIRECTIVES, _judge_code),
+    **dict.fromkeys(FALLBACKS, _judge_fetch),
     **dict.fromkeys(
         REPORTING_DIRECTIVES | REMOVED_DIRECTIVES | {"upgrade-insecure-requests"},
         lambda policy, question, _browser, _setting: _judge_inert(policy, question),
@@ -359,7 +360,7 @@ _JUDGES: dict[str, _Judge] = {
     "frame-ancestors": _judge_ancestor,
     "require-trusted-types-for": lambda policy, _question, _browser, _setting: judge_sink(policy),
     "sandbox": lambda policy, _question, _browser, _setting: _judge_sandbox(policy),
-    "trusted-types": lambda policy, question, browser, _setting: judge_name(policy, question, browser),
+    "trusted-types": _in_each_browser(lambda policy, question, browser, _: judge_name(policy, question, browser)),
     "webrtc": lambda policy, _question, _browser, _setting: _judge_webrtc(policy),
 }
 

@@ -9,7 +9,7 @@ from policybuilder.csp.decision import decide
 from policybuilder.csp.directives import FETCH_DIRECTIVES, INLINE_DIRECTIVES, SCRIPT_DIRECTIVES, STYLE_DIRECTIVES
 from policybuilder.csp.parsing import parse_serialized_policy
 from policybuilder.csp.policy import Policy
-from policybuilder.csp.question import Hint, InlineType, Question
+from policybuilder.csp.question import Browser, Hint, InlineType, Question
 from policybuilder.csp.urls import parse_blocked, parse_page
 from policybuilder.csp.verdict import Verdict
 from policybuilder.csp.violation import SampleExtent, Violation
@@ -111,6 +111,10 @@ def _script_readings(inline: Question, directive: str) -> Iterator[Question]:
         # A javascript: URL is reported like an element; only its sample shows the scheme, as a label would.
         if inline.sample is None or inline.sample.lower().startswith("javascript:"):
             yield inline._replace(directive="script-src-elem", inline_type=InlineType.NAVIGATION)
+        # So are speculation rules, which only Chromium asks about; they are written in JSON.
+        if inline.sample is None or inline.sample.lstrip().startswith("{"):
+            rules = inline._replace(directive="script-src-elem", inline_type=InlineType.SPECULATION_RULES)
+            yield rules._replace(browser=Browser.CHROMIUM)
     if directive != "script-src-elem":
         yield inline._replace(directive="script-src-attr", inline_type=InlineType.SCRIPT_ATTRIBUTE)
 

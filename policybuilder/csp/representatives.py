@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from policybuilder.csp.source_list import SourceList
 from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression
-from policybuilder.csp.url_matching import Candidate, host_part_matches, matching_expression
+from policybuilder.csp.url_matching import Candidate, admitted_urls, host_part_matches
 from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, URL
 
 # Outside the grammar, so that no policy names them: a label and a port that stand for all the others.
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
         if url is not None and self.upgrades and not (self.submits and candidate.redirected):
             url = url.upgraded()
         candidate = candidate._replace(url=url, navigates=self.navigates)
-        return matching_expression(self.sources, candidate) is not None
+        return admitted_urls(self.sources, [candidate]) is not None
 
 
 class Scope(NamedTuple):

@@ -19,7 +19,7 @@ from policybuilder.csp.url_matching import Candidate, admitted_urls
 def admitted_request(directive: Directive, question: Question, hops: Sequence[Candidate]) -> Admission | None:
     """What in the directive admits a request to every one of `hops`, the last one speaking for all; at least one."""
     name = question.directive
-    if name in _BY_URL_ALONE or not directive.sources.takes_credentials:
+    if name in _BY_URL_ALONE:
         return admitted_urls(directive.sources, hops)
     if name in SCRIPT_DIRECTIVES:
         return _admitted_script(directive, question, hops)

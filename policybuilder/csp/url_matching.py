@@ -67,7 +67,7 @@ def host_part_matches(pattern: str, host: str) -> bool:
 
 
 def port_part_matches(
-    pattern: str | None, url: URL, *, scheme: str, browser: Browser = Browser.CHROMIUM, navigates: bool = False
+    pattern: str | None, url: URL, scheme: str, browser: Browser = Browser.CHROMIUM, *, navigates: bool = False
 ) -> bool:
     """Whether a port-part covers the port of `url`; `scheme`, given or the page's, is known to cover the URL's.
 
@@ -122,17 +122,19 @@ def _matches_host(source: HostSource, candidate: Candidate) -> bool:
     url, page, redirected, navigates, browser, optimistic = candidate
     if url is None:
         return optimistic
-    if not host_part_matches(source.host_part, url.host) or (source.only_chromium and browser is Browser.FIREFOX):
+    if source.host_part != url.host and not host_part_matches(source.host_part, url.host):
+        return False
+    if source.only_chromium and browser is Browser.FIREFOX:
         return False
     if source.path_part is not None and not redirected and not _matches_path(source, url, candidate):
         return False
-    scheme = source.scheme_part or (page.scheme if page else None)
+    scheme = source.scheme_part or (page and page.scheme)
     if scheme is None:
         # Schemeless, on a page whose scheme is not known.
         return optimistic
-    return scheme_part_matches(scheme, url.scheme) and port_part_matches(
-        source.port_part, url, scheme=scheme, browser=browser, navigates=navigates
-    )
+    if scheme != url.scheme and not scheme_part_matches(scheme, url.scheme):
+        return False
+    return port_part_matches(source.port_part, url, scheme, browser, navigates=navigates)
 
 
 def _matches_path(source: HostSource, url: URL, candidate: Candidate) -> bool:
@@ -180,34 +182,34 @@ def _matches_self(candidate: Candidate) -> bool:
     # takes a page's odd port for the default one; because Chromium asks it so; see
     # https://source.chromium.org/chromium/chromium/src/+/main:services/network/public/cpp/content_security_policy/
     if navigates:
-        return port_part_matches(page.port, url, scheme=page.scheme, navigates=True)
+        return port_part_matches(page.port, url, page.scheme, navigates=True)
     return page.has_default_port if url.has_default_port else url.port == page.port
 
 
-def matching_expression(sources: SourceList, candidate: Candidate) -> str | None:
-    """The most specific expression that covers the URL, as spelt.
+def admitted_urls(sources: SourceList, hops: Sequence[Candidate]) -> Admission | None:
+    """The most specific expression that covers the last of `hops`, if each of them is covered.
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-list
     """
+    if sources.extended_hashes and _is_off(sources, hops):
+        return None
+    by: str | None = None
+    for hop in hops:
+        by = _matching(sources, hop)
+        if by is None:
+            return None
+    if by is None:
+        return None
+    return by, _missing_fact(hops[-1]) if hops[-1].optimistic else "it matches the URL"
+
+
+def _matching(sources: SourceList, candidate: Candidate) -> str | None:
+    """The most specific expression that covers the URL, as spelt."""
     url = candidate.url
     for text, source in sources.url_sources if url is None else sources.concerning(url, candidate.page):
         if expression_matches(source, candidate):
             return text
     return None
-
-
-def admitted_urls(sources: SourceList, hops: Sequence[Candidate]) -> Admission | None:
-    """The expression that covers the last of `hops`, if each of them is covered."""
-    if sources.extended_hashes and _is_off(sources, hops):
-        return None
-    text = None
-    for hop in hops:
-        text = matching_expression(sources, hop)
-        if text is None:
-            return None
-    if text is None:
-        return None
-    return text, _missing_fact(hops[-1]) if hops[-1].optimistic else "it matches the URL"
 
 
 def _is_off(sources: SourceList, hops: Sequence[Candidate]) -> bool:
@@ -217,16 +219,25 @@ def _is_off(sources: SourceList, hops: Sequence[Candidate]) -> bool:
     )
 
 
-def browsers_may_differ(sources: SourceList, url: URL | None, page: URL | None) -> bool:
-    """Whether one browser may match the URL and another not; None is some URL that no report names."""
-    if _is_odd(url) or _is_odd(page):
-        return True
-    return sources.browsers_differ if url is None else sources.is_read_apart(url.host)
-
-
-def _is_odd(url: URL | None) -> bool:
-    """Whether the port is the default of the other scheme, over which browsers differ."""
-    return url is not None and url.port in {"80", "443"} and not url.has_default_port
+def browsers_may_differ(sources: SourceList, hops: Sequence[Candidate], *, is_allowed: bool) -> bool:
+    """Whether Firefox may not allow what Chromium does, or may allow it; `is_allowed` is what Chromium does."""
+    if sources.browsers_differ:
+        if sources.credentials_differ:
+            return True
+        for hop in hops:
+            if hop.url is None or sources.is_read_apart(hop.url.host):
+                return True
+    if is_allowed:
+        # By what both read alike, Firefox allows all that Chromium does.
+        return False
+    for hop in hops:
+        if hop.navigates and (hop.url is None or hop.page is None or hop.url.scheme != hop.page.scheme):
+            return True
+        for url in (hop.url, hop.page):
+            # A port that is the default of the other scheme: over these they differ.
+            if url is not None and url.port != DEFAULT_PORTS.get(url.scheme) and url.port in {"80", "443"}:
+                return True
+    return False
 
 
 def _missing_fact(candidate: Candidate) -> str:

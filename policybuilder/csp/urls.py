@@ -27,7 +27,7 @@ _SERIALIZED = re.compile(
 # in reports are so, and splitting one here costs a fifth of a full parse. Left to the parser: escapes, ports, hosts
 # ending in a number, which may be IPv4 addresses in disguise, and what `_parse` looks for. A test holds the two to one
 # answer.
-_PLAIN = re.compile(r"(https?|wss?)://([a-z0-9.-]+\.[a-z]+)(/[A-Za-z0-9._~!$&()*+=:@,;/-]*)(?:[?#].*)?")
+_PLAIN = re.compile(r"(https?|wss?)://([a-z0-9.-]+\.[a-z]+)(/[A-Za-z0-9._~!$&()*+=:@,;/-]*)?(?:[?#].*)?")
 
 _MAX_CACHED_LENGTH = 1024
 
@@ -100,9 +100,9 @@ def _parse(text: str) -> URL | None:
     if plain := _PLAIN.fullmatch(text):
         scheme, host, path = plain.groups()
         # Neither punycode, which may be invalid, nor dot segments.
-        if "xn--" not in host and "/." not in path:
+        if "xn--" not in host and (path is None or "/." not in path):
             # Past the constructor, which takes as long as everything else here.
-            return tuple.__new__(URL, (scheme, host, DEFAULT_PORTS[scheme], path))
+            return tuple.__new__(URL, (scheme, host, DEFAULT_PORTS[scheme], path or "/"))
     return _parse_by_standard(text)
 
 
@@ -126,8 +126,15 @@ def parse_page(text: str) -> URL | None:
 
     https://w3c.github.io/webappsec-csp/#policy-self-origin
     """
-    text = text.removeprefix("blob:")
-    return _parse_cached(text) if len(text) <= _MAX_CACHED_LENGTH else _parse(text)
+    return _parse_page_cached(text) if len(text) <= _MAX_CACHED_LENGTH else _parse_page(text)
+
+
+def _parse_page(text: str) -> URL | None:
+    return _parse(text.removeprefix("blob:"))
+
+
+# Apart from the other URLs, which are many and would drive them out.
+_parse_page_cached = functools.lru_cache(maxsize=1024)(_parse_page)
 
 
 def parse_blocked(text: str) -> URL | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 from typing import NamedTuple
 
 from policybuilder.csp.admission import Admission
@@ -34,21 +33,21 @@ class Decision(NamedTuple):
     """One line for people."""
 
 
-# The constructor of a named tuple takes three times as long as this, and every decision passes here.
-_decision = functools.partial(tuple.__new__, Decision)
+def admitted(directive: Directive, admission: Admission) -> Decision:
+    """The decision to allow what an expression admits."""
+    # Every decision passes here or below, and the constructor takes three times as long as this.
+    return tuple.__new__(Decision, (Verdict.ALLOW, directive.name, *admission))
 
 
-def admitted(directive: Directive, admission: Admission, *, optimistic: bool) -> Decision:
-    """The decision that an admission brings: what only an optimist admits is not known."""
+def doubted(directive: Directive, admission: Admission) -> Decision:
+    """The decision that nobody can tell: only an optimist admits it."""
     by, why = admission
-    if optimistic:
-        return Decision(Verdict.UNKNOWN, directive.name, None, f"{by} may admit it, but {why}")
-    return _decision((Verdict.ALLOW, directive.name, by, why))
+    return Decision(Verdict.UNKNOWN, directive.name, None, f"{by} may admit it, but {why}")
 
 
 def refused(directive: Directive, why: str) -> Decision:
     """The decision that `directive` blocks."""
-    return _decision((Verdict.BLOCK, directive.name, None, why))
+    return tuple.__new__(Decision, (Verdict.BLOCK, directive.name, None, why))
 
 
 def ungoverned(name: str) -> Decision:

@@ -1,0 +1,58 @@
+"""`python -m tests.benchmarks`: how fast things are, in times of something that everybody knows."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.engine import measure, memory_kept
+from tests.benchmarks.measuring import Row
+
+_MEMORY_DECISIONS = 20_000
+_MOST_BYTES_KEPT = 256 * 1024
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(min=3), default=25, show_default=True, help="Of each pair.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
+)
+def main(*, rounds: int, json_file: Path | None) -> None:
+    """Exits 1 when something takes longer than it must."""
+    console = Console(stderr=True)
+    rows: list[Row] = []
+    with console.status("measuring …"):
+        for row in measure(rounds):
+            console.print(f"{row.ratio:8.2f} ×  {row.name}", highlight=False)
+            rows.append(row)
+        kept = memory_kept(_MEMORY_DECISIONS)
+    _print(rows, kept)
+    if json_file is not None:
+        document = {"python": platform.python_version(), "rows": [asdict(row) for row in rows], "bytes_kept": kept}
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
+    if kept > _MOST_BYTES_KEPT or not all(row.is_met for row in rows):
+        sys.exit(1)
+
+
+def _print(rows: Sequence[Row], kept: int) -> None:
+    table = Table("what", "µs", "a second", "×", "must", "aim", title=f"in times of {rows[0].baseline}")
+    for row in rows:
+        limits = ("" if limit is None else f"{limit:g}" for limit in (row.must, row.aim))
+        table.add_row(
+            row.name, f"{row.microseconds:,.1f}", f"{1e6 / row.microseconds:,.0f}", f"{row.ratio:,.2f}", *limits
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{kept / 1024:,.0f} KiB more kept after {_MEMORY_DECISIONS:,} more decisions about other URLs")
+
+
+if __name__ == "__main__":
+    main()
