@@ -8,7 +8,7 @@ from policybuilder.csp.difference import Change, ChangeKind, Difference, Relatio
 from policybuilder.csp.findings import Finding, FindingCode
 from policybuilder.csp.matching import match, match_batch_item
 from policybuilder.csp.parsing import Delivery, parse_serialized_policy, parse_serialized_policy_list
-from policybuilder.csp.policy import BLANK_NONCE, Directive, Policy, PolicyList, canonical
+from policybuilder.csp.policy import BLANK_NONCE, Directive, Policy, PolicyList, Setting, canonical, setting_of
 from policybuilder.csp.question import Browser, Hint, InlineType, Question
 from policybuilder.csp.replay import question_of
 from policybuilder.csp.source_list import SourceList, parse_source_list
@@ -59,6 +59,7 @@ __all__ = [
     "Relation",
     "SampleExtent",
     "SchemeSource",
+    "Setting",
     "SourceExpression",
     "SourceList",
     "Verdict",
@@ -79,5 +80,6 @@ __all__ = [
     "parse_source_list",
     "parse_url",
     "question_of",
+    "setting_of",
     "subsumes",
 ]

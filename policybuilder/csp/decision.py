@@ -24,7 +24,7 @@ from policybuilder.csp.request_matching import admitted_request, trusts_workers
 from policybuilder.csp.sources import Keyword
 from policybuilder.csp.trusted_types import judge_name, judge_sink
 from policybuilder.csp.url_matching import Candidate, admitted_urls, browsers_may_differ
-from policybuilder.csp.urls import URL, parse_blocked, parse_page, parse_url
+from policybuilder.csp.urls import OPAQUE, URL, parse_blocked, parse_page, parse_url
 from policybuilder.csp.verdict import Decision, Verdict, admitted, doubted, refused, ungoverned, unrestricted
 
 
@@ -43,7 +43,7 @@ def decide(policy: Policy, question: Question, setting: Setting | None = None) -
 
 
 def decide_all(policies: Iterable[Policy], question: Question) -> Decision:
-    """What several policies do together: block if any blocks, allow only if all allow."""
+    """What several policies, such as those of a `PolicyList`, do together: all must allow, and one may block."""
     policies = tuple(policies)
     if not policies:
         return Decision(Verdict.ALLOW, None, None, "there is no policy")
@@ -115,7 +115,9 @@ def _judge_fetch(policy: Policy, question: Question, browser: Browser | None, se
             return _judge_inline(policy, question, browser, setting)
     if question.hint is not None:
         return _judge_hint(policy, question, browser, setting)
-    if browser is not None or policy.void_in_chromium:
+    if name in _FRAMING and blocked is not None and blocked.startswith("about:"):
+        return unrestricted(None, "nothing is requested for about:, so nothing is checked")
+    if browser is not None or policy.void_in_chromium or (name == "img-src" and _may_be_upgraded(question)):
         return _judge_request_in_each(policy, question, browser, setting)
     directive = policy.governing(name)
     if directive is None:
@@ -129,6 +131,14 @@ def _judge_fetch(policy: Policy, question: Question, browser: Browser | None, se
     ):
         return _judge_request_in_each(policy, question, browser, setting)
     return decision
+
+
+_FRAMING = frozenset({"fenced-frame-src", "frame-src", "object-src"})
+
+
+def _may_be_upgraded(question: Question) -> bool:
+    """Whether it is about an insecure picture on a secure page, which Firefox upgrades after it checks it."""
+    return question.is_upgradeable and question.blocked is not None and question.blocked.startswith("http:")
 
 
 @_in_each_browser
@@ -158,7 +168,7 @@ def _optimistic(hops: Iterable[Candidate]) -> list[Candidate]:
 def _is_in_doubt(question: Question, hops: Sequence[Candidate]) -> bool:
     """Whether something is not known that an optimist could take to speak for the request."""
     for hop in hops:
-        if hop.url is None or hop.url.path is None or hop.page is None:
+        if hop.url is None or hop.url is OPAQUE or hop.url.path is None or hop.page is None:
             return True
     return question.nonce is None or question.integrity is None or question.parser_inserted is None
 
@@ -211,6 +221,9 @@ def _judge_eval(policy: Policy, question: Question, browser: Browser, setting: S
     if directive is None:
         return ungoverned("script-src")
     is_string = question.blocked == "eval"
+    if is_string and question.reaches_sink and setting.locks_sinks:
+        reason = "sinks are locked, unless a default policy of the page converts the string"
+        return Decision(Verdict.BLOCK, "require-trusted-types-for", None, reason)
     is_off = is_string and browser is Browser.CHROMIUM and "eval" in directive.sources.extended_hashes
     keywords = [] if is_off else [Keyword.UNSAFE_EVAL]
     if not is_string:
@@ -260,16 +273,28 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
 def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candidate]:
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
-    url = None if question.blocked is None else parse_blocked(question.blocked)
-    if url is not None and question.origin_only:
-        url = url.without_path()
+    url = _blocked_url(question)
     navigates = question.directive in NAVIGATION_DIRECTIVES
     redirected = question.redirected or question.via is not None
     # As Candidate(…), in a third of the time.
     hops = [tuple.__new__(Candidate, (url, page, redirected, navigates, browser, False))]
     if question.via is not None:
         hops.insert(0, Candidate(parse_url(question.via), page, navigates=navigates, browser=browser))
-    return [_upgraded(hop, question.directive) for hop in hops] if setting.upgrades_requests else hops
+    if setting.upgrades_requests:
+        hops = [_upgraded(hop, question.directive) for hop in hops]
+    if question.directive == "img-src" and question.is_upgradeable and browser is Browser.CHROMIUM:
+        hops = [hop._replace(url=hop.url and hop.url.as_picture_of(page)) for hop in hops]
+    return hops
+
+
+def _blocked_url(question: Question) -> URL | None:
+    blocked = question.blocked
+    if blocked is None:
+        return None
+    if blocked == "" and question.directive in _FRAMING:
+        return OPAQUE
+    url = parse_blocked(blocked)
+    return url.without_path() if url is not None and question.origin_only else url
 
 
 def _upgraded(hop: Candidate, directive: str) -> Candidate:
@@ -291,8 +316,7 @@ def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: 
     if directive is None:
         return ungoverned("base-uri")
     page = None if question.page is None else parse_page(question.page)
-    url = None if question.blocked is None else parse_blocked(question.blocked)
-    return _judge_request(directive, question, [Candidate(url, page, browser=browser)])
+    return _judge_request(directive, question, [Candidate(_blocked_url(question), page, browser=browser)])
 
 
 @_in_each_browser
@@ -363,6 +387,9 @@ _JUDGES: dict[str, _Judge] = {
     "trusted-types": _in_each_browser(lambda policy, question, browser, _: judge_name(policy, question, browser)),
     "webrtc": lambda policy, _question, _browser, _setting: _judge_webrtc(policy),
 }
+
+ASKED_DIRECTIVES = frozenset(_JUDGES)
+"""The effective directives that there are answers for."""
 
 
 # Words

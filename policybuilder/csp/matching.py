@@ -5,20 +5,22 @@ Where browsers differ, Chromium decides.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 
-from policybuilder.csp.decision import decide_all
+from policybuilder.csp.decision import ASKED_DIRECTIVES, decide_all
 from policybuilder.csp.grammar import ASCII_WHITESPACE
-from policybuilder.csp.parsing import parse_serialized_policy_list
-from policybuilder.csp.policy import PolicyList
+from policybuilder.csp.parsing import as_policies
+from policybuilder.csp.policy import Policy, PolicyList
 from policybuilder.csp.question import Browser, Hint, InlineType, Question
-from policybuilder.csp.urls import parse_blocked, parse_page
+from policybuilder.csp.sources import decoded_path
+from policybuilder.csp.urls import parse_blocked, parse_page, serialized_url
 from policybuilder.csp.verdict import Decision
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, SampleExtent
 
 
 def match(
-    policy: str | PolicyList,
+    policy: str | Policy | PolicyList,
     *,
     page: str,
     directive: str,
@@ -35,21 +37,29 @@ def match(
     """What the policies of the document at `page` do to `blocked`, asked under the effective `directive`.
 
     `sample` is the whole inline code, or the name of a Trusted Types policy; `via` is the URL first requested when
-    `blocked` is where a redirect led. A nonce or integrity left out is one the element does not have. Raises
-    ValueError for a page or a blocked URI that no browser could have, and for an unknown inline type or hint.
+    `blocked` is where a redirect led. A nonce or integrity left out is one the element does not have. An insecure
+    picture on a secure page is taken to be upgraded, as Chromium does but for `srcset`. Raises ValueError for a
+    directive that browsers do not ask, for a page or a blocked URI that no browser could have, and for an unknown
+    inline type or hint.
     """
-    policies = parse_serialized_policy_list(policy) if isinstance(policy, str) else policy
+    effective = directive.strip().lower()
+    if effective not in ASKED_DIRECTIVES:
+        raise ValueError(f"no directive that browsers ask: {_shown(directive)}{_suggested(effective)}")
     if parse_page(page) is None:
         raise ValueError(f"not a URL of a page: {_shown(page)}")
-    if blocked not in KEYWORD_BLOCKED_URIS and parse_blocked(blocked) is None:
+    url = None if blocked in KEYWORD_BLOCKED_URIS else parse_blocked(blocked)
+    if blocked not in KEYWORD_BLOCKED_URIS and url is None:
         raise ValueError(f"neither a URL nor a keyword of reports: {_shown(blocked)}")
     if via is not None and parse_blocked(via) is None:
         raise ValueError(f"not a URL that redirects: {_shown(via)}")
-    is_url = blocked[:11].lower() == "javascript:"
-    text = blocked if sample is None and is_url else sample
+    text = sample
+    if url is not None and url.scheme == "javascript":
+        blocked = serialized_url(blocked) or blocked
+        # What runs, and what a digest is of, is the URL without its escapes.
+        text = decoded_path(blocked) if sample is None and ":" in blocked else sample
     question = Question(
         page=page,
-        directive=directive.strip().lower(),
+        directive=effective,
         blocked=blocked,
         sample=text,
         sample_extent=SampleExtent.NONE if text is None else SampleExtent.WHOLE,
@@ -64,7 +74,12 @@ def match(
         via=via,
         browser=Browser.CHROMIUM,
     )
-    return decide_all(policies.policies, question)
+    return decide_all(as_policies(policy), question)
+
+
+def _suggested(directive: str) -> str:
+    near = difflib.get_close_matches(directive, sorted(ASKED_DIRECTIVES), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _inline_type(text: str) -> InlineType:

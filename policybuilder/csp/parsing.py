@@ -82,6 +82,22 @@ def parse_serialized_policy(
     return parse(text, disposition, delivery)
 
 
+def as_policies(policy: str | Policy | PolicyList) -> tuple[Policy, ...]:
+    """The policies of a page, in whatever form; raises TypeError for anything else."""
+    match policy:
+        case str():
+            return _parse_list_cached(policy) if len(policy) <= _MAX_CACHED_LENGTH else _parse_list(policy)
+        case Policy():
+            return (policy,)
+        case PolicyList():
+            return policy.policies
+    raise TypeError(f"a policy is text, a Policy or a PolicyList, not {type(policy).__name__}")
+
+
+def _parse_list(text: str) -> tuple[Policy, ...]:
+    return parse_serialized_policy_list(text).policies
+
+
 _MAX_CACHED_LENGTH = 4096
 
 
@@ -89,7 +105,8 @@ def _parse_one(text: str, disposition: Disposition, delivery: Delivery) -> Polic
     return _parse_member(text, 0, disposition, delivery, [])
 
 
-_parse_one_cached = functools.lru_cache(maxsize=512)(_parse_one)
+_parse_one_cached = functools.lru_cache(maxsize=128)(_parse_one)
+_parse_list_cached = functools.lru_cache(maxsize=128)(_parse_list)
 
 
 def _split(text: str, separator: str, start: int) -> Iterator[tuple[int, str]]:

@@ -6,7 +6,7 @@ https://w3c.github.io/webappsec-csp/#framework-policy
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,7 +71,11 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A serialized policy, parsed; `str()` writes it so that it parses back to an equal value."""
+    """A serialized policy, parsed; `str()` writes it so that it parses back to an equal value.
+
+    What browsers drop is not written: of a directive that Chromium alone takes for a repetition of a dropped one, the
+    text tells nothing any more.
+    """
 
     directives: tuple[Directive, ...] = ()
 
@@ -141,6 +145,9 @@ class PolicyList:
     policies: tuple[Policy, ...] = ()
     findings: tuple[Finding, ...] = ()
     """In the order of the text."""
+
+    def __iter__(self) -> Iterator[Policy]:
+        return iter(self.policies)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.policies))

@@ -84,6 +84,12 @@ class Question(NamedTuple):
     via: str | None = None
     """The URL first requested, when `blocked` is where a redirect led."""
 
+    is_upgradeable: bool = True
+    """Whether an insecure picture on a secure page would be upgraded before it is checked: not one from `srcset`."""
+
+    reaches_sink: bool = False
+    """Whether a string is compiled for which no Trusted Type stands, so that locked sinks stop it too."""
+
     name_taken: bool | None = False
     """Whether a Trusted Types policy of that name exists already."""
 

@@ -10,9 +10,9 @@ from policybuilder.csp.directives import FETCH_DIRECTIVES, INLINE_DIRECTIVES, SC
 from policybuilder.csp.parsing import parse_serialized_policy
 from policybuilder.csp.policy import Policy
 from policybuilder.csp.question import Browser, Hint, InlineType, Question
-from policybuilder.csp.urls import parse_blocked, parse_page
+from policybuilder.csp.urls import SECURE_UPGRADES, parse_blocked, parse_page
 from policybuilder.csp.verdict import Verdict
-from policybuilder.csp.violation import SampleExtent, Violation
+from policybuilder.csp.violation import Disposition, SampleExtent, Violation
 
 # Browsers cut these to the origin across origins, and old ones cut every URL: without a path, not even "/".
 _CUT_DIRECTIVES = frozenset({"child-src", "fenced-frame-src", "frame-src", "object-src"})
@@ -37,7 +37,8 @@ def question_of(violation: Violation) -> Question:
     Nonce, integrity and inserter of an element are never reported. Under the placeholder `'nonce-{NONCE}'` inline
     elements count as the site's own, which carry the nonce: for an injected one, replace `nonce` by the empty text.
     """
-    recorded = parse_serialized_policy(violation.original_policy)
+    disposition = Disposition.REPORT if violation.disposition is Disposition.REPORT else Disposition.ENFORCE
+    recorded = parse_serialized_policy(violation.original_policy, disposition=disposition)
     readings = [_after_redirect(reading, recorded) for reading in _readings(violation, recorded)]
     return readings[0]._replace(alternatives=tuple(readings[1:]))
 
@@ -57,16 +58,23 @@ def _readings(violation: Violation, recorded: Policy) -> Iterator[Question]:
     elif directive == "trusted-types":
         yield question._replace(name_taken=_is_name_taken(question, recorded))
     elif blocked in _WORDS:
-        yield question
+        # Where sinks were locked already, a string came as a Trusted Type.
+        yield question._replace(reaches_sink=not recorded.setting.locks_sinks)
     elif directive in INLINE_DIRECTIVES and blocked in {"inline", "", "self"}:
         yield from _inline_readings(question)
     elif directive in _FRAME_DIRECTIVES and blocked == "":
-        # Chromium's word for a frame whose URL has an opaque origin, such as data:.
-        yield from _url_readings(question._replace(blocked="data"))
+        # Chromium's word for a frame whose URL has an opaque origin: data:, mailto:, an app's own scheme.
+        yield question
     elif blocked in {"", "self"}:
         yield question._replace(blocked="")
     else:
-        yield from _url_readings(question._replace(origin_only=_is_cut(violation)))
+        # Under an enforced policy Chromium reports a picture as upgraded, if it did upgrade it.
+        is_upgradeable = violation.disposition is not Disposition.ENFORCE
+        cut = question._replace(origin_only=_is_cut(violation), is_upgradeable=is_upgradeable)
+        for reading in _url_readings(cut):
+            yield reading
+            if recorded.setting.upgrades_requests and (insecure := _downgraded(reading.blocked or "")):
+                yield reading._replace(blocked=insecure)
 
 
 def _is_name_taken(question: Question, recorded: Policy) -> bool | None:
@@ -125,18 +133,14 @@ def _url_readings(question: Question) -> Iterator[Question]:
         yield question._replace(directive="default-src", hint=Hint.PREFETCH)
     if question.directive != "prefetch-src":
         for directive in _READINGS.get(question.directive, (question.directive,)):
-            yield from _upgrade_readings(question._replace(directive=directive))
+            yield question._replace(directive=directive)
 
 
-def _upgrade_readings(question: Question) -> Iterator[Question]:
-    """Pictures and media over http on an https page: both browsers report http, but Chromium checks https.
-
-    https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm
-    """
-    yield question
-    page, blocked = question.page or "", question.blocked or ""
-    if question.directive in {"img-src", "media-src"} and page.startswith("https:") and blocked.startswith("http:"):
-        yield question._replace(blocked=f"https:{blocked.removeprefix('http:')}")
+def _downgraded(blocked: str) -> str | None:
+    """What the page may have asked for, when its policy upgraded requests before they were checked."""
+    scheme, separator, rest = blocked.partition("://")
+    insecure = {secure: insecure for insecure, secure in SECURE_UPGRADES.items()}.get(scheme)
+    return f"{insecure}{separator}{rest}" if insecure and separator else None
 
 
 def _is_cut(violation: Violation) -> bool:

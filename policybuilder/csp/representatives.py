@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from policybuilder.csp.source_list import SourceList
 from policybuilder.csp.sources import SELF, HostSource, SchemeSource, SourceExpression
-from policybuilder.csp.url_matching import Candidate, admitted_urls, host_part_matches
-from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, URL
+from policybuilder.csp.url_matching import Candidate, admitted_urls, host_part_matches, path_part_matches
+from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, SECURE_UPGRADES, URL
 
 # Outside the grammar, so that no policy names them: a label and a port that stand for all the others.
 _OTHER_LABEL = "_"
@@ -89,13 +89,14 @@ def find_url(
 
 def _candidates(source: SourceExpression, lists: Sequence[SourceList], scope: Scope) -> Iterator[Candidate]:
     for host in _hosts(source, lists):
-        relevant = list(_relevant(host, lists))
+        relevant = [other for sources in lists for _, other in sources.of_host(host)]
         has_self = SELF in relevant and (scope.on_named_pages or host == _OTHER_LABEL)
-        for url in _urls(host, relevant, has_path=scope.has_path):
-            for page in _pages(url, has_self=has_self):
-                yield Candidate(url, page)
+        for origin in _origins(host, source, relevant):
+            for page in _pages(origin, has_self=has_self):
+                for path in _paths(source, relevant, origin) if scope.has_path else ["/"]:
+                    yield Candidate(origin._replace(path=path), page)
                 if scope.may_redirect:
-                    yield Candidate(url, page, redirected=True)
+                    yield Candidate(origin, page, redirected=True)
 
 
 def _hosts(source: SourceExpression, lists: Sequence[SourceList]) -> Iterable[str]:
@@ -115,35 +116,50 @@ def _hosts(source: SourceExpression, lists: Sequence[SourceList]) -> Iterable[st
     return (host for host in dict.fromkeys(hosts) if host == "" or host_part_matches(pattern, host))
 
 
-def _relevant(host: str, lists: Sequence[SourceList]) -> Iterator[SourceExpression]:
-    """The expressions that may cover URLs of `host`."""
-    for sources in lists:
-        yield from (source for _, source in sources.host_sources.get(host, ()))
-        for _, source in sources.wide_sources:
-            if not isinstance(source, HostSource) or host_part_matches(source.host_part, host):
-                yield source
-
-
-def _urls(host: str, relevant: Iterable[SourceExpression], *, has_path: bool) -> Iterator[URL]:
-    named = [source for source in relevant if isinstance(source, HostSource)]
-    schemes = {*NETWORK_SCHEMES, *(source.scheme_part for source in named if source.scheme_part)}
-    schemes.update(source.scheme for source in relevant if isinstance(source, SchemeSource))
-    if not host:
-        yield from (URL(scheme, "", None, "") for scheme in sorted(schemes - NETWORK_SCHEMES))
-        return
-    ports = sorted({"80", "443", _OTHER_PORT, *(s.port_part for s in named if s.port_part and s.port_part != "*")})
-    paths = _paths({source.decoded_path for source in named if source.decoded_path}) if has_path else ["/"]
-    for scheme in sorted(schemes):
+def _origins(host: str, source: SourceExpression, relevant: Iterable[SourceExpression]) -> Iterator[URL]:
+    """A URL of each origin on `host` that `source` may cover, with the path `/`."""
+    for scheme in _schemes(source):
         default = DEFAULT_PORTS.get(scheme)
-        for port in dict.fromkeys((default, *ports)):
-            for path in paths if scheme in NETWORK_SCHEMES or not has_path else (*paths, ""):
-                yield URL(scheme, host, port, path)
+        if host:
+            for port in dict.fromkeys((default, *_ports(source, relevant))):
+                yield URL(scheme, host, port, "/")
+        elif scheme not in NETWORK_SCHEMES:
+            yield URL(scheme, "", None, "")
 
 
-def _paths(named: set[str]) -> list[str]:
-    """The named paths, and one longer than all of them, which stands for the others."""
-    other = "/" + "_" * (1 + max(map(len, named), default=0))
-    return [quote(path) for path in (other, *sorted(named))]
+def _schemes(source: SourceExpression) -> list[str]:
+    """Those of the URLs that `source` may cover, upgraded or not."""
+    match source:
+        case SchemeSource(scheme) | HostSource(scheme_part=str(scheme)):
+            secure = SECURE_UPGRADES.get(scheme, scheme)
+            insecure = next((below for below, above in SECURE_UPGRADES.items() if above == scheme), scheme)
+            return sorted({scheme, secure, insecure})
+        case HostSource() if not source.is_star:
+            return ["http", "https"]
+        case _:
+            return sorted(NETWORK_SCHEMES)
+
+
+def _ports(source: SourceExpression, relevant: Iterable[SourceExpression]) -> list[str]:
+    """Those of the URLs that `source` may cover; besides the defaults one that stands for all that nobody names."""
+    if isinstance(source, HostSource) and not source.is_star and source.port_part != "*":
+        return ["80", "443", *([source.port_part] if source.port_part else [])]
+    named = {other.port_part for other in relevant if isinstance(other, HostSource)} - {None, "*"}
+    return sorted({"80", "443", _OTHER_PORT, *filter(None, named)})
+
+
+def _paths(source: SourceExpression, relevant: Iterable[SourceExpression], origin: URL) -> list[str]:
+    """The named paths that `source` may cover, and one longer than all of them, which stands for the others.
+
+    A path that ends with a slash stands for all below it that nobody names.
+    """
+    if not origin.host:
+        return [""]
+    named = {other.decoded_path for other in relevant if isinstance(other, HostSource) and other.decoded_path}
+    others = ["/" + "_" * (1 + max(map(len, named), default=0)), *sorted(named)]
+    own = source.decoded_path if isinstance(source, HostSource) else None
+    covered = [quote(path) for path in others if own is None or path_part_matches(own, path)]
+    return covered if origin.scheme in NETWORK_SCHEMES else [*covered, ""]
 
 
 def _pages(url: URL, *, has_self: bool) -> Iterator[URL]:

@@ -72,6 +72,7 @@ class SourceList:
     _by_scheme: dict[str, tuple[Spelt, ...]] = field(init=False, repr=False, compare=False)
     """By the scheme of the URL: an insecure one stands under its upgrade too."""
 
+    _schemes: tuple[Spelt, ...] = field(init=False, repr=False, compare=False)
     _stars: tuple[Spelt, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -138,6 +139,7 @@ class SourceList:
             "_own": tuple(own),
             "_of_any_host": tuple(of_any_host),
             "_by_scheme": {scheme: tuple(spelt) for scheme, spelt in by_scheme.items()},
+            "_schemes": tuple(schemes),
             "_stars": tuple(stars),
         }
         for name, value in derived.items():
@@ -154,6 +156,13 @@ class SourceList:
     def url_sources(self) -> tuple[Spelt, ...]:
         """Those that a URL can match, the most specific first."""
         return (*itertools.chain.from_iterable(self.host_sources.values()), *self.wide_sources)
+
+    def of_host(self, host: str) -> tuple[Spelt, ...]:
+        """The expressions that may cover URLs of `host`, whatever their scheme and the page."""
+        found = self.host_sources.get(host, ())
+        for length in self._domain_lengths:
+            found += self._by_domain.get(host[-length:], ())
+        return found + self._own + self._of_any_host + self._schemes + self._stars
 
     def concerning(self, url: URL, page: URL | None) -> tuple[Spelt, ...]:
         """The expressions that may cover `url` on `page`, the most specific first; no other does."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from policybuilder.csp.parsing import parse_serialized_policy_list
+from policybuilder.csp.parsing import as_policies
 from policybuilder.csp.policy import Directive, Policy, PolicyList
 from policybuilder.csp.representatives import Reading, Scope, find_url, read_alone
 from policybuilder.csp.rules import KINDS, Credentials, Kind, Rule, rules_of
@@ -40,7 +41,7 @@ def expression_covers(wide: SourceExpression, narrow: SourceExpression) -> bool:
                 _host_scheme_covers(outer.scheme_part, inner.scheme_part)
                 and host_part_covers(outer.host_part, inner.host_part)
                 and _port_covers(outer, inner)
-                and _path_covers(outer.path_part, inner.path_part)
+                and _path_covers(outer.decoded_path, inner.decoded_path)
             )
         case _:
             return False
@@ -132,15 +133,8 @@ def subsumes(wide: str | Policy | PolicyList, narrow: str | Policy | PolicyList)
 
 
 def as_list(policy: str | Policy | PolicyList) -> PolicyList:
-    """A policy in any form as the list that Chromium reads; never raises."""
-    match policy:
-        case str():
-            members = parse_serialized_policy_list(policy).policies
-        case Policy():
-            members = (policy,)
-        case PolicyList():
-            members = policy.policies
-    return PolicyList(tuple(member.as_chromium_reads_it() for member in members))
+    """A policy in any form as the list that Chromium reads; raises TypeError for what is no policy."""
+    return PolicyList(tuple(member.as_chromium_reads_it() for member in as_policies(policy)))
 
 
 def losses(old: PolicyList, new: PolicyList) -> Iterator[Loss]:
@@ -181,13 +175,33 @@ def _presentable(kind: Kind, old: Sequence[Rule], new: Sequence[Rule]) -> Iterat
     yield from (frozenset({credential}) for credential in listed)
     if len(old) < 2:
         return
-    # What the same rules list is treated alike, so that one will do for all.
-    alike = {tuple(credential in rule.credentials for rule in (*old, *new)): credential for credential in listed}
     groups: dict[str, list[str | None]] = {}
-    for credential in sorted(alike.values()):
+    for credential in _undominated(kind, listed, old, new):
         groups.setdefault(_exclusive_group(kind, credential), [None]).append(credential)
+    if math.prod(map(len, groups.values())) > _MOST_COMBINATIONS:
+        # Nobody writes such lists but to keep us busy. That something presents all at once is never too little.
+        yield frozenset(listed)
+        return
     combined = (frozenset(filter(None, chosen)) for chosen in itertools.product(*groups.values()))
     yield from sorted((several for several in combined if len(several) > 1), key=len)
+
+
+_MOST_COMBINATIONS = 2_000
+
+
+def _undominated(kind: Kind, listed: Iterable[str], old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[str]:
+    """The credentials for which no other of their group will do: it passes as many old rules, and no more new ones."""
+    alike: dict[tuple[str, frozenset[int], frozenset[int]], str] = {}
+    for credential in listed:
+        passed_old = frozenset(number for number, rule in enumerate(old) if credential in rule.credentials)
+        passed_new = frozenset(number for number, rule in enumerate(new) if credential in rule.credentials)
+        alike.setdefault((_exclusive_group(kind, credential), passed_old, passed_new), credential)
+    for (group, passed_old, passed_new), credential in alike.items():
+        if not any(
+            (group, passed_old, passed_new) != (g, o, n) and g == group and o >= passed_old and n <= passed_new
+            for g, o, n in alike
+        ):
+            yield credential
 
 
 def _exclusive_group(kind: Kind, credential: str) -> str:
@@ -277,11 +291,33 @@ def _remaining(kind: Kind, source: SourceExpression, old: Sequence[Reading], new
     kept = (
         str(other)
         for other in _sharing_hosts(source, new[0].sources)
+        if _may_overlap(source, other)
         # Fewer hosts come into question beneath the narrower of the two.
         for narrow, wide in [sorted((lost, (other, new[0])), key=lambda each: _breadth(each[0]))]
         if find_url(*narrow, admitting=[read_alone(*wide), *others], scope=scope)
     )
     return tuple(dict.fromkeys(kept))
+
+
+def _may_overlap(one: SourceExpression, other: SourceExpression) -> bool:
+    """Whether there may be URLs that both cover: schemes, ports and paths show quickly that there are none."""
+    schemes = {_scheme_of(one), _scheme_of(other)}
+    if None not in schemes and len(schemes) > 1 and schemes not in ({"http", "https"}, {"ws", "wss"}):
+        return False
+    if not (isinstance(one, HostSource) and isinstance(other, HostSource)):
+        return True
+    paths, ports = (one.decoded_path, other.decoded_path), {one.port_part, other.port_part}
+    if None not in ports and "*" not in ports and len(ports) > 1 and ports != {"80", "443"}:
+        return False
+    return None in paths or _path_covers(*paths) or _path_covers(*reversed(paths))
+
+
+def _scheme_of(source: SourceExpression) -> str | None:
+    match source:
+        case SchemeSource(scheme) | HostSource(scheme_part=str(scheme)):
+            return scheme
+        case _:
+            return None
 
 
 def _breadth(source: SourceExpression) -> bool:

@@ -19,14 +19,14 @@ from policybuilder.csp.sources import (
     SourceExpression,
     decoded_path,
 )
-from policybuilder.csp.urls import DEFAULT_PORTS, SECURE_UPGRADES, URL
+from policybuilder.csp.urls import DEFAULT_PORTS, NETWORK_SCHEMES, OPAQUE, SECURE_UPGRADES, URL
 
 
 class Candidate(NamedTuple):
     """A URL put to a source list, and how it is read."""
 
     url: URL | None
-    """None is some http or https URL that no report names."""
+    """None is some URL that no report names: of http or https, unless it is a document's."""
 
     page: URL | None
     """Its origin is the self-origin; None when it is not known."""
@@ -149,17 +149,26 @@ def _matches_path(source: HostSource, url: URL, candidate: Candidate) -> bool:
 def _matches_star(candidate: Candidate) -> bool:
     """Whether the lone `*` covers the URL: any network scheme, and the page's own."""
     url, page = candidate.url, candidate.page
-    if url is None or url.is_network:
+    if url is None:
+        # Documents may be redirected to an app's scheme, and framed by what has no origin.
+        return candidate.optimistic or not candidate.navigates
+    if url.is_network:
         return True
     # A page without a host of its own does not have the scheme of a URL without one: it would be an opaque origin.
-    return url.host != "" and (candidate.optimistic if page is None else page.scheme == url.scheme)
+    has_origin = url.host != "" or url.scheme == "file"
+    return has_origin and (candidate.optimistic if page is None else page.scheme == url.scheme)
 
 
 def _matches_scheme(source: SchemeSource, candidate: Candidate) -> bool:
-    if candidate.url is None:
+    url = candidate.url
+    if url is None:
+        if candidate.navigates:
+            return candidate.optimistic
         # Redirects end at http or https, and `http:` covers both.
         return source.scheme == "http" or (candidate.optimistic and source.scheme == "https")
-    return scheme_part_matches(source.scheme, candidate.url.scheme)
+    if url is OPAQUE:
+        return candidate.optimistic and source.scheme not in NETWORK_SCHEMES
+    return scheme_part_matches(source.scheme, url.scheme)
 
 
 def _matches_self(candidate: Candidate) -> bool:
@@ -167,7 +176,7 @@ def _matches_self(candidate: Candidate) -> bool:
     url, page, _, navigates, browser, optimistic = candidate
     if url is None:
         return optimistic
-    if not url.host:
+    if not url.host and url.scheme != "file":
         return False
     if page is None:
         return optimistic
@@ -206,7 +215,8 @@ def admitted_urls(sources: SourceList, hops: Sequence[Candidate]) -> Admission |
 def _matching(sources: SourceList, candidate: Candidate) -> str | None:
     """The most specific expression that covers the URL, as spelt."""
     url = candidate.url
-    for text, source in sources.url_sources if url is None else sources.concerning(url, candidate.page):
+    is_told = url is not OPAQUE
+    for text, source in sources.concerning(url, candidate.page) if url is not None and is_told else sources.url_sources:
         if expression_matches(source, candidate):
             return text
     return None
@@ -243,6 +253,8 @@ def browsers_may_differ(sources: SourceList, hops: Sequence[Candidate], *, is_al
 def _missing_fact(candidate: Candidate) -> str:
     if candidate.url is None:
         return f"{'the target of the redirect' if candidate.redirected else 'the URL'} is not reported"
+    if candidate.url is OPAQUE:
+        return "of a URL without an origin no report tells the scheme"
     if candidate.url.path is None:
         return "the report cuts the URL to its origin"
     return "the origin of the page is not known"

@@ -79,6 +79,18 @@ class URL(NamedTuple):
         port = DEFAULT_PORTS[secure] if self.has_default_port else self.port
         return self._replace(scheme=secure, port=port)
 
+    def as_picture_of(self, page: URL | None) -> URL:
+        """The URL that is requested for a picture: an insecure one is upgraded on a secure page, before it is checked.
+
+        https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm
+        """
+        is_mixed = self.scheme == "http" and page is not None and page.scheme == "https"
+        return self.upgraded() if is_mixed and not self.is_ip_address else self
+
+    @property
+    def is_ip_address(self) -> bool:
+        return self.host.startswith("[") or self.host.replace(".", "").isdigit()
+
     @property
     def is_loopback(self) -> bool:
         """Whether the URL is trustworthy without encryption.
@@ -107,9 +119,8 @@ def _parse(text: str) -> URL | None:
 
 
 def _parse_by_standard(text: str) -> URL | None:
-    try:
-        serialized = ada_url.URL(text).href
-    except ValueError:
+    serialized = serialized_url(text)
+    if serialized is None:
         return None
     match = _SERIALIZED.match(serialized)
     if match is None:  # pragma: no cover - a serialized URL has a scheme; this keeps strangers' texts from raising
@@ -145,6 +156,18 @@ def parse_blocked(text: str) -> URL | None:
         return None
     scheme = text.lower()
     return None if scheme in DEFAULT_PORTS else URL(scheme, "", None, "")
+
+
+OPAQUE = URL("", "", None, "")
+"""A URL with an opaque origin, such as `data:` or `mailto:`, of which reports tell no more."""
+
+
+def serialized_url(text: str) -> str | None:
+    """`text` as the WHATWG parser writes it again, or None when it is no URL."""
+    try:
+        return ada_url.URL(text).href
+    except ValueError:
+        return None
 
 
 def origin_of(text: str) -> str | None:

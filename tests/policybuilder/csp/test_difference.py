@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from policybuilder.csp import (
@@ -13,6 +15,7 @@ from policybuilder.csp import (
     hash_source,
     parse_serialized_policy,
     parse_serialized_policy_list,
+    subsumes,
 )
 
 SAME, TIGHTER, LOOSER, INCOMPARABLE = Relation.SAME, Relation.TIGHTER, Relation.LOOSER, Relation.INCOMPARABLE
@@ -352,3 +355,49 @@ def test_policies_are_texts_or_parsed() -> None:
     )
     for old in (text, parse_serialized_policy(text), parse_serialized_policy_list(text)):
         assert diff(old, "img-src") == expected
+
+
+def test_a_path_is_compared_as_it_is_read() -> None:
+    """One escape that is no UTF-8 makes the whole path Latin-1, and so another one."""
+    assert not subsumes("img-src https://h/%C3%A4/", "img-src https://h/%C3%A4/%E4")
+    assert subsumes("img-src https://h/%61/", "img-src https://h/a/b")
+
+
+def half(number: int) -> str:
+    """A policy with half of many nonces and digests of each algorithm, another half for each `number`."""
+    chosen = [n for n in range(40) if n >> (number % 5) & 1]
+    digests = (hash_source(str(n), algorithm) for algorithm in ("sha256", "sha384", "sha512") for n in chosen)
+    return " ".join(("script-src", *(f"'nonce-{n}'" for n in chosen), *digests))
+
+
+HEAVY = {
+    "credentials": (", ".join(map(half, range(4))), half(4)),
+    "paths": (
+        "img-src " + " ".join(f"https://cdn.example/p{n}/" for n in range(300)),
+        "img-src " + " ".join(f"https://cdn.example/q{n}/" for n in range(300)),
+    ),
+    "nested paths": (
+        "img-src " + " ".join(f"https://cdn.example/p{n}/" for n in range(300)),
+        "img-src " + " ".join(f"https://cdn.example/p{n}/x/" for n in range(300)),
+    ),
+    "ports": (
+        "img-src " + " ".join(f"https://cdn.example:{n}/p{n}/" for n in range(1, 300)),
+        "img-src " + " ".join(f"https://cdn.example:{n}/q{n}/" for n in range(1, 300)),
+    ),
+    "domains": (
+        "img-src " + " ".join(f"*.a{n}.example" for n in range(500)),
+        "img-src " + " ".join(f"*.b{n}.example" for n in range(500)),
+    ),
+    "schemes": (
+        "img-src " + " ".join(f"a{n}:" for n in range(300)),
+        "img-src " + " ".join(f"b{n}:" for n in range(300)),
+    ),
+}
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
+def test_lists_made_to_keep_us_busy_are_compared_in_time(heavy: str) -> None:
+    """Thirty seconds are generous for what takes less than two, and too few for what grows with its cube."""
+    began = time.monotonic()
+    assert diff(*HEAVY[heavy]).relation is Relation.INCOMPARABLE or heavy == "nested paths"
+    assert time.monotonic() - began < 30

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policybuilder.csp import (
     Browser,
+    Disposition,
     SampleExtent,
     Verdict,
     Violation,
@@ -85,7 +86,10 @@ ORIGIN_ONLY = [
     ("frame-src", "https://page.example/app/f", "frame-src https://page.example/app/", ALLOW),
     ("img-src", "https://f.example", "img-src https://f.example/app/", UNKNOWN),
     ("img-src", "https://f.example/", "img-src https://f.example/app/", BLOCK),
-    ("frame-src", "", "frame-src data:", ALLOW),
+    # a frame of data:, mailto: or an app's own scheme: reports do not say which
+    ("frame-src", "", "frame-src data:", UNKNOWN),
+    ("frame-src", "", "frame-src mailto:", UNKNOWN),
+    ("frame-src", "", "frame-src https: *", BLOCK),
     ("frame-src", "", "frame-src *", BLOCK),
     ("img-src", "", "img-src https://f.example", UNKNOWN),
     ("img-src", "self", "img-src 'none'", BLOCK),
@@ -259,7 +263,9 @@ ANCESTORS = [
     ("", "frame-ancestors 'none'", BLOCK),
     ("", "frame-ancestors", BLOCK),
     ("", "img-src x", ALLOW),
-    ("", "frame-ancestors *", ALLOW),
+    # what frames it may have no origin: a data: page, or a sandboxed one
+    ("", "frame-ancestors *", UNKNOWN),
+    ("", "frame-ancestors http: https:", UNKNOWN),
     ("", "frame-ancestors 'self'", UNKNOWN),
     ("https://page.example/", "frame-ancestors https://partner.example", UNKNOWN),
     ("https://partner.example/", "frame-ancestors https://partner.example", ALLOW),
@@ -434,3 +440,52 @@ def test_an_answer_survives_every_fact_that_may_come_to_light(
     )
     if decision.verdict is not UNKNOWN:
         assert decide(policy, revealed).verdict is decision.verdict
+
+
+UPGRADING = "upgrade-insecure-requests; connect-src 'none'"
+LOCKING = "script-src 'self'; require-trusted-types-for 'script'"
+ENFORCE, REPORT = Disposition.ENFORCE, Disposition.REPORT
+
+# Columns: recorded policy and its disposition, directive and blocked URI, candidate policy; verdict.
+DISPOSED = [
+    # Enforced, Chromium names a picture as upgraded: one over http came from srcset or has an IP address.
+    ("img-src", ENFORCE, "img-src http://cdn.example/x", "img-src https:", BLOCK),
+    ("img-src", REPORT, "img-src http://cdn.example/x", "img-src https:", UNKNOWN),
+    ("img-src", REPORT, "img-src http://192.0.2.9/x", "img-src https:", BLOCK),
+    ("img-src", REPORT, "img-src http://cdn.example/x", "img-src http:", ALLOW),
+    ("media-src", REPORT, "media-src http://cdn.example/x", "media-src https:", BLOCK),
+    # The recorded policy had upgraded what the page asked for over http, perhaps.
+    (UPGRADING, ENFORCE, "connect-src https://cdn.example/x", "connect-src https:", UNKNOWN),
+    (UPGRADING, ENFORCE, "connect-src https://cdn.example/x", "connect-src http:", ALLOW),
+    (UPGRADING, ENFORCE, "connect-src wss://cdn.example/x", "connect-src wss:", UNKNOWN),
+    (UPGRADING, REPORT, "connect-src https://cdn.example/x", "connect-src https:", ALLOW),
+    # Strings have no Trusted Type to pass a locked sink with, unless sinks were locked before.
+    ("script-src", ENFORCE, "script-src eval", f"script-src 'unsafe-eval'; {LOCKING[19:]}", BLOCK),
+    (LOCKING, ENFORCE, "script-src eval", f"script-src 'unsafe-eval'; {LOCKING[19:]}", ALLOW),
+    ("base-uri", ENFORCE, "base-uri https://b.example", "base-uri https://b.example/x/", UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("recorded", "disposition", "blocked", "policy", "verdict"), DISPOSED)
+def test_what_the_recorded_policy_did_is_taken_into_account(
+    recorded: str, disposition: Disposition, blocked: str, policy: str, verdict: Verdict
+) -> None:
+    violation = make_violation(*blocked.split(), original_policy=recorded, disposition=disposition)
+    assert verdict_of(policy, violation) is verdict
+
+
+# Columns: directive, blocked URI, a policy that admits every URL of the network.
+ADMITTING_ALL = [
+    ("frame-src", "", "frame-src * data:"),
+    ("frame-ancestors", "https://page.example/", "frame-ancestors *"),
+    ("frame-ancestors", "", "frame-ancestors http: https:"),
+    ("form-action", "https://a.example/login", "form-action *"),
+    ("form-action", "https://a.example/login", "form-action http: https:"),
+    ("frame-src", "https://a.example", "frame-src *"),
+]
+
+
+@pytest.mark.parametrize(("directive", "blocked", "policy"), ADMITTING_ALL)
+def test_a_report_is_never_allowed_by_the_policy_that_caused_it(directive: str, blocked: str, policy: str) -> None:
+    """A form or a frame was sent to an app's scheme, or framed by what has no origin: Chromium names neither."""
+    assert verdict_of(policy, make_violation(directive, blocked, original_policy=policy)) is UNKNOWN
