@@ -108,16 +108,19 @@ def _in_each_browser(judge: Callable[[Policy, Question, Browser, Setting], Decis
 def _judge_fetch(policy: Policy, question: Question, browser: Browser | None, setting: Setting) -> Decision:
     """https://w3c.github.io/webappsec-csp/#does-request-violate-policy"""
     name, blocked = question.directive, question.blocked
-    if blocked is not None and not blocked.startswith("http"):
+    is_secure = blocked is not None and blocked.startswith("https:")
+    if blocked is not None and not is_secure:
         if blocked in {"eval", "wasm-eval"}:
             return _judge_eval(policy, question, browser, setting)
         if name in INLINE_DIRECTIVES and _inline_type(question) is not None:
             return _judge_inline(policy, question, browser, setting)
+        if name in _FRAMING and blocked.startswith("about:"):
+            return unrestricted(None, "nothing is requested for about:, so nothing is checked")
     if question.hint is not None:
         return _judge_hint(policy, question, browser, setting)
-    if name in _FRAMING and blocked is not None and blocked.startswith("about:"):
-        return unrestricted(None, "nothing is requested for about:, so nothing is checked")
-    if browser is not None or policy.void_in_chromium or (name == "img-src" and _may_be_upgraded(question)):
+    # Chromium upgrades an insecure picture on a secure page before it checks it, Firefox after.
+    is_mixed = name == "img-src" and (not is_secure or question.via is not None) and question.is_upgradeable
+    if browser is not None or policy.void_in_chromium or is_mixed:
         return _judge_request_in_each(policy, question, browser, setting)
     directive = policy.governing(name)
     if directive is None:
@@ -134,11 +137,6 @@ def _judge_fetch(policy: Policy, question: Question, browser: Browser | None, se
 
 
 _FRAMING = frozenset({"fenced-frame-src", "frame-src", "object-src"})
-
-
-def _may_be_upgraded(question: Question) -> bool:
-    """Whether it is about an insecure picture on a secure page, which Firefox upgrades after it checks it."""
-    return question.is_upgradeable and question.blocked is not None and question.blocked.startswith("http:")
 
 
 @_in_each_browser
@@ -273,7 +271,8 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
 def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candidate]:
     """The URLs that a request goes to, each as it is matched."""
     page = None if question.page is None else parse_page(question.page)
-    url = _blocked_url(question)
+    blocked = question.blocked
+    url = parse_blocked(blocked) if blocked and not question.origin_only else _cut_url(question)
     navigates = question.directive in NAVIGATION_DIRECTIVES
     redirected = question.redirected or question.via is not None
     # As Candidate(…), in a third of the time.
@@ -282,12 +281,17 @@ def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candid
         hops.insert(0, Candidate(parse_url(question.via), page, navigates=navigates, browser=browser))
     if setting.upgrades_requests:
         hops = [_upgraded(hop, question.directive) for hop in hops]
-    if question.directive == "img-src" and question.is_upgradeable and browser is Browser.CHROMIUM:
-        hops = [hop._replace(url=hop.url and hop.url.as_picture_of(page)) for hop in hops]
+    is_secure = url is not None and url.scheme == "https" and question.via is None
+    if question.directive == "img-src" and not is_secure and question.is_upgradeable and browser is Browser.CHROMIUM:
+        first = hops[0].url
+        # A request that begins at an address is not upgraded on its way either.
+        if first is None or not first.is_ip_address:
+            hops = [hop._replace(url=hop.url and hop.url.as_picture_of(page)) for hop in hops]
     return hops
 
 
-def _blocked_url(question: Question) -> URL | None:
+def _cut_url(question: Question) -> URL | None:
+    """The URL of which a report tells the origin, or nothing."""
     blocked = question.blocked
     if blocked is None:
         return None
@@ -316,7 +320,7 @@ def _judge_base(policy: Policy, question: Question, browser: Browser, _setting: 
     if directive is None:
         return ungoverned("base-uri")
     page = None if question.page is None else parse_page(question.page)
-    return _judge_request(directive, question, [Candidate(_blocked_url(question), page, browser=browser)])
+    return _judge_request(directive, question, [Candidate(_cut_url(question), page, browser=browser)])
 
 
 @_in_each_browser

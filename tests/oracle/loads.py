@@ -48,6 +48,9 @@ class _Load:
     is_first_party: bool = False
     """No page can do it in a frame of another site."""
 
+    mixes: bool = False
+    """Whether secure pages ask for insecure URLs too: of pictures alone, which are upgraded."""
+
     is_silent: bool = False
     only_chromium: bool = False
 
@@ -62,6 +65,8 @@ LOADS = {
     "written-img": _Load(
         "img-src", '<iframe name="{id}" srcdoc="&lt;img src=&quot;{url}&quot;&gt;"></iframe>', serves=Kind.IMAGE
     ),
+    "mixed-img": _Load("img-src", '<img src="{url}">', serves=Kind.IMAGE, is_secure=True, mixes=True),
+    "mixed-poster": _Load("img-src", '<video poster="{url}"></video>', serves=Kind.IMAGE, is_secure=True, mixes=True),
     "video": _Load("media-src", '<video preload="auto" src="{url}"></video>'),
     "audio": _Load("media-src", '<audio preload="auto"><source src="{url}"></audio>'),
     "track": _Load("media-src", '<video crossorigin="anonymous"><track default kind="subtitles" src="{url}"></video>'),
@@ -172,12 +177,12 @@ def load(name: str) -> Maker:
 
     def make(random: Random, case_id: str) -> Case:
         page = _page(random, way)
-        target = resource_url(random, page, schemes=way.schemes)
+        target = resource_url(random, page, schemes=way.schemes, mixes=way.mixes)
         if way.same_origin:
             target = Target(page.scheme, page.host, page.port, target.path)
         redirect = None
         if way.redirects and random.random() < 0.22:
-            redirect = resource_url(random, page, schemes=("https", "http"))
+            redirect = resource_url(random, page, schemes=("https", "http"), mixes=way.mixes)
         aims = [target] if redirect is None else [target, redirect, redirect]
         nonce = random.choice((NONCE, NONCE, "other")) if "{nonce}" in way.markup and random.random() < 0.35 else ""
 

@@ -58,10 +58,10 @@ def page_url(random: Random, *, is_secure: bool = False) -> Target:
     return Target(scheme, host, port or None, random.choice(("/", "/dir/page.html")))
 
 
-def resource_url(random: Random, page: Target, *, schemes: tuple[str, ...]) -> Target:
-    """A URL the page can request: an insecure one on a secure page would be refused for that alone."""
+def resource_url(random: Random, page: Target, *, schemes: tuple[str, ...], mixes: bool = False) -> Target:
+    """A URL the page can request: an insecure one on a secure page would be refused, unless the load `mixes`."""
     scheme = random.choice(schemes)
-    if page.scheme == "https":
+    if page.scheme == "https" and not mixes:
         scheme = {"http": "https", "ws": "wss"}.get(scheme, scheme)
     roll = random.random()
     if roll < 0.3:
