@@ -6,7 +6,9 @@ import errno
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
@@ -15,6 +17,19 @@ from policybuilder.errors import CspbuildError, ExitCode
 
 class GateError(Exception):
     """A gate says no. What it says is printed already."""
+
+
+@contextmanager
+def gate(*, says_no: bool) -> Iterator[None]:
+    """Print a gate's answer inside; then raises GateError if it says no, even to a reader who left before the end."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as ended:
+        if not (says_no and _is_for_want_of_a_reader(ended)):
+            raise
+        _drop_unread_output()
+    if says_no:
+        raise GateError
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> None:
@@ -32,9 +47,9 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
         return ExitCode.USAGE
     except SystemExit as ended:
         # So click and rich end when the reader (head, less) has seen enough: with 1, which would say that a gate does.
-        if not (isinstance(ended.__context__, BrokenPipeError) or _has_reader_left()):
+        if not _is_for_want_of_a_reader(ended):
             raise
-        _drop_output()
+        _drop_unread_output()
         return ExitCode.DONE
     except Exception as error:
         failure = _describe(error, name)
@@ -57,7 +72,7 @@ def _describe(error: Exception, name: str) -> tuple[str, int] | None:
         case click.ClickException():
             return error.format_message(), ExitCode.USAGE
         case OSError() if error.errno in _DISK_ERRORS:
-            _drop_output()
+            _drop(sys.stdout)
             return f"cannot write: {error.strerror}; make room, or write elsewhere", ExitCode.ENVIRONMENT
         case _:
             return _describe_database_failure(error)
@@ -66,16 +81,28 @@ def _describe(error: Exception, name: str) -> tuple[str, int] | None:
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-def _drop_output() -> None:
-    """Python must not complain of what it cannot flush at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _is_for_want_of_a_reader(ended: BaseException) -> bool:
+    """Whether a command ended because nobody reads its output, or its hints, any more."""
+    is_broken = any(isinstance(error, BrokenPipeError) for error in (ended, ended.__context__))
+    return is_broken or _is_unread(sys.stdout) or _is_unread(sys.stderr)
 
 
-def _has_reader_left() -> bool:
-    """Whether standard output is a pipe that nobody reads any more."""
+def _is_unread(stream: TextIO) -> bool:
+    """Whether a stream is a pipe whose reader has left."""
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
+    poll.register(stream.fileno(), 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _drop_unread_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if _is_unread(stream):
+            _drop(stream)
+
+
+def _drop(stream: TextIO) -> None:
+    """Python must not complain of what it cannot flush at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _describe_database_failure(error: Exception) -> tuple[str, int] | None:

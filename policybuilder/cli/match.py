@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Never
 
 import click
+from click.core import ParameterSource
 
-from policybuilder.cli.failures import GateError
+from policybuilder.cli.failures import gate
 from policybuilder.cli.options import checked_database_option, format_option, read_policies
-from policybuilder.cli.output import console, print_json
+from policybuilder.cli.output import console, hint_at_oddities, print_json
 from policybuilder.csp import Decision, Verdict, match, match_batch_item
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
@@ -25,24 +28,45 @@ _MAX_LINE_BYTES = 4 * 1024 * 1024
 @click.option("--policy", metavar="POLICY", help="Text, @file, or - for standard input.")
 @click.option("--page", metavar="URL", help="The document's URL; 'self' is its origin.")
 @click.option("--directive", metavar="D", help="The effective directive, such as script-src-elem.")
-@click.option("--blocked", metavar="B", help="The resource's URL, or inline, eval, wasm-eval, …")
+@click.option(
+    "--blocked",
+    metavar="B",
+    help="The resource's URL, or inline, eval, wasm-eval, trusted-types-policy, trusted-types-sink.",
+)
 @click.option("--sample", metavar="S", help="The whole inline code, or the Trusted Types policy's name.")
 @click.option("--redirected", is_flag=True, help="The URL was reached by a redirect: paths do not count.")
+@click.option("--via", metavar="URL", help="The URL first requested, which redirected to the blocked one.")
 @click.option("--nonce", metavar="N", help="The nonce on the element.")
-@click.option("--batch", metavar="FILE", help="Questions as JSON lines (- for standard input), an answer a line.")
+@click.option("--integrity", metavar="TEXT", help="The integrity attribute of the element.")
+@click.option("--inserted", is_flag=True, help="Another script put the element there, not the page's own HTML.")
+@click.option(
+    "--inline-type",
+    metavar="TYPE",
+    help="Which inline code: script, script-attribute, navigation (a javascript: URL), speculation-rules, style or "
+    "style-attribute.  [default: what the directive suggests]",
+)
+@click.option("--hint", "resource_hint", metavar="prefetch|prerender", help="A resource hint loads the URL.")
+@click.option("--batch", metavar="FILE", help="Questions as JSON lines (- for standard input), a JSON answer a line.")
 @checked_database_option
 @format_option()
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     policy: str | None,
     page: str | None,
     directive: str | None,
     blocked: str | None,
     sample: str | None,
+    via: str | None,
     nonce: str | None,
+    integrity: str | None,
+    inline_type: str | None,
+    resource_hint: str | None,
     batch: str | None,
     output_format: str,
     redirected: bool,
+    inserted: bool,
 ) -> None:
     """Ask the matching engine. Exits 1 when the policy blocks.
 
@@ -50,32 +74,43 @@ def command(
     integrity, parser_inserted, inline_type, hint; id is echoed.
     """
     if batch is not None:
+        _refuse_options_beside_batch(context)
         _answer_batch(batch)
         return
     required = {"--policy": policy, "--page": page, "--directive": directive, "--blocked": blocked}
     missing = [name for name, value in required.items() if value is None]
     if policy is None or page is None or directive is None or blocked is None:
-        raise click.UsageError(f"missing {', '.join(missing)} (or --batch FILE)", click.get_current_context())
+        raise click.UsageError(f"missing {', '.join(missing)} (or --batch FILE)", context)
+    policies = read_policies(policy)
     try:
         decision = match(
-            read_policies(policy),
+            policies,
             page=page,
             directive=directive,
             blocked=blocked,
             sample=sample,
             nonce=nonce,
             redirected=redirected,
+            integrity=integrity,
+            parser_inserted=not inserted,
+            inline_type=inline_type,
+            hint=resource_hint,
+            via=via,
         )
     except ValueError as error:
         raise CspbuildError(f"{error}; see  {typed('cspbuild')} match --help") from None
-    if output_format == "json":
-        print_json("match", _document(decision))
-    else:
-        matched = f" ({visible(decision.matched_by)})" if decision.matched_by else ""
-        governing = visible(decision.directive or "no directive")
-        console().print(f"{decision.verdict.upper()}  {governing}{matched}: {visible(decision.reason)}", markup=False)
-    if decision.verdict is Verdict.BLOCK:
-        raise GateError
+    with gate(says_no=decision.verdict is Verdict.BLOCK):
+        if output_format == "json":
+            print_json("match", _document(decision))
+        else:
+            _print(decision)
+            hint_at_oddities(policies)
+
+
+def _print(decision: Decision) -> None:
+    matched = f" ({visible(decision.matched_by)})" if decision.matched_by else ""
+    governing = visible(decision.directive or "no directive")
+    console().print(f"{decision.verdict.upper()}  {governing}{matched}: {visible(decision.reason)}", markup=False)
 
 
 def _document(decision: Decision) -> dict[str, Any]:
@@ -87,10 +122,27 @@ def _document(decision: Decision) -> dict[str, Any]:
     }
 
 
+# Batches
+
+_ASIDE_FROM_THE_QUESTION = {"batch", "output_format"}
+
+
+def _refuse_options_beside_batch(context: click.Context) -> None:
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in context.params.keys() - _ASIDE_FROM_THE_QUESTION
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        do = "does" if len(given) == 1 else "do"
+        raise click.UsageError(f"{', '.join(given)} {do} not go with --batch, whose lines say it", context)
+
+
 def _answer_batch(name: str) -> None:
     """A line a question; a line that is none gets an error of its own, and the others their answers."""
-    with _open_questions(name) as lines:
-        failed = _answer_lines(lines)
+    with _open_questions(name) as file:
+        failed = _answer_lines(file)
     if failed:
         raise CspbuildError(f"{failed} of the lines are no questions; their answers say why")
 
@@ -105,20 +157,57 @@ def _open_questions(name: str) -> AbstractContextManager[BinaryIO]:
     return file
 
 
-def _answer_lines(lines: BinaryIO) -> int:
+def _answer_lines(file: BinaryIO) -> int:
+    """Print an answer to each line that is not blank; returns how many of them are errors."""
     failed = 0
-    number = 0
-    while line := lines.readline(_MAX_LINE_BYTES):
-        number += 1
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-            if not isinstance(item, dict):
-                raise ValueError("not a JSON object")  # noqa: TRY004, TRY301  (every bad line ends the same way)
-            answer = match_batch_item(item)
-        except (ValueError, RecursionError) as error:
-            failed += 1
-            answer = {"error": f"line {number}: {error}"}
-        click.echo(json.dumps(answer))
+    for number, line in enumerate(_lines(file), 1):
+        if line is None or line.strip():
+            answer = _answer(number, line)
+            failed += "error" in answer
+            click.echo(json.dumps(answer, allow_nan=False))
     return failed
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a file; None for one that is too long, of which no more than its beginning is held at once."""
+    while line := file.readline(_MAX_LINE_BYTES + 1):
+        if len(line) <= _MAX_LINE_BYTES or line.endswith(b"\n"):
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(_MAX_LINE_BYTES)
+        yield None
+
+
+def _answer(number: int, line: bytes | None) -> dict[str, object]:
+    identity: dict[str, object] = {}
+    try:
+        item = _read_item(line)
+        identity = {"id": item["id"]} if "id" in item else {}
+        return match_batch_item(item)
+    except (ValueError, RecursionError) as error:
+        return {**identity, "error": f"line {number}: {error}"}
+
+
+def _read_item(line: bytes | None) -> dict[str, object]:
+    """The object on a line. Raises ValueError, or RecursionError, for what is none or could not be echoed."""
+    if line is None:
+        raise ValueError(f"longer than {_MAX_LINE_BYTES // 1024**2} MiB")
+    item = json.loads(line, parse_constant=_refuse_constant, parse_float=_read_float)
+    if not isinstance(item, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  (every bad line ends the same way)
+    # What is nested almost too deep to be read can be too deep to be written.
+    json.dumps(item.get("id"))
+    return item
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_float(text: str) -> float:
+    """A number; Python would read one that is too large as Infinity, and echo that."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
@@ -15,7 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from policybuilder.evidence import ViolationGroup
+from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
+
+if TYPE_CHECKING:
+    from policybuilder.csp import PolicyList
+
+Cell = str | tuple[str, ...]
+"""What stands in a table: text, or a tuple of lines."""
 
 _PLAIN_WIDTH = 160
 """Columns when nobody's terminal says how many there are."""
@@ -35,7 +42,7 @@ def console() -> Console:
 def table(
     title: str,
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Cell]],
     *,
     numbers: Iterable[str] = (),
     whole: Iterable[str] = (),
@@ -57,8 +64,13 @@ def table(
         is_short = column in right or column in unfolded
         result.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=is_short)
     for row in rows:
-        result.add_row(*(Text(visible(cell)) for cell in row))
+        result.add_row(*map(_shown, row))
     return result
+
+
+def _shown(cell: Cell) -> Text:
+    lines = (cell,) if isinstance(cell, str) else cell
+    return Text("\n".join(map(visible, lines)))
 
 
 def hint(text: str) -> None:
@@ -66,14 +78,21 @@ def hint(text: str) -> None:
     click.echo(text, err=True)
 
 
+def hint_at_oddities(policies: PolicyList) -> None:
+    """Where a policy's text has oddities, how to see them: a browser may read it otherwise than its author does."""
+    if found := len(policies.findings):
+        oddities = plural(found, "oddity", "oddities")
+        hint(f"the policy has {oddities}: see  {typed('cspbuild')} parse")
+
+
 def count(number: int) -> str:
     """Digits in groups of three."""
     return f"{number:,}"
 
 
-def plural(number: int, word: str) -> str:
-    """`1 report`, `2 reports`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+def plural(number: int, word: str, several: str | None = None) -> str:
+    """`1 report`, `2 reports`; `several` is a plural that does not end in s alone."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {several or f'{word}s'}"
 
 
 def shorten(text: str, limit: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from policybuilder.cli.failures import GateError
+from policybuilder.cli.failures import gate
 from policybuilder.cli.options import (
     database_option,
     format_option,
@@ -13,8 +15,18 @@ from policybuilder.cli.options import (
     site_option,
     window_options,
 )
-from policybuilder.cli.output import blocked_cell, console, count, hint, plural, print_json, table
-from policybuilder.program import typed
+from policybuilder.cli.output import (
+    Cell,
+    blocked_cell,
+    console,
+    count,
+    hint,
+    hint_at_oddities,
+    plural,
+    print_json,
+    table,
+)
+from policybuilder.csp import PolicyList
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import read_groups, snapshot
@@ -37,22 +49,21 @@ def command(*, policy: str, since: str | None, as_of: str | None, site: str, dat
     get_site(engine, site)
     with snapshot(engine) as connection:
         result = replay(read_groups(connection, site, window), policies.policies)
-    if output_format == "json":
-        print_json(
-            "replay",
-            {
-                "policy": str(policies),
-                "totals": _counts(result.totals),
-                "genuine": _counts(result.genuine),
-                "rows": [_row(row) for row in result.rows],
-            },
-        )
-    else:
-        _print(result)
-        if policies.findings:
-            hint(f"the policy has {plural(len(policies.findings), 'oddity')}: see  {typed('cspbuild')} parse")
-    if result.genuine.block:
-        raise GateError
+    with gate(says_no=result.genuine.block > 0):
+        if output_format == "json":
+            print_json("replay", _document(policies, result))
+        else:
+            _print(result)
+            hint_at_oddities(policies)
+
+
+def _document(policies: PolicyList, result: Replay) -> dict[str, object]:
+    return {
+        "policy": str(policies),
+        "totals": _counts(result.totals),
+        "genuine": _counts(result.genuine),
+        "rows": [_row(row) for row in result.rows],
+    }
 
 
 def _counts(counts: VerdictCounts) -> dict[str, int]:
@@ -86,18 +97,35 @@ def _print(result: Replay) -> None:
     ]
     out.print(table("", ("", "allow", "block", "unknown"), rows, numbers=["allow", "block", "unknown"]))
     blocked = [row for row in result.rows if row.decision.verdict != "allow"]
-    shown = [
-        (
-            row.decision.verdict.value,
-            count(row.group.reports),
-            row.group.directive,
-            blocked_cell(row.group),
-            row.group.evidence_class.value,
-            row.decision.reason,
-        )
-        for row in blocked[:_MAX_TEXT_ROWS]
-    ]
+    shown = blocked[:_MAX_TEXT_ROWS]
     if shown:
-        out.print(table("", ("verdict", "reports", "directive", "blocked", "class", "why"), shown, numbers=["reports"]))
+        columns, cells = (_COLUMNS, _cells) if out.width >= _WIDE else (_NARROW_COLUMNS, _narrow_cells)
+        out.print(table("", columns, map(cells, shown), numbers=["reports"], whole=["verdict", "directive"]))
     if len(blocked) > len(shown):
         hint(f"{len(blocked) - len(shown)} more that are not plainly allowed: --format json has them all")
+
+
+_WIDE = 100
+"""Columns from which a row has room for one cell after the other."""
+
+_COLUMNS = ("verdict", "reports", "directive", "blocked", "class", "why")
+_NARROW_COLUMNS = ("verdict", "directive", "blocked, and why")
+
+
+def _cells(row: ReplayedGroup) -> Sequence[Cell]:
+    group = row.group
+    return (
+        row.decision.verdict.value,
+        count(group.reports),
+        group.directive,
+        blocked_cell(group),
+        group.evidence_class.value,
+        row.decision.reason,
+    )
+
+
+def _narrow_cells(row: ReplayedGroup) -> Sequence[Cell]:
+    """The same, with what is long on lines of its own."""
+    group = row.group
+    about = f"{plural(group.reports, 'report')}, {group.evidence_class}: {row.decision.reason}"
+    return (row.decision.verdict.value, group.directive, (blocked_cell(group), about))

@@ -20,6 +20,8 @@ READING = [
 ]
 WRITING = [("site", "add", "blog"), ("site", "rotate", "shop"), ("site", "off", "shop"), ("site", "on", "shop")]
 
+QUESTION = ("--policy", "x", "--page", "https://a.example", "--directive", "img-src", "--blocked", "data")
+
 # Columns: arguments; words of the one line.
 USAGE: list[tuple[tuple[str, ...], str]] = [
     (("no-such-command",), "No such command 'no-such-command'; see  cspbuild --help"),
@@ -54,6 +56,11 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("match",), "missing --policy, --page, --directive, --blocked (or --batch FILE)"),
     (("match", "--policy", "img-src *", "--page", "https://a.example"), "missing --directive, --blocked"),
     (("match", "--batch", "no-such-file"), "cannot read no-such-file"),
+    (("match", "--batch", "-", "--policy", "img-src *", "--inserted"), "--policy, --inserted do not go with --batch"),
+    (("match", "--batch", "-", "--nonce", ""), "--nonce does not go with --batch, whose lines say it; see"),
+    (("match", *QUESTION, "--inline-type", "poem"), "no inline type: 'poem'; use script, script attribute, "),
+    (("match", *QUESTION, "--hint", "preconnect"), "no resource hint: 'preconnect'; use prefetch, prerender"),
+    (("match", *QUESTION, "--via", "https://["), "not a URL that redirects: 'https://['"),
     (
         ("match", "--policy", "x", "--page", "nowhere", "--directive", "img-src", "--blocked", "data"),
         "not a URL of a page",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 
 import pytest
 
+from policybuilder.cli import diff as diff_command
+from policybuilder.csp.rules import KINDS, Kind
 from tests.policybuilder.cli.conftest import Cspbuild
 
 # Columns: old, new, relation.
@@ -51,6 +55,86 @@ def test_diff_shows_people_what_changes(cspbuild: Cspbuild) -> None:
     assert "removed img-src (anything) images are no longer admitted" in rows
     assert "widened font-src (anything) fonts are newly admitted, not only those from a" in rows
     assert any(row.startswith("moved upgrade-insecure-requests requests for http URLs") for row in rows)
+
+
+def rows_of(out: str) -> list[list[str]]:
+    """The cells of a table's rows, their lines joined by a space; a row begins where the first column has text."""
+    lines = [line for line in out.splitlines()[1:] if line.strip()]
+    starts = [match.start() for match in re.finditer(r"\S+", lines[0])]
+    rows: list[list[str]] = []
+    for line in lines[2:]:
+        cells = [line[start:end].strip() for start, end in itertools.pairwise([*starts, len(line)])]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [f"{above} {below}".strip() for above, below in zip(rows[-1], cells, strict=True)]
+    return rows
+
+
+NEWLY_NOT_ONLY = "are newly admitted, not only those"
+
+# Columns: old, new, the rows: change, directives, source, effect.
+JOINED = [
+    (
+        "default-src a; script-src a; style-src a",
+        "default-src a b; script-src a; style-src a",
+        [
+            (
+                "added",
+                "img-src font-src media-src connect-src frame-src manifest-src object-src",
+                "b",
+                (
+                    "images, fonts, audio and video, frames, manifests and plugins from b are newly admitted; "
+                    "connections to b are newly admitted"
+                ),
+            )
+        ],
+    ),
+    (
+        "script-src a; style-src a",
+        "script-src a 'nonce-n'; style-src a 'nonce-n'",
+        [
+            (
+                "added",
+                "script-src-elem style-src-elem",
+                "'nonce-n'",
+                (
+                    "scripts and style sheets with 'nonce-n' are newly admitted, not only those from a; "
+                    "inline scripts and inline style sheets with 'nonce-n' are newly admitted"
+                ),
+            )
+        ],
+    ),
+    (
+        "img-src https:; font-src https:; frame-src https:",
+        "img-src a; font-src b; frame-src a",
+        [
+            ("narrowed", "img-src frame-src", "https:", "images and frames from https: are admitted only from a now"),
+            ("widened", "img-src frame-src", "a", f"images and frames from a {NEWLY_NOT_ONLY} from https:"),
+            ("narrowed", "font-src", "https:", "fonts from https: are admitted only from b now"),
+            ("widened", "font-src", "b", f"fonts from b {NEWLY_NOT_ONLY} from https:"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "rows"), JOINED)
+def test_people_read_once_what_changes_alike_in_several_directives(
+    cspbuild: Cspbuild, old: str, new: str, rows: list[tuple[str, ...]]
+) -> None:
+    assert rows_of(cspbuild("diff", old, new).out) == [list(row) for row in rows]
+
+
+def test_scripts_get_every_change_by_itself(cspbuild: Cspbuild) -> None:
+    changes = cspbuild("diff", "default-src a", "default-src a b", "--format", "json").json()["changes"]
+    assert len(changes) == 10
+    assert changes[5]["effect"] == "connections to b are newly admitted"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.subject)
+def test_a_subject_ends_before_the_first_word_that_says_what_happens(kind: Kind) -> None:
+    for word in (kind.preposition, kind.presenting, "that", "requested", "are"):
+        assert diff_command._clauses(f"{kind.subject} {word} x") == [(kind.subject, f"{word} x")]
 
 
 def test_what_is_the_same_has_no_table(cspbuild: Cspbuild) -> None:

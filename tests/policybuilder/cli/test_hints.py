@@ -20,6 +20,10 @@ ADVICE: list[tuple[tuple[str, ...], str]] = [
     (("header", "--rehearsal-key", "guessed"), "cspbuild site rotate default --rehearsal"),
     (("match", "--policy", "x", "--page", "x", "--directive", "x", "--blocked", "x"), "cspbuild match --help"),
     (("replay", "--policy", "img-src 'self"), "cspbuild parse"),
+    (
+        ("match", "--policy", "x", "--page", "https://a.example", "--directive", "img-src", "--blocked", "data"),
+        "cspbuild parse",
+    ),
     (("site", "off", "shop"), "cspbuild site on shop"),
     (("site", "add", "shop"), "cspbuild site show shop"),
     (("site", "show", "nowhere"), "cspbuild site add nowhere"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from policybuilder.csp import parse_serialized_policy_list
+from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS
 from policybuilder.presets import PRESETS
 from tests.policybuilder.cli.conftest import Cspbuild
 from tests.support.postgres import free_port
@@ -99,10 +102,57 @@ def test_match_knows_nonces_and_redirects(cspbuild: Cspbuild) -> None:
     assert cspbuild("match", "--policy", "script-src https://cdn.example/a/", *script).code == 1
 
 
+INTEGRITY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+CDN, A = "https://cdn.example/b.js", "https://a.example/"
+
+# Columns: policy, directive, blocked; the option that turns the answer round; the answer then.
+DETAILS: list[tuple[tuple[str, str, str], tuple[str, ...], str]] = [
+    (("script-src 'strict-dynamic'", "script-src-elem", CDN), ("--inserted",), "allow"),
+    ((f"script-src '{INTEGRITY}'", "script-src-elem", CDN), ("--integrity", INTEGRITY), "allow"),
+    (("img-src https://a.example/b/", "img-src", f"{A}a.png"), ("--via", f"{A}b/"), "allow"),
+    (("img-src https://a.example", "img-src", f"{A}a.png"), ("--via", "https://b.example/"), "block"),
+    (("default-src 'none'; img-src *", "default-src", A), ("--hint", "prefetch"), "allow"),
+    (("default-src 'none'; img-src *", "default-src", A), ("--hint", "prerender"), "allow"),
+    (("script-src 'nonce-abc'", "script-src-elem", "inline"), ("--inline-type", "script-attribute"), "block"),
+    (("script-src 'nonce-abc'", "script-src-elem", "inline"), ("--inline-type", "navigation"), "block"),
+]
+
+
+@pytest.mark.parametrize(("question", "detail", "verdict"), DETAILS)
+def test_match_takes_the_details_that_a_line_of_a_batch_can_hold(
+    cspbuild: Cspbuild, question: tuple[str, str, str], detail: tuple[str, ...], verdict: str
+) -> None:
+    policy, directive, blocked = question
+    asked = ["match", "--policy", policy, "--page", "https://shop.example", "--directive", directive]
+    asked += ["--blocked", blocked, "--sample", "go()", "--format", "json"]
+    if blocked == "inline":
+        asked += ["--nonce", "abc"]
+    answers = {cspbuild(*asked).json()["verdict"], cspbuild(*asked, *detail).json()["verdict"]}
+    assert answers == {"allow", "block"}
+    assert cspbuild(*asked, *detail).json()["verdict"] == verdict
+
+
+def test_help_of_match_names_every_keyword_of_reports(cspbuild: Cspbuild) -> None:
+    shown = cspbuild("match", "--help").out
+    assert {word for word in KEYWORD_BLOCKED_URIS - {"", "self"} if word not in shown} == set()
+
+
+def test_match_hints_at_oddities_of_the_policy_in_text_alone(cspbuild: Cspbuild) -> None:
+    pasted = ("match", "--policy", "Content-Security-Policy: img-src 'none'", *QUESTION)
+    ran = cspbuild(*pasted)
+    assert (ran.code, ran.err) == (0, "the policy has 1 oddity: see  cspbuild parse\n")
+    assert cspbuild(*pasted, "--format", "json").err == ""
+    ran = cspbuild("match", "--policy", "x; y; img-src 'none'", *QUESTION)
+    assert (ran.code, ran.err) == (1, "the policy has 2 oddities: see  cspbuild parse\n")
+    assert cspbuild("match", "--policy", "img-src 'none'", *QUESTION).err == ""
+
+
 POLICY_COMMANDS: list[tuple[str, ...]] = [
     ("parse", "img-src *"),
     ("preset",),
     ("match", "--policy", "img-src *", *QUESTION),
+    ("diff", "img-src *", "img-src 'none'"),
 ]
 
 
@@ -161,6 +211,66 @@ def test_a_bad_line_of_a_batch_gets_an_error_and_the_others_their_answers(cspbui
     assert second.keys() == {"error"}
     assert second["error"].startswith("line 2: ")
     assert (ran.code, ran.err) == (2, "error: 1 of the lines are no questions; their answers say why\n")
+
+
+# Columns: line, the whole answer but its words.
+ERRORS: list[tuple[str, dict[str, object], str]] = [
+    ('{"id": "bad", "policy": 1}', {"id": "bad"}, "the value of 'policy' is not text: 1"),
+    ('{"id": null}', {"id": None}, "the key 'policy' is missing"),
+    ('{"id": {"a": [1.5, true]}, "policy": ""}', {"id": {"a": [1.5, True]}}, "the key 'self' is missing"),
+    ('{"id": "\\ud800"}', {"id": "\ud800"}, "the key 'policy' is missing"),
+    (json.dumps({**LINE, "id": float("nan")}), {}, "NaN is not JSON"),
+    (json.dumps({**LINE, "x": float("-inf")}), {}, "-Infinity is not JSON"),
+    (json.dumps(LINE).replace("}", ', "id": 1e999}'), {}, "the number 1e999 is too large"),
+    ('["id"]', {}, "not a JSON object"),
+]
+
+
+@pytest.mark.parametrize(("line", "echoed", "says"), ERRORS)
+def test_an_error_is_valid_json_that_echoes_the_id_it_could_read(
+    cspbuild: Cspbuild, line: str, echoed: dict[str, object], says: str
+) -> None:
+    ran = cspbuild("match", "--batch", "-", text=line)
+    answer = json.loads(ran.out, parse_constant=pytest.fail)
+    assert answer == {**echoed, "error": f"line 1: {says}"}
+
+
+@pytest.mark.parametrize("depth", range(900, 1001, 10))
+def test_an_id_however_deep_is_echoed_or_an_error(cspbuild: Cspbuild, depth: int) -> None:
+    ran = cspbuild("match", "--batch", "-", text=f'{{"id": {"[" * depth}{"]" * depth}}}')
+    assert (ran.code, ran.out.count("\n")) == (2, 1)
+
+
+MAX_LINE = 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize("surplus", [1, 2, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 2 * MAX_LINE])
+@pytest.mark.parametrize("character", ["x", " "])
+def test_a_line_that_is_too_long_is_one_line_with_one_error(cspbuild: Cspbuild, surplus: int, character: str) -> None:
+    text = "\n".join([json.dumps(LINE), character * (MAX_LINE + surplus), "{}", json.dumps(LINE)])
+    first, *errors, last = map(json.loads, cspbuild("match", "--batch", "-", text=text).out.splitlines())
+    assert first["verdict"] == last["verdict"] == "allow"
+    assert errors == [{"error": "line 2: longer than 4 MiB"}, {"error": "line 3: the key 'policy' is missing"}]
+
+
+def test_a_line_as_long_as_may_be_is_read(cspbuild: Cspbuild) -> None:
+    line = json.dumps(LINE)
+    for text in (line.ljust(MAX_LINE) + "\n", line.ljust(MAX_LINE)):
+        assert json.loads(cspbuild("match", "--batch", "-", text=text).out)["verdict"] == "allow"
+
+
+def test_a_long_line_is_not_held_in_memory(tmp_path: Path) -> None:
+    """With 200 MiB of address space beyond what the program takes to start, a line of a gibibyte is passed."""
+    with (tmp_path / "questions").open("wb") as file:
+        file.truncate(1024**3)
+    script = (
+        "import resource, sys; from policybuilder.cli.main import main; "
+        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + 200 * 1024**2; "
+        "resource.setrlimit(resource.RLIMIT_AS, (size, size)); "
+        "sys.argv = ['cspbuild', 'match', '--batch', 'questions']; main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert json.loads(ran.stdout) == {"error": "line 1: longer than 4 MiB"}
 
 
 def test_an_empty_batch_has_no_answers(cspbuild: Cspbuild) -> None:

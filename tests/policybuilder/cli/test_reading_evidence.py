@@ -207,6 +207,21 @@ def test_replay_tells_people_what_would_be_blocked_and_why(cspbuild: Cspbuild) -
     assert "the policy has 1 oddity: see  cspbuild parse" in ran.err
 
 
+@pytest.mark.parametrize("columns", [160, 100, 99, 80, 60])
+def test_replay_keeps_verdicts_and_directives_whole(cspbuild: Cspbuild, columns: int) -> None:
+    ran = cspbuild("replay", "--site", "shop", "--policy", "default-src 'none'", COLUMNS=str(columns))
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.startswith(" block ") and " script-src-elem " in line for line in lines) == 3
+
+
+def test_replay_leaves_nothing_out_where_lines_are_short(cspbuild: Cspbuild) -> None:
+    out = cspbuild("replay", "--site", "shop", "--policy", "default-src 'none'", COLUMNS="80").out
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    shown = rows.index("block img-src https://img.example/a.png")
+    assert rows[shown + 1] == "2 reports, genuine: default-src admits nothing"
+
+
 def test_a_database_elsewhere_is_named_by_option_or_environment(cspbuild: Cspbuild, evidence: Engine) -> None:
     url = f"sqlite:///{evidence.url.database}"
     by_option = cspbuild("summary", "--site", "shop", "--database", url, "--format", "json", *AS_OF)
