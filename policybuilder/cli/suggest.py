@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from policybuilder.cli.failures import GateError
+from policybuilder.cli.failures import gate
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.errors import CspbuildError
@@ -47,11 +47,10 @@ def command(*, since: str | None, as_of: str | None, site: str, database: str, o
     if not groups:
         raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, program=typed("cspbuild")))
     suggestion = propose(site, groups)
-    _print(suggestion, output_format)
-    if suggestion.replay.block:
+    with gate(says_no=suggestion.replay.block > 0):
+        _print(suggestion, output_format)
         for group in suggestion.blocked_groups:
             hint(f"accepted, yet it would be blocked: {visible(group.directive)} {visible(group.blocked)}")
-        raise GateError
 
 
 def _print(suggestion: Suggestion, output_format: str) -> None:
