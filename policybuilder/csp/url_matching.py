@@ -237,13 +237,18 @@ def browsers_may_differ(sources: SourceList, hops: Sequence[Candidate], *, is_al
         # By what both read alike, Firefox allows all that Chromium does.
         return False
     for hop in hops:
-        if hop.navigates and (hop.url is None or hop.page is None or hop.url.scheme != hop.page.scheme):
+        url, page = hop.url, hop.page
+        if hop.navigates and (url is None or page is None or url.scheme != page.scheme):
             return True
-        for url in (hop.url, hop.page):
-            # A port that is the default of the other scheme: over these they differ.
-            if url is not None and url.port != DEFAULT_PORTS.get(url.scheme) and url.port in {"80", "443"}:
-                return True
+        # A port that is the default of the other scheme: over these they differ.
+        if url is not None and url.port != DEFAULT_PORTS.get(url.scheme) and url.port in _DEFAULTS:
+            return True
+        if page is not None and page.port != DEFAULT_PORTS.get(page.scheme) and page.port in _DEFAULTS:
+            return True
     return False
+
+
+_DEFAULTS = frozenset({"80", "443"})
 
 
 def _missing_fact(candidate: Candidate) -> str:

@@ -61,7 +61,15 @@ FINDINGS: list[tuple[str, list[tuple[FindingCode, str]]]] = [
     ("img-src h/p?q", [(FindingCode.QUERY_IGNORED, "h/p?q")]),
     ("upgrade-insecure-requests 1", [(FindingCode.UNEXPECTED_VALUE, "1")]),
     ("report-to a b", [(FindingCode.UNEXPECTED_VALUE, "b")]),
+    ("upgrade-insecure-requests 1 2", [(FindingCode.UNEXPECTED_VALUE, "1"), (FindingCode.UNEXPECTED_VALUE, "2")]),
     ("report-uri /r; report-to x", [(FindingCode.REPORT_URI_IGNORED, "report-uri")]),
+    ("report-uri /r", []),
+    ("report-to x", []),
+    ("img-src none", [(FindingCode.UNQUOTED_KEYWORD, "none")]),
+    ("script-src sha256-a", [(FindingCode.UNQUOTED_KEYWORD, "sha256-a")]),
+    ("script-src sha384-a", [(FindingCode.UNQUOTED_KEYWORD, "sha384-a")]),
+    ("script-src SHA512-a", [(FindingCode.UNQUOTED_KEYWORD, "SHA512-a")]),
+    ("img-src h/p#f", [(FindingCode.QUERY_IGNORED, "h/p#f")]),
     ("sandbox allow-scripts; trusted-types a 'allow-duplicates'", []),
 ]
 
@@ -70,6 +78,49 @@ FINDINGS: list[tuple[str, list[tuple[FindingCode, str]]]] = [
 def test_what_is_odd_is_found_where_it_stands(text: str, expected: list[tuple[FindingCode, str]]) -> None:
     findings = parse_serialized_policy_list(text).findings
     assert [(finding.code, text[finding.start : finding.end]) for finding in findings] == expected
+
+
+# (text, delivery, disposition; directive and value of the finding)
+ABOUT: list[tuple[str, Delivery, Disposition, str | None, str | None]] = [
+    ("img-src a; IMG-SRC b", Delivery.HEADER, Disposition.ENFORCE, "img-src", None),
+    ("sandbox", Delivery.META, Disposition.ENFORCE, "sandbox", None),
+    ("sandbox", Delivery.HEADER, Disposition.REPORT, "sandbox", None),
+    ("prefetch-src *", Delivery.HEADER, Disposition.ENFORCE, "prefetch-src", None),
+    ("Img-Scr a", Delivery.HEADER, Disposition.ENFORCE, "img-scr", None),
+    ("img-src 'None' a", Delivery.HEADER, Disposition.ENFORCE, "img-src", "'None'"),
+    ("report-to a b", Delivery.HEADER, Disposition.ENFORCE, "report-to", "b"),
+    ("report-uri /r; report-to x", Delivery.HEADER, Disposition.ENFORCE, "report-uri", None),
+    ("img-src é", Delivery.HEADER, Disposition.ENFORCE, None, None),
+]
+
+
+@pytest.mark.parametrize(("text", "delivery", "disposition", "directive", "value"), ABOUT)
+def test_a_finding_names_directive_and_value(
+    text: str, delivery: Delivery, disposition: Disposition, directive: str | None, value: str | None
+) -> None:
+    (finding,) = parse_serialized_policy_list(text, delivery=delivery, disposition=disposition).findings
+    assert (finding.directive, finding.value) == (directive, value)
+
+
+# (text, names that Chromium takes for repetitions of a directive it dropped)
+VOID_IN_CHROMIUM = [
+    ("img-src a; font-src b", set()),
+    ("img-src é", set()),
+    ("img-src é; img-src a", {"img-src"}),
+    ("IMG-SRC é; img-src a; font-src b", {"img-src"}),
+    ("img-src a; img-src é", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "names"), VOID_IN_CHROMIUM)
+def test_a_dropped_directive_takes_its_name_in_chromium(text: str, names: set[str]) -> None:
+    assert parse_serialized_policy(text).void_in_chromium == names
+
+
+@pytest.mark.parametrize(("length", "shown"), [(80, "x" * 80), (81, "x" * 79 + "…"), (200, "x" * 79 + "…")])
+def test_messages_show_eighty_characters(length: int, shown: str) -> None:
+    (finding,) = parse_serialized_policy_list("x" * length).findings
+    assert finding.message == f"browsers know no directive {shown}"
 
 
 def test_messages_do_not_repeat_endless_tokens() -> None:
@@ -88,6 +139,9 @@ def test_a_report_only_policy_in_meta_is_void() -> None:
     parsed = parse_serialized_policy_list("img-src a", delivery=Delivery.META, disposition=Disposition.REPORT)
     assert parsed.policies == ()
     assert [finding.code for finding in parsed.findings] == [FindingCode.IGNORED_IN_META]
+    assert [(finding.start, finding.end) for finding in parsed.findings] == [(0, 9)]
+    vertical = parse_serialized_policy_list("\v", delivery=Delivery.META, disposition=Disposition.REPORT)
+    assert len(vertical.findings) == 1
     empty = parse_serialized_policy_list(" ", delivery=Delivery.META, disposition=Disposition.REPORT)
     assert empty.findings == ()
 

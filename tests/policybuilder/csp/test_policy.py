@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from policybuilder.csp import Directive, Policy, PolicyList, canonical, parse_serialized_policy
+from policybuilder.csp import (
+    Directive,
+    Policy,
+    PolicyList,
+    canonical,
+    parse_serialized_policy,
+    parse_serialized_policy_list,
+)
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a;b", "a,b", "a\tb", "é"])
@@ -106,3 +113,9 @@ def test_a_blanked_nonce_is_still_a_nonce() -> None:
     blanked = canonical(parse_serialized_policy("script-src 'nonce-{NONCE}'"))
     assert str(blanked) == "script-src 'nonce-blank'"
     assert canonical(blanked) == blanked
+
+
+def test_a_policy_list_is_its_policies_one_after_another() -> None:
+    parsed = parse_serialized_policy_list("img-src a, font-src b")
+    assert tuple(parsed) == parsed.policies
+    assert [str(policy) for policy in parsed] == ["img-src a", "font-src b"]

@@ -116,6 +116,7 @@ INVALID = [
     "'eval-sha999-abcd'",
     "'url-ed25519-abcd'",
     "bücher.example",
+    "h/ä",
     "h:٣",
 ]
 
@@ -129,6 +130,40 @@ def test_a_valid_token_is_read(text: str, expected: SourceExpression) -> None:
 def test_an_invalid_token_is_ignored(text: str) -> None:
     assert parse_source_expression(text) is None
     assert not is_valid_source_expression(text)
+
+
+# (token, whether Chromium and Firefox may differ about it)
+DIFFERING = [
+    ("h", False),
+    ("h:*", False),
+    ("h:80", True),
+    ("h:080", True),
+    ("h.", True),
+    ("h/p", False),
+    ("h/%2F", False),
+    ("h/%E4", True),
+    ("*", False),
+    ("*/p", True),
+    ("'sha256-abcd'", False),
+    ("'sha256-ab-_'", False),
+    ("'sha256-abc='", False),
+    ("'sha256-abc'", True),
+    ("'sha256-x'", True),
+    ("'sha-256-abcd'", True),
+    ("'ed25519-abcd'", True),
+]
+
+
+@pytest.mark.parametrize(("text", "differ"), DIFFERING)
+def test_a_token_knows_whether_browsers_may_differ(text: str, differ: bool) -> None:  # noqa: FBT001 - a column
+    source = parse_source_expression(text)
+    assert isinstance(source, HostSource | HashSource)
+    assert source.browsers_differ is differ
+
+
+def test_what_stands_for_no_bytes_has_an_empty_digest() -> None:
+    assert HashSource("sha256", "x", Browser.CHROMIUM).digest == b""
+    assert HashSource("sha256", "YQ").digest == b"a"
 
 
 @pytest.mark.parametrize(("_text", "source"), VALID)

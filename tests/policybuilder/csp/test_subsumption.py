@@ -27,6 +27,8 @@ CASES = [
     ("*", "https://*:8443/js/", True),
     ("*", "data:", False),
     ("*", "'unsafe-inline'", False),
+    ("*", "'nonce-a'", False),
+    ("*", "'sha256-abcd'", False),
     ("*", "app://cdn.example", False),
     ("https:", "https://cdn.example/js/", True),
     ("https:", "wss:", False),
@@ -192,3 +194,23 @@ def test_long_lists_are_compared_by_host() -> None:
     narrow = "img-src " + " ".join(f"https://{host}/js/" for host in hosts)
     assert subsumes("img-src " + " ".join(hosts), narrow)
     assert not subsumes("img-src " + " ".join(hosts[1:]), narrow)
+
+
+def test_a_url_digest_leaves_scripts_no_url() -> None:
+    """Chromium lets it switch all other URLs off, but for documents."""
+    assert subsumes("script-src https:", "script-src https: 'url-sha256-abcd'")
+    assert not subsumes("script-src https: 'url-sha256-abcd'", "script-src https:")
+    assert subsumes("script-src 'none'", "script-src https: 'url-sha256-abcd'")
+    assert not subsumes("frame-src 'none'", "frame-src https: 'url-sha256-abcd'")
+
+
+def test_more_combinations_of_credentials_than_anybody_writes_are_no_hiding_place() -> None:
+    """Each of five policies asks for credentials that two of them share, so that none is worth another."""
+    lists: list[list[str]] = [[] for _ in range(5)]
+    for number, pair in enumerate(itertools.combinations(lists, 2)):
+        value = f"abc{number}"
+        for values in pair:
+            values += [f"'nonce-{value}'", f"'sha256-{value}'", f"'sha384-{value}'", f"'sha512-{value}'"]
+    policies = ", ".join(f"script-src {' '.join(values)}" for values in lists)
+    assert not subsumes("script-src 'none'", policies)
+    assert subsumes(policies, policies)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from policybuilder.csp import Browser, parse_source_expression, parse_url
+from policybuilder.csp import Browser, parse_source_expression, parse_source_list, parse_url
 from policybuilder.csp.url_matching import (
     Candidate,
+    admitted_urls,
     expression_matches,
     host_part_matches,
     path_part_matches,
+    port_part_matches,
     scheme_part_matches,
 )
 
@@ -57,6 +59,43 @@ HOST_CASES = [
 @pytest.mark.parametrize(("pattern", "host", "matches"), HOST_CASES)
 def test_a_wildcard_covers_labels_but_not_the_apex(pattern: str, host: str, matches: bool) -> None:  # noqa: FBT001 - a column
     assert host_part_matches(pattern, host) is matches
+
+
+# Columns: pattern, URL, scheme of the expression; whether Chromium takes it for a load, for a document, Firefox.
+PORT_CASES = [
+    ("*", "https://h:1/", "https", True, True, True),
+    (None, "https://h/", "http", True, True, True),
+    (None, "https://h:80/", "http", False, False, True),
+    (None, "https://h:80/", "https", False, False, False),
+    ("8080", "https://h:8080/", "https", True, True, True),
+    ("8080", "https://h:8081/", "https", False, False, False),
+    ("80", "https://h/", "https", False, False, True),
+    ("80", "https://h/", "http", True, True, True),
+    ("80", "http://h:443/", "http", False, False, True),
+    ("443", "http://h/", "http", False, False, False),
+    ("443", "https://h/", "http", True, False, True),
+    ("443", "wss://h/", "ws", False, False, True),
+    ("443", "https://h:8443/", "http", False, False, False),
+    ("8080", "https://h/", "http", False, False, False),
+    ("8080", "https://h:8080/", "http", False, False, True),
+]
+
+
+@pytest.mark.parametrize(("pattern", "text", "scheme", "load", "document", "firefox"), PORT_CASES)
+def test_an_upgrade_moves_the_port(
+    pattern: str | None,
+    text: str,
+    scheme: str,
+    *,
+    load: bool,
+    document: bool,
+    firefox: bool,
+) -> None:
+    url = parse_url(text)
+    assert url is not None
+    assert port_part_matches(pattern, url, scheme) is load
+    assert port_part_matches(pattern, url, scheme, navigates=True) is document
+    assert port_part_matches(pattern, url, scheme, Browser.FIREFOX) is firefox
 
 
 # (pattern, path, matches)  https://w3c.github.io/webappsec-csp/#match-paths
@@ -236,3 +275,7 @@ def test_what_is_not_known_divides_pessimist_and_optimist(
     assert source is not None
     assert expression_matches(source, candidate._replace(optimistic=False)) is pessimist
     assert expression_matches(source, candidate._replace(optimistic=True)) is optimist
+
+
+def test_what_asks_for_no_url_is_admitted_by_none() -> None:
+    assert admitted_urls(parse_source_list(["*"]), []) is None

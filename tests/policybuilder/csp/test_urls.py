@@ -18,6 +18,8 @@ PARSED = [
     ("http://0x7f.1/", "http", "127.0.0.1", "80", "/"),
     ("https://[::1]:8/", "https", "[::1]", "8", "/"),
     ("https://ok.example\\@evil.example/", "https", "ok.example", "443", "/@evil.example/"),
+    ("ftp://h/", "ftp", "h", "21", "/"),
+    ("ws://h/", "ws", "h", "80", "/"),
     ("data:text/html,x", "data", "", None, ""),
     ("blob:https://h/uuid", "blob", "", None, ""),
     ("chrome-extension://abc/x.js", "chrome-extension", "abc", None, "/x.js"),
