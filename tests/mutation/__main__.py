@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
+from typing import TypeAlias
 
 import coverage
 import pytest
@@ -68,16 +69,14 @@ class Run:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             return True
-        seconds, meets = self._run_unchanged(session.items)
+        # Found once, and before any fork: looking through all objects takes longer than most tests.
+        caches = [found for found in gc.get_objects() if isinstance(found, functools._lru_cache_wrapper)]
+        seconds, meets = self._run_unchanged(session.items, caches)
         if self.has_failed:
             return True
         modules = {name: importlib.import_module(f"policybuilder.csp.{name}") for name in self.names}
         self.mutants = [mutant for module in modules.values() for mutant in mutants_of(module)]
-        # Found once, and before the fork: looking through all objects takes longer than most tests.
-        objects = gc.get_objects()
-        caches = [found for found in objects if isinstance(found, functools._lru_cache_wrapper)]
-        closures = [found for found in objects if isinstance(found, FunctionType) and found.__closure__]
-        del objects
+        closures = [found for found in gc.get_objects() if isinstance(found, FunctionType) and found.__closure__]
         others = [
             module for name, module in sys.modules.items() if name.partition(".")[0] in {"policybuilder", "tests"}
         ]
@@ -100,13 +99,15 @@ class Run:
                 print(f"survived: {mutant}", flush=True)  # noqa: T201 - it may be long until the table
         return True
 
-    def _run_unchanged(self, items: list[pytest.Item]) -> tuple[dict[pytest.Item, float], Meets]:
-        """How long each test takes, and by module and line which tests come by."""
+    def _run_unchanged(self, items: list[pytest.Item], caches: Caches) -> tuple[dict[pytest.Item, float], Meets]:
+        """How long each test takes, and by module and line which tests come by, where no other has filled a cache."""
         seconds: dict[pytest.Item, float] = {}
         by_id = {item.nodeid: item for item in items}
         measuring = coverage.Coverage(data_file=None, config_file=False, include=["*/policybuilder/csp/*"])
         with measuring.collect():
             for item in items:
+                for cache in caches:
+                    cache.cache_clear()
                 measuring.switch_context(item.nodeid)
                 began = time.monotonic()
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -120,12 +121,7 @@ class Run:
             }
         return seconds, meets
 
-    def _try(
-        self,
-        put: Callable[[], None],
-        caches: list[functools._lru_cache_wrapper[object]],
-        items: list[pytest.Item],
-    ) -> None:
+    def _try(self, put: Callable[[], None], caches: Caches, items: list[pytest.Item]) -> None:
         """Run the tests with a mutant in place, and leave the process: 0 if it survives."""
         # Whoever takes far too long is noticed too.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -148,6 +144,7 @@ class Run:
             os._exit(code)
 
 
+Caches: TypeAlias = "list[functools._lru_cache_wrapper[object]]"
 Meets = dict[str, dict[int, list[pytest.Item]]]
 
 

@@ -30,6 +30,7 @@ CODE = "go()"
 DIGEST = hash_source(CODE)
 OTHER = hash_source("other")
 SHA512 = hash_source(CODE, "sha512")
+UPPER = DIGEST.replace("sha256", "SHA256")
 UNPADDED = DIGEST.replace("=", "")
 URL_DIGEST = "'url-sha256-abcd'"
 EVAL_DIGEST = "'eval-sha256-abcd'"
@@ -153,6 +154,8 @@ REASONS = [
         for name in ("fenced-frame-src", "frame-src", "object-src")
     ),
     ("frame-src * https: 'self'", make_question("frame-src", ""), BLOCK, "no source of frame-src matches the URL"),
+    ("img-src", make_question(blocked="::", origin_only=True), BLOCK, "img-src admits nothing"),
+    ("frame-src * 'self'", make_question("frame-src", "", page=None), BLOCK, "no source of frame-src matches the URL"),
     # what is not asked
     *(
         (
@@ -180,10 +183,10 @@ REASONS = [
         "'strict-dynamic' may admit it, but its inserter is not reported",
     ),
     (
-        f"script-src {DIGEST} {OTHER}",
+        f"script-src {UPPER} {OTHER}",
         SCRIPT._replace(integrity=None),
         UNKNOWN,
-        f"{DIGEST} may admit it, but reports do not tell the integrity attribute",
+        f"{UPPER} may admit it, but reports do not tell the integrity attribute",
     ),
     (
         f"script-src {DIGEST}",
@@ -207,28 +210,28 @@ REASONS = [
     (f"script-src {DIGEST}", INLINE, ALLOW, "the digest is the same"),
     ("script-src 'nonce-{NONCE}'", INLINE._replace(nonce=None), ALLOW, "the site's own inline code carries the nonce"),
     (
-        f"script-src {DIGEST} {OTHER}",
+        f"script-src {UPPER} {OTHER}",
         INLINE._replace(sample_extent=SampleExtent.PREFIX),
         UNKNOWN,
-        f"{DIGEST} may admit it, but the report does not hold the whole code",
+        f"{UPPER} may admit it, but the report does not hold the whole code",
     ),
     (
-        f"script-src {DIGEST} {SHA512}",
+        f"script-src {UPPER} {SHA512}",
         INLINE._replace(sample="other", sample_extent=SampleExtent.TRIMMED),
         UNKNOWN,
-        f"{DIGEST} may admit it, but white space around the code is not reported",
+        f"{UPPER} may admit it, but white space around the code is not reported",
     ),
     (
-        f"script-src {DIGEST} {OTHER}",
+        f"script-src {UPPER} {OTHER}",
         INLINE._replace(sample=None, sample_extent=SampleExtent.WHOLE),
         UNKNOWN,
-        f"{DIGEST} may admit it, but the report does not hold the whole code",
+        f"{UPPER} may admit it, but the report does not hold the whole code",
     ),
     (
-        f"script-src {DIGEST} {OTHER}",
+        f"script-src {UPPER} {OTHER}",
         INLINE._replace(sample=None, sample_extent=SampleExtent.TRIMMED),
         UNKNOWN,
-        f"{DIGEST} may admit it, but the report does not hold the whole code",
+        f"{UPPER} may admit it, but the report does not hold the whole code",
     ),
     # why no inline code
     ("script-src 'unsafe-inline'", INLINE, ALLOW, "it allows all inline code"),

@@ -24,6 +24,7 @@ from policybuilder.csp import (
     parse_source_expression,
     parse_source_list,
 )
+from policybuilder.csp.sources import decoded_base64
 
 # (token, what browsers read)
 VALID = [
@@ -51,6 +52,7 @@ VALID = [
     ("h/p?q=1", HostSource("h", path_part="/p")),
     ("h/p#f?q", HostSource("h", path_part="/p")),
     ("h//x", HostSource("h", path_part="//x", only_chromium=True)),
+    ("h//y", HostSource("h", path_part="//y", only_chromium=True)),
     ("h/a|b", HostSource("h", path_part="/a|b", only_chromium=True)),
     ("127.0.0.1", HostSource("127.0.0.1")),
     ("'self'", KeywordSource(Keyword.SELF)),
@@ -59,6 +61,7 @@ VALID = [
     ("'nonce-aB3+/-_=='", NonceSource("aB3+/-_==")),
     ("'NONCE-a'", NonceSource("a")),
     ("'nonce-{NONCE}'", NonceSource("{NONCE}")),
+    ("'NONCE-{NONCE}'", NonceSource("{NONCE}")),
     ("'sha256-ab-_'", HashSource("sha256", "ab+/")),
     ("'SHA512-abc='", HashSource("sha512", "abc=")),
     ("'sha384-abc'", HashSource("sha384", "abc")),
@@ -106,6 +109,7 @@ INVALID = [
     "'nonce-a==='",
     "'nonce-{nonce}'",
     "nonce-a{",
+    "'knock-{NONCE}'",
     "'sha1-abcd'",
     "'md5-abcd'",
     "'sha256-'",
@@ -159,6 +163,29 @@ def test_a_token_knows_whether_browsers_may_differ(text: str, differ: bool) -> N
     source = parse_source_expression(text)
     assert isinstance(source, HostSource | HashSource)
     assert source.browsers_differ is differ
+
+
+# (base64, its bytes)
+BASE64 = [
+    ("", b""),
+    ("YQ==", b"a"),
+    ("YQ=", b"a"),
+    ("YQ", b"a"),
+    ("YQ===", None),
+    ("YWI=", b"ab"),
+    ("YWJ4", b"abx"),
+    ("YWJj=", None),
+    ("abcx", b"i\xb71"),
+    ("a", None),
+    ("a!bc", None),
+    ("YQ!=", None),
+    ("ab-_", None),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BASE64)
+def test_padding_may_be_left_out_of_base64(text: str, expected: bytes | None) -> None:
+    assert decoded_base64(text) == expected
 
 
 def test_what_stands_for_no_bytes_has_an_empty_digest() -> None:

@@ -39,7 +39,9 @@ def test_what_browsers_refuse_is_no_url(text: str) -> None:
 
 
 def test_a_long_url_is_read_like_a_short_one() -> None:
-    assert parse_url("https://h.example/" + "a" * 5000) == URL("https", "h.example", "443", "/" + "a" * 5000)
+    text = "https://h.example/" + "a" * 5000
+    for parse in (parse_url, parse_page, parse_blocked):
+        assert parse(text) == URL("https", "h.example", "443", "/" + "a" * 5000)
 
 
 # Columns: text; its origin.
@@ -71,6 +73,8 @@ UPGRADES = [
     ("http://127.1.2.3/", "http://127.1.2.3/"),
     ("http://[::1]/", "http://[::1]/"),
     ("http://127.example/", "https://127.example/"),
+    ("http://10.0.0.1/", "https://10.0.0.1/"),
+    ("http://localhostx/", "https://localhostx/"),
 ]
 
 
@@ -79,6 +83,28 @@ def test_upgrading_moves_to_the_secure_scheme(text: str, expected: str) -> None:
     url = parse_url(text)
     assert url is not None
     assert url.upgraded() == parse_url(expected)
+
+
+# Columns: URL of a picture, its page; what is requested.
+PICTURES = [
+    ("http://h.example/", "https://page.example/", "https://h.example/"),
+    ("http://h.example:8080/", "https://page.example/", "https://h.example:8080/"),
+    ("http://h.example/", "http://page.example/", "http://h.example/"),
+    ("http://h.example/", None, "http://h.example/"),
+    ("https://h.example/", "https://page.example/", "https://h.example/"),
+    ("ws://h.example/", "https://page.example/", "ws://h.example/"),
+    ("http://10.0.0.1/", "https://page.example/", "http://10.0.0.1/"),
+    ("http://[::2]/", "https://page.example/", "http://[::2]/"),
+    ("http://10.example/", "https://page.example/", "https://10.example/"),
+    ("http://localhost/", "https://page.example/", "http://localhost/"),
+]
+
+
+@pytest.mark.parametrize(("text", "page", "expected"), PICTURES)
+def test_a_secure_page_requests_secure_pictures(text: str, page: str | None, expected: str) -> None:
+    url = parse_url(text)
+    assert url is not None
+    assert url.as_picture_of(None if page is None else parse_url(page)) == parse_url(expected)
 
 
 # (text of a report, scheme)
@@ -113,6 +139,7 @@ SPELLINGS = st.from_regex(
 @example("https://a.example/x/./y")
 @example("https://a.example//..//x?y/../z")
 @example("https://1.2.3.com/.x")
+@example("https://xn--a.com/")
 def test_the_short_way_agrees_with_the_parser(text: str) -> None:
     """URLs in their plain spelling do not pass through the WHATWG parser; it would not have changed them."""
     assert urls._parse(text) == urls._parse_by_standard(text)
