@@ -64,12 +64,14 @@ def shown_commands() -> list[str]:
 def test_every_command_line_of_the_readme_is_understood(line: str) -> None:
     name, *arguments = shlex.split(line)
     command: click.Command = PROGRAMS[name]
+    # Each inside the one before, as a program would: a command keeps the help option of its first context.
+    context: click.Context | None = None
     while isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, parent=context, **command.context_settings)
         member = command.get_command(context, arguments[0])
         assert member is not None, f"{line}: no command {arguments[0]}"
         command, arguments = member, arguments[1:]
-    command.make_context(name, arguments)
+    command.make_context(name, arguments, parent=context)
 
 
 def test_the_readme_shows_command_lines_at_all() -> None:
