@@ -49,7 +49,7 @@ test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses 
 bench: $(DEV_STAMP)  ## how fast things are, in times of a baseline measured beside them
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-mutants: $(DEV_STAMP)  ## whether the tests notice one small mistake at a time in matching; about ten minutes
+mutants: $(DEV_STAMP)  ## whether the tests notice one small mistake at a time in matching; about a quarter of an hour
 	@nice $(BIN)/python -m tests.mutation $(ARGS)
 
 SEED ?= 1

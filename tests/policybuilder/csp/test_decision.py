@@ -356,6 +356,9 @@ MATCHED = [
         make_question("default-src", hint=Hint.PREFETCH, browser=CHROMIUM),
         None,
     ),
+    ("img-src * https: cdn.example", make_question(), "cdn.example"),
+    ("img-src cdn.example https://cdn.example", make_question(), "cdn.example"),
+    ("img-src * https: *.example cdn.example/app/ 'self'", make_question(), "cdn.example/app/"),
     # integrity
     (f"script-src {UNPADDED} {DIGEST}", SCRIPT._replace(integrity=DIGEST[1:-1], browser=CHROMIUM), UNPADDED),
     (f"script-src {SHA512} {DIGEST}", SCRIPT._replace(integrity=f"{DIGEST[1:-1]} {SHA512[1:-1]}"), DIGEST),
@@ -458,6 +461,27 @@ APART = [
         BLOCK,
         ALLOW,
     ),
+    # a port that is the default of the other scheme
+    (
+        "font-src 'self'",
+        make_question("font-src", "http://page.example:443/", page="http://page.example/"),
+        BLOCK,
+        ALLOW,
+    ),
+    ("font-src x.example", make_question("font-src", "http://x.example:443/", page="http://x.example/"), BLOCK, ALLOW),
+    (
+        "font-src 'self'",
+        make_question("font-src", "https://page.example/", page="https://page.example:80/"),
+        BLOCK,
+        ALLOW,
+    ),
+    (
+        "font-src 'self'",
+        make_question("font-src", "https://page.example:81/", page="https://page.example:80/"),
+        BLOCK,
+        BLOCK,
+    ),
+    ("frame-src cdn.example", make_question("frame-src", None), UNKNOWN, UNKNOWN),
     # insecure pictures on a secure page
     ("img-src https:", make_question(blocked=PLAIN), ALLOW, BLOCK),
     ("img-src https:", make_question(blocked=PLAIN, is_upgradeable=False), BLOCK, BLOCK),
@@ -470,6 +494,7 @@ APART = [
     ("font-src https:", make_question("font-src", PLAIN), BLOCK, BLOCK),
     ("img-src https://cdn.example:80 'self'", make_question(page=None), UNKNOWN, ALLOW),
     ("img-src https://cdn.example:0443 'self'", make_question(page=None), ALLOW, UNKNOWN),
+    ("font-src https://cdn.example:80", make_question("font-src", None), UNKNOWN, UNKNOWN),
     ("default-src 'none'; img-src cdn.example", make_question("default-src", hint=Hint.PREFETCH), ALLOW, BLOCK),
     (
         "trusted-types *",

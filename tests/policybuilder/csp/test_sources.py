@@ -179,6 +179,7 @@ BASE64 = [
     ("a", None),
     ("a!bc", None),
     ("YQ!=", None),
+    ("ab!!cd!!", None),
     ("ab-_", None),
 ]
 
