@@ -166,7 +166,11 @@ def _trust(batch: Batch, line: _UsableLine, later_ms: int) -> None:
     for observation in line.observations:
         if isinstance(observation, Observation):
             seen_at_ms = observation.seen_at_ms + later_ms
-            fold(batch, replace(observation, is_counted_already=True, seen_at_ms=seen_at_ms))
+            received_at_ms = observation.received_at_ms + later_ms
+            fold(
+                batch,
+                replace(observation, is_counted_already=True, seen_at_ms=seen_at_ms, received_at_ms=received_at_ms),
+            )
 
 
 def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult) -> _UsableLine | None:
@@ -182,6 +186,7 @@ def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult) -> 
             received_at_ms=now_ms if post.received_at_ms is None else post.received_at_ms,
             network=post.network,
             user_agent=post.user_agent,
+            is_imported=True,
         )
     except RejectedReportError as error:
         result.note(error.reason.value, line.where)

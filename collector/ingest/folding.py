@@ -11,7 +11,7 @@ from collector.ingest.noise import Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp.violation import Violation
 from policybuilder.store.clock import DAY_MS, HOUR_MS
-from policybuilder.store.recording import Batch, GroupDelta, Tally
+from policybuilder.store.recording import Batch, GroupDelta, HourDelta, NetworkDelta, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,20 @@ class Observation:
     seen_at_ms: int
     """When the browser saw it: receipt less the time the browser held it."""
 
+    received_at_ms: int
+    """By our own clock, or that of a recording: reporters are counted by it, since any sender can claim any age."""
+
     network: str
     """The client's network, such as `192.0.2.0/24`; empty when unknown. Never stored in the clear."""
 
     is_trusted: bool = False
     """It arrived at the rehearsal key, or in the operator's own recording."""
+
+    is_imported: bool = False
+    """It came from a file, not from a client."""
+
+    stands_for: int = 1
+    """How many reports there would be without sampling."""
 
     is_counted_already: bool = False
     """Only its trust is news: the same line was imported before without it."""
@@ -57,13 +66,20 @@ def fold(batch: Batch, observation: Observation) -> None:
     delta = batch.groups.get((site, fingerprint))
     if delta is None:
         delta = batch.groups[site, fingerprint] = GroupDelta(
-            _columns(violation, observation.classification), Tally(at_ms, at_ms)
+            _columns(violation, observation.classification),
+            Tally(at_ms, at_ms),
+            received_first_ms=observation.received_at_ms,
+            received_last_ms=observation.received_at_ms,
         )
     delta.tally.add(at_ms, reports, trusted)
+    delta.received_first_ms = min(delta.received_first_ms, observation.received_at_ms)
+    delta.received_last_ms = max(delta.received_last_ms, observation.received_at_ms)
+    delta.estimated_reports += reports * observation.stands_for
 
-    hour = batch.hours.setdefault((site, fingerprint, at_ms // HOUR_MS), [0, 0])
-    hour[0] += reports
-    hour[1] += trusted
+    hour = batch.hours.setdefault((site, fingerprint, at_ms // HOUR_MS), HourDelta())
+    hour.reports += reports
+    hour.trusted_reports += trusted
+    hour.estimated_reports += reports * observation.stands_for
 
     page = violation.document_uri
     batch.pages[site, fingerprint, page] = batch.pages.get((site, fingerprint, page), 0) + reports
@@ -75,9 +91,14 @@ def fold(batch: Batch, observation: Observation) -> None:
         batch.unbounded.update(((site, fingerprint, page), (site, fingerprint, digest)))
     if observation.is_counted_already:
         return
-    day = at_ms // DAY_MS
-    batch.group_networks.add((site, fingerprint, day, observation.network))
-    batch.page_networks.add((site, fingerprint, page, day, observation.network))
+    day, network = observation.received_at_ms // DAY_MS, observation.network
+    batch.group_networks.add((site, fingerprint, day, network))
+    batch.page_networks.add((site, fingerprint, page, day, network))
+    if policy:
+        batch.policy_networks.add((site, digest, day, network))
+    reporter = batch.networks.setdefault((site, day, network), NetworkDelta())
+    reporter.reports += 1
+    reporter.rehearsed_reports += observation.is_trusted and not observation.is_imported
     report = json.dumps(asdict(violation), ensure_ascii=False, sort_keys=True)
     batch.samples.setdefault((site, fingerprint, _digest(report)), (report, at_ms))
 

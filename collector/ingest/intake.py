@@ -24,8 +24,17 @@ class Intake:
     """Reports to be stored, by kind."""
 
 
-def take_in(body: bytes, key: SiteKey, *, received_at_ms: int, network: str, user_agent: str) -> Intake:
-    """Read a body that arrived at `key` from `network`.
+def take_in(
+    body: bytes,
+    key: SiteKey,
+    *,
+    received_at_ms: int,
+    network: str,
+    user_agent: str,
+    stands_for: int = 1,
+    is_imported: bool = False,
+) -> Intake:
+    """Read a body that arrived at `key` from `network`; each report in it `stands_for` so many, by sampling.
 
     Raises RejectedReportError when the body is no report, or a single report that cannot be used; a batch is taken as
     far as it is usable.
@@ -52,8 +61,11 @@ def take_in(body: bytes, key: SiteKey, *, received_at_ms: int, network: str, use
                     violation=normalized.violation,
                     classification=classify(normalized, key.hosts),
                     seen_at_ms=received_at_ms - normalized.violation.age_ms,
+                    received_at_ms=received_at_ms,
                     network=network,
                     is_trusted=key.kind is KeyKind.REHEARSAL,
+                    is_imported=is_imported,
+                    stands_for=stands_for,
                 )
             )
     return intake

@@ -17,7 +17,7 @@ from policybuilder.program import typed
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration, kept here too so that readers need not load what migrates; revisions count up."""
 
 

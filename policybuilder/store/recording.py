@@ -7,7 +7,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, update
@@ -61,6 +61,27 @@ class GroupDelta:
     """The descriptive columns of `violation_group`, as of its first report in the batch."""
 
     tally: Tally
+    received_first_ms: int
+    received_last_ms: int
+    estimated_reports: int = 0
+    """The reports, each times the number of visits that sampling made it stand for."""
+
+
+@dataclass(slots=True)
+class HourDelta:
+    """A group's reports in one hour."""
+
+    reports: int = 0
+    trusted_reports: int = 0
+    estimated_reports: int = 0
+
+
+@dataclass(slots=True)
+class NetworkDelta:
+    """A client network's reports on one day."""
+
+    reports: int = 0
+    rehearsed_reports: int = 0
 
 
 @dataclass(slots=True)
@@ -68,8 +89,8 @@ class Batch:
     """Reports folded together, ready for one transaction. Every key begins with the site."""
 
     groups: dict[tuple[str, str], GroupDelta] = field(default_factory=dict)
-    hours: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
-    """(site, fingerprint, hour) → [reports, trusted reports]."""
+    hours: dict[tuple[str, str, int], HourDelta] = field(default_factory=dict)
+    """By (site, fingerprint, hour)."""
 
     pages: dict[tuple[str, str, str], int] = field(default_factory=dict)
     policies: dict[tuple[str, str], tuple[str, Tally]] = field(default_factory=dict)
@@ -78,6 +99,12 @@ class Batch:
     group_policies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     group_networks: set[tuple[str, str, int, str]] = field(default_factory=set)
     """(site, fingerprint, day, client network in the clear); hashed before it is written."""
+
+    policy_networks: set[tuple[str, str, int, str]] = field(default_factory=set)
+    """(site, policy digest, day, client network)."""
+
+    networks: dict[tuple[str, int, str], NetworkDelta] = field(default_factory=dict)
+    """By (site, day, client network)."""
 
     page_networks: set[tuple[str, str, str, int, str]] = field(default_factory=set)
     """(site, fingerprint, page, day, client network); the group only to apply its bound on pages."""
@@ -144,14 +171,14 @@ class Recording:
         self._upsert(
             schema.GroupHourRow,
             [
-                {"site": site, "fingerprint": fingerprint, "hour": hour, "reports": reports, "trusted_reports": trusted}
-                for (site, fingerprint, hour), (reports, trusted) in sorted(batch.hours.items())
+                {"site": site, "fingerprint": fingerprint, "hour": hour, **asdict(delta)}
+                for (site, fingerprint, hour), delta in sorted(batch.hours.items(), key=_by_key)
             ],
-            add=("reports", "trusted_reports"),
+            add=("reports", "trusted_reports", "estimated_reports"),
         )
         kept_pages = self._pages(batch)
-        self._policies(batch)
-        self._reporters(batch, kept_pages)
+        known_policies = self._policies(batch)
+        self._reporters(batch, kept_pages, known_policies)
         self._samples(batch)
         self._script_hashes(batch)
 
@@ -164,10 +191,13 @@ class Recording:
                     "site": site,
                     "fingerprint": fingerprint,
                     **_seen(delta.tally),
+                    "estimated_reports": delta.estimated_reports,
+                    "received_first_ms": delta.received_first_ms,
+                    "received_last_ms": delta.received_last_ms,
                 }
-                for (site, fingerprint), delta in sorted(batch.groups.items(), key=lambda item: item[0])
+                for (site, fingerprint), delta in sorted(batch.groups.items(), key=_by_key)
             ],
-            add=("reports", "trusted_reports"),
+            add=("reports", "trusted_reports", "estimated_reports"),
         )
 
     def _pages(self, batch: Batch) -> set[tuple[str, str, str]]:
@@ -188,7 +218,8 @@ class Recording:
         )
         return kept
 
-    def _policies(self, batch: Batch) -> None:
+    def _policies(self, batch: Batch) -> set[tuple[str, str]]:
+        """Count policies within the site's bound; returns (site, digest) of those that are kept."""
         known: set[tuple[str, str]] = set()
         table = _table(schema.PolicyRow)
         for site in sorted({site for site, _ in batch.policies}):
@@ -211,7 +242,7 @@ class Recording:
             schema.PolicyRow,
             [
                 {"site": site, "digest": digest, "text": text, **_seen(tally)}
-                for (site, digest), (text, tally) in sorted(batch.policies.items(), key=lambda item: item[0])
+                for (site, digest), (text, tally) in sorted(batch.policies.items(), key=_by_key)
                 if (site, digest) in known
             ],
             add=("reports", "trusted_reports"),
@@ -238,37 +269,62 @@ class Recording:
             ],
             add=("reports", "trusted_reports"),
         )
+        return known
 
-    def _reporters(self, batch: Batch, kept_pages: set[tuple[str, str, str]]) -> None:
-        days = {(site, day) for site, _, day, _ in batch.group_networks}
+    def _reporters(self, batch: Batch, kept_pages: set[tuple[str, str, str]], known: set[tuple[str, str]]) -> None:
+        """Count client networks, unrecognisably; `known` are the policies that are kept."""
+        days = {(site, day) for site, day, _ in batch.networks}
         keys = {(site, day): self._reporter_key(site, day) for site, day in sorted(days)}
+        hashed: dict[tuple[str, int, int], NetworkDelta] = {}
+        for (site, day, network), delta in batch.networks.items():
+            total = hashed.setdefault((site, day, hash_network(network, keys[site, day])), NetworkDelta())
+            total.reports += delta.reports
+            total.rehearsed_reports += delta.rehearsed_reports
         self._upsert(
-            schema.GroupReporterRow,
+            schema.NetworkDayRow,
             [
-                {"site": site, "fingerprint": fingerprint, "day": day, "network": network}
-                for site, fingerprint, day, network in sorted(
-                    {
-                        (site, fingerprint, day, hash_network(network, keys[site, day]))
-                        for site, fingerprint, day, network in batch.group_networks
-                    }
-                )
+                {"site": site, "day": day, "network": network, **asdict(delta)}
+                for (site, day, network), delta in sorted(hashed.items(), key=_by_key)
             ],
+            add=("reports", "rehearsed_reports"),
         )
-        self._upsert(
+        self._upsert_networks(
+            schema.GroupReporterRow,
+            "fingerprint",
+            {
+                (site, fingerprint, day, hash_network(network, keys[site, day]))
+                for site, fingerprint, day, network in batch.group_networks
+            },
+        )
+        self._upsert_networks(
+            schema.PolicyReporterRow,
+            "policy_digest",
+            {
+                (site, digest, day, hash_network(network, keys[site, day]))
+                for site, digest, day, network in batch.policy_networks
+                if (site, digest) in known
+            },
+        )
+        self._upsert_networks(
             schema.PageReporterRow,
-            [
-                {"site": site, "page": page, "day": day, "network": network}
-                for site, page, day, network in sorted(
-                    {
-                        (
-                            site,
-                            page if (site, fingerprint, page) in kept_pages else OTHER_PAGE,
-                            day,
-                            hash_network(network, keys[site, day]),
-                        )
-                        for site, fingerprint, page, day, network in batch.page_networks
-                    }
+            "page",
+            {
+                (
+                    site,
+                    page if (site, fingerprint, page) in kept_pages else OTHER_PAGE,
+                    day,
+                    hash_network(network, keys[site, day]),
                 )
+                for site, fingerprint, page, day, network in batch.page_networks
+            },
+        )
+
+    def _upsert_networks(self, row: type[SQLModel], member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
+        self._upsert(
+            row,
+            [
+                {"site": site, member: value, "day": day, "network": network}
+                for site, value, day, network in sorted(keys)
             ],
         )
 
@@ -374,6 +430,9 @@ class Recording:
         if changes and "first_seen_ms" in table.c:
             changes["first_seen_ms"] = self._least(table.c.first_seen_ms, statement.excluded.first_seen_ms)
             changes["last_seen_ms"] = self._greatest(table.c.last_seen_ms, statement.excluded.last_seen_ms)
+        if changes and "received_first_ms" in table.c:
+            changes["received_first_ms"] = self._least(table.c.received_first_ms, statement.excluded.received_first_ms)
+            changes["received_last_ms"] = self._greatest(table.c.received_last_ms, statement.excluded.received_last_ms)
         if changes and "trusted_first_ms" in table.c:
             for name, extreme in (("trusted_first_ms", self._least), ("trusted_last_ms", self._greatest)):
                 # SQLite's MIN and MAX of a NULL are NULL: what is known on one side stands in for the other.
@@ -430,6 +489,10 @@ def _seen(tally: Tally) -> dict[str, int]:
         "reports": tally.reports,
         "trusted_reports": tally.trusted_reports,
     }
+
+
+def _by_key(item: tuple[_T, Any]) -> _T:
+    return item[0]
 
 
 def _table(row: type[SQLModel]) -> Table:

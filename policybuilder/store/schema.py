@@ -27,8 +27,16 @@ class SiteRow(SQLModel, table=True):
     name: str = Field(sa_column=_text(primary_key=True))
     created_at_ms: int = Field(sa_column=_big())
     retention_days: int = 400
+    """Of groups and their daily counts."""
+
     is_active: bool = True
     """A site that is switched off answers its keys with 404."""
+
+    new_groups_per_hour: int | None = Field(default=None, sa_column=_big(nullable=True))
+    """The budget for what strangers report for the first time; NULL for the default."""
+
+    reports_per_second: int | None = Field(default=None, sa_column=_big(nullable=True))
+    """The rate limit of the site; NULL for the collector's setting."""
 
 
 class SiteHostRow(SQLModel, table=True):
@@ -39,6 +47,16 @@ class SiteHostRow(SQLModel, table=True):
     site: str = Field(sa_column=_text(primary_key=True))
     host: str = Field(sa_column=_text(primary_key=True))
     """Lower case; may begin with `*.`."""
+
+
+class SiteAliasRow(SQLModel, table=True):
+    """A host that stands for another of the site's, in documents and in what they load."""
+
+    __tablename__ = "site_alias"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    alias: str = Field(sa_column=_text(primary_key=True))
+    host: str = Field(sa_column=_text())
 
 
 class SiteKeyRow(SQLModel, table=True):
@@ -98,6 +116,13 @@ class GroupRow(SQLModel, table=True):
     last_seen_ms: int = Field(sa_column=_big())
     reports: int = Field(sa_column=_big())
     trusted_reports: int = Field(sa_column=_big())
+    estimated_reports: int = Field(sa_column=_big())
+    """What was reported before sampling: each report counts 1 / its sampling rate."""
+
+    received_first_ms: int = Field(sa_column=_big())
+    """By the collector's own clock; browsers date reports themselves, in `first_seen_ms` and `last_seen_ms`."""
+
+    received_last_ms: int = Field(sa_column=_big())
 
 
 class GroupPolicyRow(SQLModel, table=True):
@@ -130,6 +155,22 @@ class GroupHourRow(SQLModel, table=True):
 
     reports: int = Field(sa_column=_big())
     trusted_reports: int = Field(sa_column=_big())
+    estimated_reports: int = Field(sa_column=_big())
+
+
+class GroupDayRow(SQLModel, table=True):
+    """A group's reports on one day, once its hours are rolled up."""
+
+    __tablename__ = "group_day"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    """Days since 1970."""
+
+    reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
+    estimated_reports: int = Field(sa_column=_big())
 
 
 class GroupPageRow(SQLModel, table=True):
@@ -166,6 +207,73 @@ class PageReporterRow(SQLModel, table=True):
     page: str = Field(sa_column=_text(primary_key=True))
     day: int = Field(sa_column=_big(primary_key=True))
     network: int = Field(sa_column=_big(primary_key=True))
+
+
+class PolicyReporterRow(SQLModel, table=True):
+    """A client network that named a policy on a day: how far a policy that nobody vouches for is believed."""
+
+    __tablename__ = "policy_reporter"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    policy_digest: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    network: int = Field(sa_column=_big(primary_key=True))
+
+
+class NetworkDayRow(SQLModel, table=True):
+    """A client network's reports to a site on a day: the site's audience, and how unevenly it reports."""
+
+    __tablename__ = "network_day"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    network: int = Field(sa_column=_big(primary_key=True))
+    reports: int = Field(sa_column=_big())
+    rehearsed_reports: int = Field(sa_column=_big())
+    """Of these, how many arrived at a rehearsal key: one that many networks know has leaked."""
+
+
+class PageViewRow(SQLModel, table=True):
+    """How often a page was served on a day, from access logs."""
+
+    __tablename__ = "page_view"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    page: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    views: int = Field(sa_column=_big())
+
+
+class ViewLogRow(SQLModel, table=True):
+    """How far an access log was counted, so that reading it again, grown or not, counts nothing twice."""
+
+    __tablename__ = "view_log"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True, nullable=False))
+    """Of the log's first line, which names it."""
+
+    lines: int = Field(sa_column=_big())
+    """Lines counted."""
+
+    lines_digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Over the lines counted."""
+
+    counted_at_ms: int = Field(sa_column=_big())
+
+
+class GrowthRow(SQLModel, table=True):
+    """What was new in one hour, of a site and of each client network: what the budgets are measured by."""
+
+    __tablename__ = "growth"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    hour: int = Field(sa_column=_big(primary_key=True))
+    network: int = Field(sa_column=_big(primary_key=True))
+    """0 for all together."""
+
+    new_groups: int = Field(sa_column=_big())
+    new_pages: int = Field(sa_column=_big())
 
 
 class ReporterKeyRow(SQLModel, table=True):

@@ -105,6 +105,8 @@ def make_observation(
     network: str = "192.0.2.0/24",
     evidence_class: EvidenceClass = EvidenceClass.GENUINE,
     is_trusted: bool = False,
+    is_imported: bool = False,
+    stands_for: int = 1,
 ) -> Observation:
     """One report ready to be counted."""
     return Observation(
@@ -112,8 +114,11 @@ def make_observation(
         violation=make_violation() if violation is None else violation,
         classification=Classification(evidence_class, "no-noise-rule"),
         seen_at_ms=to_ms(seen_at),
+        received_at_ms=to_ms(seen_at),
         network=network,
         is_trusted=is_trusted,
+        is_imported=is_imported,
+        stands_for=stands_for,
     )
 
 

@@ -34,9 +34,12 @@ def make_observation(
     site: str = "default",
     classification: Classification = GENUINE,
     seen_at_ms: int = AT_MS,
+    received_at_ms: int | None = None,
     network: str = "192.0.2.0/24",
     is_trusted: bool = False,
+    is_imported: bool = False,
     is_counted_already: bool = False,
+    stands_for: int = 1,
 ) -> Observation:
     """An observation of the public, ready to be counted."""
     return Observation(
@@ -44,9 +47,12 @@ def make_observation(
         violation=violation,
         classification=classification,
         seen_at_ms=seen_at_ms,
+        received_at_ms=seen_at_ms if received_at_ms is None else received_at_ms,
         network=network,
         is_trusted=is_trusted,
+        is_imported=is_imported,
         is_counted_already=is_counted_already,
+        stands_for=stands_for,
     )
 
 

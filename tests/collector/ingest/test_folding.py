@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from collector.ingest.noise import GENUINE, Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.recording import Batch
+from policybuilder.store.recording import Batch, HourDelta, NetworkDelta
 from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
 
 HOUR_MS = 3_600_000
@@ -120,7 +121,7 @@ def test_reports_are_counted_by_hour_page_and_policy() -> None:
         make_observation(make_violation(document_uri="https://shop.example/"), seen_at_ms=AT_MS + HOUR_MS),
         make_observation(seen_at_ms=AT_MS + HOUR_MS),
     )
-    assert sorted(batch.hours.values()) == [[1, 0], [2, 0]]
+    assert sorted(astuple(hour) for hour in batch.hours.values()) == [(1, 0, 1), (2, 0, 2)]
     assert {page: reports for (_, _, page), reports in batch.pages.items()} == {
         "https://shop.example/cart": 2,
         "https://shop.example/": 1,
@@ -160,10 +161,39 @@ def test_a_report_that_only_becomes_trusted_counts_its_trust_and_nothing_else() 
     batch = folded(make_observation(is_trusted=True, is_counted_already=True))
     (delta,) = batch.groups.values()
     assert (delta.tally.reports, delta.tally.trusted_reports) == (0, 1)
-    assert list(batch.hours.values()) == [[0, 1]]
+    assert list(batch.hours.values()) == [HourDelta(0, 1, 0)]
     assert list(batch.pages.values()) == [0]
     assert not batch.group_networks
     assert not batch.samples
+
+
+def test_reporters_are_counted_by_the_day_of_receipt() -> None:
+    """Any sender can claim any age: a day on which nobody else reported would make few networks look like many."""
+    violation = make_violation(original_policy="img-src 'self'")
+    batch = folded(make_observation(violation, seen_at_ms=AT_MS - 3 * DAY_MS, received_at_ms=AT_MS))
+    (delta,) = batch.groups.values()
+    assert (delta.tally.first_ms, delta.received_first_ms) == (AT_MS - 3 * DAY_MS, AT_MS)
+    today = AT_MS // DAY_MS
+    assert {day for _, _, day, _ in batch.group_networks} == {today}
+    assert {day for _, _, _, day, _ in batch.page_networks} == {today}
+    assert {day for _, _, day, _ in batch.policy_networks} == {today}
+    assert {day for _, day, _ in batch.networks} == {today}
+
+
+def test_sampled_reports_stand_for_many() -> None:
+    batch = folded(make_observation(stands_for=100), make_observation(stands_for=20))
+    (delta,) = batch.groups.values()
+    assert (delta.tally.reports, delta.estimated_reports) == (2, 120)
+    assert list(batch.hours.values()) == [HourDelta(2, 0, 120)]
+
+
+def test_a_network_is_rehearsed_only_by_what_arrives_at_the_rehearsal_key() -> None:
+    batch = folded(
+        make_observation(is_trusted=True),
+        make_observation(is_trusted=True, is_imported=True),
+        make_observation(),
+    )
+    assert list(batch.networks.values()) == [NetworkDelta(3, 1)]
 
 
 def test_a_sample_is_the_violation_as_json_and_no_client() -> None:
@@ -190,8 +220,8 @@ def test_folding_keeps_every_count(observations: list[Observation]) -> None:
     trusted = sum(observation.is_trusted for observation in observations)
     assert sum(delta.tally.reports for delta in batch.groups.values()) == reports
     assert sum(delta.tally.trusted_reports for delta in batch.groups.values()) == trusted
-    assert sum(hour[0] for hour in batch.hours.values()) == reports
-    assert sum(hour[1] for hour in batch.hours.values()) == trusted
+    assert sum(hour.reports for hour in batch.hours.values()) == reports
+    assert sum(hour.trusted_reports for hour in batch.hours.values()) == trusted
     assert sum(batch.pages.values()) == reports
     assert len(batch.groups) <= 4
 

@@ -37,7 +37,9 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(engine: Engine) ->
 def test_opening_twice_migrates_once_and_keeps_what_is_there(database_url: str) -> None:
     first = open_for_writing(database_url)
     with first.begin() as connection:
-        connection.execute(text("INSERT INTO site VALUES ('shop', 0, 400, true)"))
+        connection.execute(
+            text("INSERT INTO site (name, created_at_ms, retention_days, is_active) VALUES ('shop', 0, 400, true)")
+        )
     first.dispose()
     second = open_for_writing(database_url)
     with second.connect() as connection:

@@ -1,0 +1,85 @@
+"""What trust, sampling, budgets and retention need: audiences, estimates, daily counts, page views."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def _big(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), autoincrement=False, nullable=nullable)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=False)
+
+
+def _binary(name: str) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary(), nullable=False)
+
+
+def upgrade() -> None:
+    op.add_column("site", _big("new_groups_per_hour", nullable=True))
+    op.add_column("site", _big("reports_per_second", nullable=True))
+    op.create_table(
+        "site_alias", _text("site"), _text("alias"), _text("host"), sa.PrimaryKeyConstraint("site", "alias")
+    )
+    op.create_table(
+        "group_day",
+        *(_text("site"), _text("fingerprint"), _big("day")),
+        *(_big("reports"), _big("trusted_reports"), _big("estimated_reports")),
+        sa.PrimaryKeyConstraint("site", "fingerprint", "day"),
+    )
+    op.create_table(
+        "policy_reporter",
+        *(_text("site"), _text("policy_digest"), _big("day"), _big("network")),
+        sa.PrimaryKeyConstraint("site", "policy_digest", "day", "network"),
+    )
+    op.create_table(
+        "network_day",
+        *(_text("site"), _big("day"), _big("network"), _big("reports"), _big("rehearsed_reports")),
+        sa.PrimaryKeyConstraint("site", "day", "network"),
+    )
+    op.create_table(
+        "page_view",
+        *(_text("site"), _text("page"), _big("day"), _big("views")),
+        sa.PrimaryKeyConstraint("site", "page", "day"),
+    )
+    op.create_table(
+        "view_log",
+        *(_text("site"), _binary("digest"), _big("lines"), _binary("lines_digest"), _big("counted_at_ms")),
+        sa.PrimaryKeyConstraint("site", "digest"),
+    )
+    op.create_table(
+        "growth",
+        *(_text("site"), _big("hour"), _big("network"), _big("new_groups"), _big("new_pages")),
+        sa.PrimaryKeyConstraint("site", "hour", "network"),
+    )
+    _estimates("group_hour")
+    _estimates("violation_group")
+    # The browsers' own dates are the best there is for what came in before.
+    for name, source in (("received_first_ms", "first_seen_ms"), ("received_last_ms", "last_seen_ms")):
+        _filled("violation_group", name, source)
+    # Until now every report was looked at, and each reporter of a group was one of the site's that day.
+    op.execute(
+        "INSERT INTO network_day (site, day, network, reports, rehearsed_reports)"
+        " SELECT site, day, network, COUNT(*), 0 FROM group_reporter GROUP BY site, day, network"
+    )
+
+
+def _estimates(table: str) -> None:
+    """Nothing was sampled so far."""
+    _filled(table, "estimated_reports", "reports")
+
+
+def _filled(table: str, name: str, source: str) -> None:
+    """A column without NULLs, that begins with another's values."""
+    op.add_column(table, sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute(sa.text(f"UPDATE {table} SET {name} = {source}"))  # noqa: S608  (names of our own)
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column(table, name, server_default=None)
