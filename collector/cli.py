@@ -123,10 +123,10 @@ def import_(*, files: tuple[str, ...], site: str, database_url: str | None, outp
     """
     from collector.importing import import_files  # noqa: PLC0415  (only import needs ingest)
     from collector.progress import import_progress  # noqa: PLC0415  (the same)
-    from policybuilder.store.sites import KeyKind, SiteKey, get_site  # noqa: PLC0415  (the same)
+    from policybuilder.store.sites import key_for_import  # noqa: PLC0415  (the same)
 
     engine = _open(database_url)
-    key = SiteKey(site=site, kind=KeyKind.PUBLIC, hosts=get_site(engine, site).hosts)
+    key = key_for_import(engine, site)
     with import_progress() as on_progress:
         result = import_files(engine, key, list(files), is_trusted=trusted, on_progress=on_progress)
     if output_format == "json":

@@ -159,7 +159,7 @@ class ReportEndpoint:
         key = await self._keys.find(key_text) if 0 < len(key_text) <= _MAX_KEY_CHARACTERS else None
         if key is None:
             raise _RefusedError(404, Reason.UNKNOWN_SITE)
-        self._check_rate(self._sites, key.site)
+        self._check_rate(self._sites, key.site, key.reports_per_second)
         content_type = _essence(headers.get(b"content-type", b""))
         if content_type not in _CONTENT_TYPES:
             raise _RefusedError(415, Reason.CONTENT_TYPE)
@@ -181,7 +181,7 @@ class ReportEndpoint:
         # What is ignored was read all the same.
         reports = len(intake.observations) + intake.ignored.total()
         self._charge(self._clients, network, reports)
-        self._charge(self._sites, key.site, reports)
+        self._charge(self._sites, key.site, reports, key.reports_per_second)
         for reason, ignored in intake.ignored.items():
             self._counters.refused(reason, ignored)
         try:
@@ -204,14 +204,14 @@ class ReportEndpoint:
         if not any(host_matches(pattern, host) for pattern in self._settings.ingest_hosts):
             raise _RefusedError(400, Reason.UNKNOWN_HOST)
 
-    def _check_rate(self, limiter: RateLimiter, key: str) -> None:
-        if wait := limiter.take(key):
+    def _check_rate(self, limiter: RateLimiter, key: str, own_rate: int | None = None) -> None:
+        if wait := limiter.take(key, own_rate):
             raise _RefusedError(429, Reason.RATE_LIMITED, retry_after=str(wait))
 
-    def _charge(self, limiter: RateLimiter, key: str, reports: int) -> None:
+    def _charge(self, limiter: RateLimiter, key: str, reports: int, own_rate: int | None = None) -> None:
         """Take what a body costs beyond the report it was let in for; refuse one that no burst could hold."""
         limiter.charge(key, reports - 1)
-        if wait := limiter.wait_beyond_burst(reports):
+        if wait := limiter.wait_beyond_burst(reports, own_rate):
             raise _RefusedError(429, Reason.RATE_LIMITED, reports=reports, retry_after=str(wait))
 
     async def _refuse(self, refused: _RefusedError, send: Send) -> None:

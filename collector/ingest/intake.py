@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from collector.ingest.aliases import follow_aliases
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.noise import classify
 from collector.ingest.normalization import NormalizedHash, normalize
@@ -43,7 +44,7 @@ def take_in(
     intake = Intake(ignored=decoded.ignored)
     for report in decoded.reports:
         try:
-            normalized = normalize(report, user_agent)
+            normalized = follow_aliases(normalize(report, user_agent), key.aliases)
         except RejectedReportError as error:
             if not decoded.is_batch and not report.is_reporting_api:
                 raise

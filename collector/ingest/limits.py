@@ -24,23 +24,26 @@ class RateLimiter:
         self, per_second: float, *, max_buckets: int = MAX_BUCKETS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._rate = per_second
-        self._capacity = max(1.0, per_second * BURST_SECONDS)
         self._max_buckets = max_buckets
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str) -> int:
-        """Take one token for `key`. Returns 0, or after how many seconds to try again."""
-        if self._rate <= 0:
+    def take(self, key: str, own_rate: float | None = None) -> int:
+        """Take one token for `key`. Returns 0, or after how many seconds to try again.
+
+        `own_rate` is the key's, where it has one; 0 is none here too.
+        """
+        rate = self._rate if own_rate is None else own_rate
+        if rate <= 0:
             return 0
-        now = self._clock()
-        level, then = self._buckets.pop(key, (self._capacity, now))
-        level = min(self._capacity, level + (now - then) * self._rate)
+        capacity, now = _capacity(rate), self._clock()
+        level, then = self._buckets.pop(key, (capacity, now))
+        level = min(capacity, level + (now - then) * rate)
         wait = 0
         if level >= 1:
             level -= 1
         else:
-            wait = max(1, math.ceil((1 - level) / self._rate))
+            wait = max(1, math.ceil((1 - level) / rate))
         self._buckets[key] = (level, now)
         if len(self._buckets) > self._max_buckets:
             self._buckets.popitem(last=False)
@@ -52,12 +55,17 @@ class RateLimiter:
         The bucket goes into debt for all of them, or whoever sends much at once would pay for a part of it only; what
         one request can owe is for the caller to bound.
         """
-        if self._rate > 0 and tokens > 0 and key in self._buckets:
+        if tokens > 0 and key in self._buckets:
             level, then = self._buckets[key]
             self._buckets[key] = (level - tokens, then)
 
-    def wait_beyond_burst(self, tokens: int) -> int:
+    def wait_beyond_burst(self, tokens: int, own_rate: float | None = None) -> int:
         """0 when a full bucket holds so many tokens; otherwise in how many seconds they come in."""
-        if self._rate <= 0 or tokens <= self._capacity:
+        rate = self._rate if own_rate is None else own_rate
+        if rate <= 0 or tokens <= _capacity(rate):
             return 0
-        return math.ceil(tokens / self._rate)
+        return math.ceil(tokens / rate)
+
+
+def _capacity(rate: float) -> float:
+    return max(1.0, rate * BURST_SECONDS)

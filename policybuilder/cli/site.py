@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import click
 
 from policybuilder.cli.options import database_option, format_option
-from policybuilder.cli.output import console, hint, print_json, table
+from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 from policybuilder.store.engine import open_for_reading
+from policybuilder.store.site_settings import Default, Limit, SiteChanges, change_site
 from policybuilder.store.sites import (
     Site,
     add_site,
@@ -18,6 +19,7 @@ from policybuilder.store.sites import (
     has_rehearsal_key,
     list_sites,
     open_sites,
+    parse_alias,
     rotate_site,
     set_site_active,
 )
@@ -32,11 +34,90 @@ def command() -> None:
 @command.command("add")
 @click.argument("name")
 @click.option("--host", "hosts", metavar="H", multiple=True, help="A host whose pages may report; *.example.com too.")
+@click.option("--alias", "aliases", metavar="A=H", multiple=True, help="Host A, such as staging's, stands for host H.")
 @database_option
 @format_option()
-def add(name: str, hosts: tuple[str, ...], database: str, output_format: str) -> None:
+def add(name: str, hosts: tuple[str, ...], aliases: tuple[str, ...], database: str, output_format: str) -> None:
     """Register a site. Without --host its reports may come from pages on any host."""
-    _show(add_site(open_sites(database, datetime.now(UTC)), name, hosts, datetime.now(UTC)), output_format)
+    parsed = [parse_alias(alias) for alias in aliases]
+    engine = open_sites(database, datetime.now(UTC))
+    _show(add_site(engine, name, hosts, datetime.now(UTC), aliases=parsed), output_format)
+
+
+class _LimitType(click.ParamType[int | Default]):
+    """A number, or the word for what the collector does without one."""
+
+    name = "N"
+
+    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> int | Default:
+        if isinstance(value, (int, Default)):
+            return value
+        if str(value).strip() == Default.DEFAULT.value:
+            return Default.DEFAULT
+        try:
+            return int(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor the word default")
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--host", "hosts", metavar="H", multiple=True, help="The document hosts, in place of those there are.")
+@click.option("--any-host", is_flag=True, help="Accept reports from pages on any host.")
+@click.option("--add-host", "added_hosts", metavar="H", multiple=True, help="One document host more.")
+@click.option("--remove-host", "removed_hosts", metavar="H", multiple=True, help="One document host less.")
+@click.option("--alias", "aliases", metavar="A=H", multiple=True, help="Host A, such as staging's, stands for host H.")
+@click.option("--remove-alias", "removed_aliases", metavar="A", multiple=True, help="Host A stands for itself again.")
+@click.option("--retention-days", type=int, metavar="N", help="Days that groups and daily counts are kept.")
+@click.option(
+    "--new-groups-per-hour",
+    type=_LimitType(),
+    metavar="N",
+    help="What strangers may report for the first time in an hour; the word default for the usual.",
+)
+@click.option(
+    "--reports-per-second",
+    type=_LimitType(),
+    metavar="N",
+    help="The site's own rate limit; 0 for none, the word default for the collector's.",
+)
+@database_option
+@format_option()
+def set_(
+    name: str,
+    *,
+    hosts: tuple[str, ...],
+    any_host: bool,
+    added_hosts: tuple[str, ...],
+    removed_hosts: tuple[str, ...],
+    aliases: tuple[str, ...],
+    removed_aliases: tuple[str, ...],
+    retention_days: int | None,
+    new_groups_per_hour: Limit,
+    reports_per_second: Limit,
+    database: str,
+    output_format: str,
+) -> None:
+    """Change a site: its hosts, aliases, budgets, and how long its evidence is kept.
+
+    Reports that come in from now on are read by it, within seconds; those that are counted stay as they are.
+    """
+    if bool(hosts) + any_host + bool(added_hosts or removed_hosts) > 1:
+        raise click.UsageError("--host, --any-host, and --add-host with --remove-host are three ways; take one")
+    changes = SiteChanges(
+        hosts=hosts,
+        accepts_any_host=any_host,
+        added_hosts=added_hosts,
+        removed_hosts=removed_hosts,
+        aliases=tuple(parse_alias(alias) for alias in aliases),
+        removed_aliases=removed_aliases,
+        retention_days=retention_days,
+        new_groups_per_hour=new_groups_per_hour,
+        reports_per_second=reports_per_second,
+    )
+    if changes == SiteChanges():
+        raise click.UsageError(f"nothing to change; see  {typed('cspbuild')} site set --help")
+    _show(change_site(open_sites(database, datetime.now(UTC)), name, changes), output_format)
 
 
 @command.command("list")
@@ -112,13 +193,23 @@ def _show(site: Site, output_format: str) -> None:
         ("key", site.key or "(none: revoked)"),
         *(("older key, still live", key) for key in site.live_keys[:-1]),
         ("document hosts", ", ".join(site.hosts) or "any"),
+        *(("alias", f"{alias.alias} stands for {alias.host}") for alias in site.aliases),
         ("since", isoformat(site.created_at)),
+        ("kept for", plural(site.retention_days, "day")),
+        ("new groups an hour", _shown_limit(site.new_groups_per_hour)),
+        ("reports a second", _shown_limit(site.reports_per_second, none_at_zero=True)),
     ]
     if site.rehearsal_key:
         rows.append(("rehearsal key", site.rehearsal_key))
     console().print(table("", ("", ""), rows))
     if site.rehearsal_key:
         hint("keep the rehearsal key to yourself: what arrives there is trusted, and it is not shown again")
+
+
+def _shown_limit(limit: int | None, *, none_at_zero: bool = False) -> str:
+    if limit is None:
+        return "the default"
+    return "any" if none_at_zero and limit == 0 else count(limit)
 
 
 def _document(site: Site) -> dict[str, object]:
@@ -128,6 +219,10 @@ def _document(site: Site) -> dict[str, object]:
         "hosts": list(site.hosts),
         "created_at": isoformat(site.created_at),
         "live_keys": list(site.live_keys),
+        "aliases": {alias.alias: alias.host for alias in site.aliases},
+        "retention_days": site.retention_days,
+        "new_groups_per_hour": site.new_groups_per_hour,
+        "reports_per_second": site.reports_per_second,
     }
     if site.rehearsal_key:
         document["rehearsal_key"] = site.rehearsal_key

@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine, func
@@ -19,10 +19,12 @@ from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import open_for_writing, writing
-from policybuilder.store.schema import SiteHostRow, SiteKeyRow, SiteRow
+from policybuilder.store.schema import SiteAliasRow, SiteHostRow, SiteKeyRow, SiteRow
 
 DEFAULT_SITE = "default"
 """Exists from the first start with the key `default`, and accepts any document host."""
+
+DEFAULT_RETENTION_DAYS = 400
 
 _SITE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # https://w3c.github.io/webappsec-csp/#grammardef-host-part, without the lone `*`: no host at all is how "any" is said.
@@ -40,6 +42,20 @@ class KeyKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """A host that stands for another, such as the one of a staging copy."""
+
+    alias: str
+    """Lower case; may begin with `*.` and end with a port, without which it is meant at any."""
+
+    host: str
+    """Lower case, perhaps with a port; never a pattern."""
+
+    def __str__(self) -> str:
+        return f"{self.alias}={self.host}"
+
+
+@dataclass(frozen=True, slots=True)
 class SiteKey:
     """A live key's site, as ingest sees it."""
 
@@ -47,6 +63,15 @@ class SiteKey:
     kind: KeyKind
     hosts: tuple[str, ...]
     """Document hosts that may report; empty for any."""
+
+    aliases: tuple[Alias, ...] = ()
+    """Hosts that stand for others, by name; the first that fits decides."""
+
+    new_groups_per_hour: int | None = None
+    """What strangers may report for the first time in an hour, in groups; None for the default."""
+
+    reports_per_second: int | None = None
+    """The site's own rate limit; 0 for none, and None for the collector's setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +87,18 @@ class Site:
     rehearsal_key: str | None = None
     live_keys: tuple[str, ...] = ()
     """Public keys that are answered, oldest first; several while a rotation is under way."""
+
+    aliases: tuple[Alias, ...] = ()
+    """By name."""
+
+    retention_days: int = DEFAULT_RETENTION_DAYS
+    """Of groups and their daily counts."""
+
+    new_groups_per_hour: int | None = None
+    """None for the default."""
+
+    reports_per_second: int | None = None
+    """None for the collector's setting."""
 
 
 def key_digest(key: str) -> str:
@@ -81,11 +118,41 @@ def normalize_host(text: str) -> str:
     return host
 
 
-def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> Site:
+def parse_alias(text: str) -> Alias:
+    """`staging.shop.example=www.shop.example` as it is stored. Raises CspbuildError for what is no such pair."""
+    alias, separator, host = text.partition("=")
+    if not separator:
+        raise CspbuildError(f"{text!r} is no alias; write staging.shop.example=www.shop.example")
+    pair = Alias(normalize_host(alias), normalize_host(host))
+    if pair.host.startswith("*."):
+        raise CspbuildError(f"{text!r} stands for no single host; write the host itself behind the =")
+    if pair.alias == pair.host:
+        raise CspbuildError(f"{text!r} stands for itself; write staging.shop.example=www.shop.example")
+    return pair
+
+
+def check_aliases(aliases: Sequence[Alias]) -> tuple[Alias, ...]:
+    """The aliases by name, each once. Raises CspbuildError where two of them contradict each other.
+
+    An alias is followed once: one that leads to another alias would mean something else than it says.
+    """
+    by_name: dict[str, Alias] = {}
+    for alias in aliases:
+        other = by_name.setdefault(alias.alias, alias)
+        if other != alias:
+            raise CspbuildError(f"{alias.alias} cannot stand for {other.host} and for {alias.host}; keep one of them")
+    for alias in by_name.values():
+        if alias.host in by_name:
+            raise CspbuildError(f"{alias} leads to another alias, {by_name[alias.host]}; name the last host at once")
+    return tuple(sorted(by_name.values(), key=lambda alias: alias.alias))
+
+
+def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime, *, aliases: Sequence[Alias] = ()) -> Site:
     """Register a site with fresh keys. Raises CspbuildError when the name is taken or not usable."""
     if not _SITE_NAME.fullmatch(name):
         raise CspbuildError(f"{name!r} is no site name; use lower-case letters, digits, dots, - and _, at most 64")
     accepted = tuple(dict.fromkeys(normalize_host(host) for host in hosts))
+    kept_aliases = check_aliases(aliases)
     key, rehearsal_key = _new_key(), _new_key()
     with Session(writing(engine)) as session:
         if session.get(SiteRow, name) is not None:
@@ -93,13 +160,23 @@ def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime) -> 
         session.add(SiteRow(name=name, created_at_ms=to_ms(now)))
         for host in accepted:
             session.add(SiteHostRow(site=name, host=host))
+        for alias in kept_aliases:
+            session.add(SiteAliasRow(site=name, alias=alias.alias, host=alias.host))
         _add_key(session, name, KeyKind.PUBLIC, key, now)
         _add_key(session, name, KeyKind.REHEARSAL, rehearsal_key, now)
         try:
             session.commit()
         except IntegrityError:
             raise _name_taken(name) from None
-    return Site(name=name, key=key, hosts=accepted, created_at=now, rehearsal_key=rehearsal_key, live_keys=(key,))
+    return Site(
+        name=name,
+        key=key,
+        hosts=accepted,
+        created_at=now,
+        rehearsal_key=rehearsal_key,
+        live_keys=(key,),
+        aliases=kept_aliases,
+    )
 
 
 def _name_taken(name: str) -> CspbuildError:
@@ -158,7 +235,7 @@ def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool,
     """
     made = None
     with Session(writing(engine)) as session:
-        _require(session, name)
+        require_site(session, name)
         if rehearsal:
             made = _replace_rehearsal_keys(session, name, now)
         else:
@@ -170,28 +247,31 @@ def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool,
                 for row in keys[:-1]:
                     row.revoked_at_ms = to_ms(now)
         session.commit()
-    return _with_rehearsal_key(get_site(engine, name), made)
+    return replace(get_site(engine, name), rehearsal_key=made)
 
 
 def set_site_active(engine: Engine, name: str, *, active: bool) -> None:
     """Switch a site on or off; a site that is off answers its keys with 404 and keeps its evidence."""
     with Session(writing(engine)) as session:
-        _require(session, name).is_active = active
+        require_site(session, name).is_active = active
         session.commit()
 
 
 def get_site(engine: Engine, name: str) -> Site:
     """Raises CspbuildError for an unknown site, naming those that exist."""
     with Session(engine) as session:
-        row = _require(session, name)
+        row = require_site(session, name)
         keys = [key.key for key in _public_keys(session, name) if key.key is not None]
-        hosts = session.exec(select(SiteHostRow.host).where(SiteHostRow.site == name).order_by(SiteHostRow.host)).all()
         return Site(
             name=name,
             key=keys[-1] if keys else "",
-            hosts=tuple(hosts),
+            hosts=_hosts_of(session, name),
             created_at=from_ms(row.created_at_ms),
             live_keys=tuple(keys),
+            aliases=_aliases_of(session, name),
+            retention_days=row.retention_days,
+            new_groups_per_hour=row.new_groups_per_hour,
+            reports_per_second=row.reports_per_second,
         )
 
 
@@ -212,9 +292,38 @@ def find_key(engine: Engine, key: str) -> SiteKey | None:
         ).first()
         if found is None:
             return None
-        row, _ = found
-        hosts = session.exec(select(SiteHostRow.host).where(SiteHostRow.site == row.site)).all()
-        return SiteKey(site=row.site, kind=KeyKind(row.kind), hosts=tuple(sorted(hosts)))
+        row, site = found
+        return _site_key(session, site, KeyKind(row.kind))
+
+
+def key_for_import(engine: Engine, name: str) -> SiteKey:
+    """What a live public key of the site would say, for reports from files; whether or not the site is on.
+
+    Raises CspbuildError for an unknown site.
+    """
+    with Session(engine) as session:
+        return _site_key(session, require_site(session, name), KeyKind.PUBLIC)
+
+
+def _site_key(session: Session, site: SiteRow, kind: KeyKind) -> SiteKey:
+    return SiteKey(
+        site=site.name,
+        kind=kind,
+        hosts=_hosts_of(session, site.name),
+        aliases=_aliases_of(session, site.name),
+        new_groups_per_hour=site.new_groups_per_hour,
+        reports_per_second=site.reports_per_second,
+    )
+
+
+def _hosts_of(session: Session, site: str) -> tuple[str, ...]:
+    # Sorted here: a server's collation may put them in another order.
+    return tuple(sorted(session.exec(select(SiteHostRow.host).where(SiteHostRow.site == site))))
+
+
+def _aliases_of(session: Session, site: str) -> tuple[Alias, ...]:
+    rows = session.exec(select(SiteAliasRow).where(SiteAliasRow.site == site))
+    return check_aliases([Alias(row.alias, row.host) for row in rows])
 
 
 def _add_key(session: Session, site: str, kind: KeyKind, key: str, now: datetime) -> None:
@@ -256,7 +365,8 @@ def _public_keys(session: Session, site: str) -> Sequence[SiteKeyRow]:
     ).all()
 
 
-def _require(session: Session, name: str) -> SiteRow:
+def require_site(session: Session, name: str) -> SiteRow:
+    """The site's row. Raises CspbuildError for an unknown site, naming those that exist."""
     row = session.get(SiteRow, name)
     if row is None:
         names = session.exec(select(SiteRow.name).order_by(SiteRow.name)).all()
@@ -264,14 +374,3 @@ def _require(session: Session, name: str) -> SiteRow:
         program = typed("cspbuild")
         raise CspbuildError(f"no site {name!r} (there are: {known}); create it with  {program} site add {name}")
     return row
-
-
-def _with_rehearsal_key(site: Site, rehearsal_key: str | None) -> Site:
-    return Site(
-        name=site.name,
-        key=site.key,
-        hosts=site.hosts,
-        created_at=site.created_at,
-        rehearsal_key=rehearsal_key,
-        live_keys=site.live_keys,
-    )

@@ -38,6 +38,7 @@ from collector.ingest.writer import GroupCommitWriter
 from collector.settings import Settings
 from policybuilder.store import schema
 from policybuilder.store.engine import open_for_writing, writing
+from policybuilder.store.site_settings import SiteChanges, change_site
 from policybuilder.store.sites import add_site, ensure_default_site, rotate_site, set_site_active
 from tests.collector.ingest.builders import (
     Answer,
@@ -422,6 +423,40 @@ def test_a_key_that_is_revoked_and_a_site_that_is_switched_off_are_unknown(sqlit
     assert sqlite_endpoint.ask(report_body(), path=f"/report/{shop.key}").status == 404
     assert sqlite_endpoint.ask(report_body(), path=f"/report/{off.key}").status == 404
     assert sqlite_endpoint.ask(report_body(), path=f"/report/{rotated.key}").status == 204
+
+
+def test_while_a_rotation_is_under_way_both_keys_are_answered(sqlite_endpoint: Endpoint) -> None:
+    now = datetime.now(UTC)
+    old = add_site(sqlite_endpoint.engine, "rotating", [], now)
+    new = rotate_site(sqlite_endpoint.engine, "rotating", rehearsal=False, revoke_old=False, now=now)
+    statuses = [sqlite_endpoint.ask(report_body(), path=f"/report/{key}").status for key in (old.key, new.key)]
+    assert (len({old.key, new.key}), statuses) == (2, [204, 204])
+
+
+# (what site and setting say, how many of thirty single reports at once are taken)
+RATES = [({}, 30), ({"site": 2}, 20), ({"setting": 1}, 10), ({"site": 2, "setting": 1}, 20)]
+
+
+@pytest.mark.parametrize(("rates", "taken"), [*RATES, ({"site": 0, "setting": 1}, 30)])
+def test_a_sites_own_rate_goes_before_the_setting(tmp_path: Path, rates: dict[str, int], taken: int) -> None:
+    engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
+    ensure_default_site(engine, datetime.now(UTC))
+    if "site" in rates:
+        change_site(engine, "default", SiteChanges(reports_per_second=rates["site"]))
+
+    async def main() -> list[int]:
+        writer = GroupCommitWriter(engine, counters := IngestCounters(), max_queued=100)
+        writer.start()
+        settings = Settings(rate_per_site=rates.get("setting", 0))
+        endpoint = ReportEndpoint(settings, counters, KeyDirectory(engine), writer)
+        # At once: the answers wait for one commit, and no bucket fills up meanwhile.
+        answers = await asyncio.gather(*(ask(endpoint, report_body()) for _ in range(30)))
+        await writer.close()
+        return [answer.status for answer in answers if answer]
+
+    statuses = asyncio.run(main())
+    engine.dispose()
+    assert (statuses.count(204), statuses.count(429)) == (taken, 30 - taken)
 
 
 def test_evidence_is_trusted_by_its_key_and_nothing_else(endpoint: Endpoint) -> None:

@@ -172,3 +172,24 @@ def test_a_clock_that_goes_back_admits_nothing_extra(jump: float) -> None:
     admitted(limiter, "a", 20)
     clock.now += jump
     assert admitted(limiter, "a", 20) == 0
+
+
+@pytest.mark.parametrize("common_rate", [0, 1, 1_000])
+def test_a_key_may_have_a_rate_of_its_own(clock: Clock, common_rate: float) -> None:
+    limiter = RateLimiter(common_rate, clock=clock)
+    assert sum(limiter.take("a", 5) == 0 for _ in range(200)) == 5 * BURST_SECONDS
+    clock.now += 2
+    assert sum(limiter.take("a", 5) == 0 for _ in range(200)) == 10
+    assert (limiter.wait_beyond_burst(50, 5), limiter.wait_beyond_burst(51, 5)) == (0, 11)
+    limiter.charge("a", 20)
+    clock.now += 4
+    assert limiter.take("a", 5) == 1
+    clock.now += 1
+    assert limiter.take("a", 5) == 0
+
+
+def test_a_key_may_be_without_a_limit_where_others_have_one(clock: Clock) -> None:
+    limiter = RateLimiter(1, clock=clock)
+    assert all(limiter.take("a", 0) == 0 for _ in range(200))
+    assert limiter.wait_beyond_burst(10**6, 0) == 0
+    assert admitted(limiter, "b", 200) == BURST_SECONDS

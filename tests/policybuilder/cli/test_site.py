@@ -183,3 +183,57 @@ def test_header_of_a_later_stage_sends_the_policy_given(cspbuild: Cspbuild, stag
 def test_header_takes_a_preset(cspbuild: Cspbuild) -> None:
     ran = cspbuild("header", "--policy", "preset:strict", "--format", "header")
     assert "'nonce-{NONCE}' 'strict-dynamic'" in ran.out
+
+
+@pytest.mark.usefixtures("database")
+def test_set_changes_what_it_names_and_show_tells_all(cspbuild: Cspbuild) -> None:
+    ran = cspbuild(
+        *("site", "set", "shop", "--add-host", "www.shop.example", "--alias", "staging.example=www.shop.example"),
+        *("--retention-days", "90", "--new-groups-per-hour", "40", "--reports-per-second", "0", "--format", "json"),
+    )
+    document = ran.json()
+    assert (ran.code, ran.err, document["schema"]) == (0, "", "site/1")
+    assert document["hosts"] == ["shop.example", "www.shop.example"]
+    assert document["aliases"] == {"staging.example": "www.shop.example"}
+    numbers = ("retention_days", "new_groups_per_hour", "reports_per_second")
+    assert [document[name] for name in numbers] == [90, 40, 0]
+    assert cspbuild("site", "show", "shop", "--format", "json").json() == document
+    shown = " ".join(cspbuild("site", "show", "shop").out.split())
+    for text in (
+        "staging.example stands for www.shop.example",
+        "kept for 90 days",
+        "new groups an hour 40",
+        "reports a second any",
+    ):
+        assert text in shown
+    back = cspbuild("site", "set", "shop", "--reports-per-second", "default", "--format", "json").json()
+    assert (back["reports_per_second"], back["new_groups_per_hour"]) == (None, 40)
+
+
+def test_a_site_can_be_added_with_an_alias(cspbuild: Cspbuild) -> None:
+    ran = cspbuild("site", "add", "shop", "--alias", "staging.example=shop.example", "--format", "json")
+    assert (ran.code, ran.json()["aliases"]) == (0, {"staging.example": "shop.example"})
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing to change; see"),
+        (("--host", "a.example", "--add-host", "b.example"), "take one"),
+        (("--any-host", "--remove-host", "shop.example"), "take one"),
+        (("--alias", "staging.example"), "is no alias; write staging"),
+        (("--retention-days", "0"), "--retention-days 0 is out of range"),
+        (("--retention-days", "many"), "not a valid integer"),
+        (("--reports-per-second", "1.5"), "neither a number nor the word default"),
+        (("--remove-host", "shop.example"), "pass --any-host"),
+    ],
+)
+def test_a_change_that_cannot_be_is_one_line_and_changes_nothing(
+    cspbuild: Cspbuild, arguments: tuple[str, ...], says: str
+) -> None:
+    before = cspbuild("site", "show", "shop", "--format", "json").json()
+    ran = cspbuild("site", "set", "shop", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert cspbuild("site", "show", "shop", "--format", "json").json() == before
