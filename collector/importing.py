@@ -24,8 +24,9 @@ from collector.ingest.folding import HashObservation, Observation, fold, fold_ha
 from collector.ingest.intake import take_in
 from collector.ingest.wire import RejectedReportError
 from policybuilder.errors import CspbuildError
+from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
-from policybuilder.store.recording import Batch, recording
+from policybuilder.store.recording import recording
 from policybuilder.store.sites import KeyKind, SiteKey
 
 MAX_LINE_BYTES = 16 * 1024 * 1024

@@ -45,6 +45,13 @@ NOISE_CLASSES = frozenset(
 """Classes that no site caused: folded away by default, never deleted."""
 
 
+OTHER = "(other)"
+"""Stands for what a bound left no room for, in the place of an origin, a page or a path."""
+
+OVER_BUDGET = "over-budget"
+"""Rule of the groups that stand for all that was new beyond a site's hourly budget."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageCount:
     """How often one page reported a group."""
@@ -117,11 +124,14 @@ class ViolationGroup:
         return self.evidence_class in NOISE_CLASSES
 
     def violation(self, policy: str = "") -> Violation:
-        """One violation that stands for the group, as seen on its busiest page, under `policy`."""
+        """One violation that stands for the group, as seen on its busiest page, under `policy`.
+
+        What was counted by origin beyond the budget is an origin, as browsers write one that they cut.
+        """
         return Violation(
             document_uri=self.pages[0].url if self.pages else self.document_origin,
             effective_directive=self.directive,
-            blocked_uri=self.blocked,
+            blocked_uri=self.blocked.removesuffix(f"/{OTHER}"),
             disposition=self.disposition,
             original_policy=policy,
             sample=self.sample,

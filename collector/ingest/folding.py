@@ -10,8 +10,8 @@ from functools import lru_cache
 from collector.ingest.noise import Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp.violation import Violation
+from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, Tally
 from policybuilder.store.clock import DAY_MS, HOUR_MS
-from policybuilder.store.recording import Batch, GroupDelta, HourDelta, NetworkDelta, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,9 @@ def fold(batch: Batch, observation: Observation) -> None:
     if policy := violation.original_policy:
         batch.policies.setdefault((site, digest), (policy, Tally(at_ms, at_ms)))[1].add(at_ms, reports, trusted)
         batch.group_policies.setdefault((site, fingerprint, digest), Tally(at_ms, at_ms)).add(at_ms, reports, trusted)
+    if observation.is_trusted or observation.is_imported:
+        batch.exempt.add((site, fingerprint))
+        batch.exempt_policies.add((site, digest))
     if observation.is_trusted:
         batch.unbounded.update(((site, fingerprint, page), (site, fingerprint, digest)))
     if observation.is_counted_already:

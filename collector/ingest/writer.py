@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
-from policybuilder.store.recording import Batch, forget_reporter_keys, record
+from policybuilder.store.batch import Batch
+from policybuilder.store.recording import forget_reporter_keys, record
 
 FORGET_EVERY_SECONDS = 60.0
 

@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
+from policybuilder.evidence import OTHER
 from policybuilder.store import schema
+from policybuilder.store.batch import Batch, NetworkDelta, Tally
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
+from policybuilder.store.growth import Growth
+from policybuilder.store.tables import chunks, table_of
 
 MAX_PAGES_PER_GROUP = 50
 MAX_POLICIES_PER_GROUP = 20
@@ -24,102 +28,7 @@ MAX_POLICIES_PER_SITE = 1_000
 MAX_SAMPLES_PER_GROUP = 3
 MAX_SCRIPT_HASHES_PER_SITE = 20_000
 
-OTHER_PAGE = "(other)"
-"""Stands for the pages beyond a group's bound, so that reporters there still count for prevalence."""
-
 _T = TypeVar("_T")
-
-_CHUNK = 400  # parameters of one IN (…): SQLite allows 32,766, and statements of a few hundred cache well
-
-
-@dataclass(slots=True)
-class Tally:
-    """How often something was seen, and when first and last."""
-
-    first_ms: int
-    last_ms: int
-    reports: int = 0
-    trusted_reports: int = 0
-    trusted_first_ms: int | None = None
-    trusted_last_ms: int | None = None
-
-    def add(self, at_ms: int, reports: int, trusted_reports: int) -> None:
-        self.first_ms = min(self.first_ms, at_ms)
-        self.last_ms = max(self.last_ms, at_ms)
-        self.reports += reports
-        self.trusted_reports += trusted_reports
-        if trusted_reports:
-            self.trusted_first_ms = at_ms if self.trusted_first_ms is None else min(self.trusted_first_ms, at_ms)
-            self.trusted_last_ms = at_ms if self.trusted_last_ms is None else max(self.trusted_last_ms, at_ms)
-
-
-@dataclass(slots=True)
-class GroupDelta:
-    """A group's description, and by how much its counts grow."""
-
-    columns: Mapping[str, Any]
-    """The descriptive columns of `violation_group`, as of its first report in the batch."""
-
-    tally: Tally
-    received_first_ms: int
-    received_last_ms: int
-    estimated_reports: int = 0
-    """The reports, each times the number of visits that sampling made it stand for."""
-
-
-@dataclass(slots=True)
-class HourDelta:
-    """A group's reports in one hour."""
-
-    reports: int = 0
-    trusted_reports: int = 0
-    estimated_reports: int = 0
-
-
-@dataclass(slots=True)
-class NetworkDelta:
-    """A client network's reports on one day."""
-
-    reports: int = 0
-    rehearsed_reports: int = 0
-
-
-@dataclass(slots=True)
-class Batch:
-    """Reports folded together, ready for one transaction. Every key begins with the site."""
-
-    groups: dict[tuple[str, str], GroupDelta] = field(default_factory=dict)
-    hours: dict[tuple[str, str, int], HourDelta] = field(default_factory=dict)
-    """By (site, fingerprint, hour)."""
-
-    pages: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    policies: dict[tuple[str, str], tuple[str, Tally]] = field(default_factory=dict)
-    """(site, digest) → (text, tally)."""
-
-    group_policies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
-    group_networks: set[tuple[str, str, int, str]] = field(default_factory=set)
-    """(site, fingerprint, day, client network in the clear); hashed before it is written."""
-
-    policy_networks: set[tuple[str, str, int, str]] = field(default_factory=set)
-    """(site, policy digest, day, client network)."""
-
-    networks: dict[tuple[str, int, str], NetworkDelta] = field(default_factory=dict)
-    """By (site, day, client network)."""
-
-    page_networks: set[tuple[str, str, str, int, str]] = field(default_factory=set)
-    """(site, fingerprint, page, day, client network); the group only to apply its bound on pages."""
-
-    samples: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
-    """(site, fingerprint, digest) → (JSON, milliseconds)."""
-
-    unbounded: set[tuple[str, str, str]] = field(default_factory=set)
-    """(site, fingerprint, page or policy digest) of trusted evidence: no flood of strangers' may crowd it out."""
-
-    script_hashes: dict[tuple[str, str, str], tuple[str, Tally]] = field(default_factory=dict)
-    """(site, script URL, hash) → (destination, tally)."""
-
-    def __bool__(self) -> bool:
-        return bool(self.groups or self.script_hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +38,16 @@ class ClaimedLines:
     new: frozenset[bytes]
     newly_trusted: Mapping[bytes, int]
     """Digest → when the line was counted, in milliseconds."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """What of a batch is kept, by key."""
+
+    pages: set[tuple[str, str, str]] = field(default_factory=set)
+    policies: set[tuple[str, str]] = field(default_factory=set)
+    unseen_policies: set[tuple[str, str]] = field(default_factory=set)
+    """They go, so that others come in."""
 
 
 class Recording:
@@ -145,10 +64,10 @@ class Recording:
         """Mark lines of an imported file as counted; atomic, so two imports at once share them out."""
         if not digests:
             return ClaimedLines(frozenset(), {})
-        table = _table(schema.SeenLineRow)
+        table = table_of(schema.SeenLineRow)
         new: set[bytes] = set()
         trusted: dict[bytes, int] = {}
-        for chunk in _chunks(sorted(digests)):
+        for chunk in chunks(sorted(digests)):
             rows = [
                 {"site": site, "digest": digest, "is_trusted": is_trusted, "seen_at_ms": self._now_ms}
                 for digest in chunk
@@ -166,7 +85,13 @@ class Recording:
         return ClaimedLines(frozenset(new), trusted)
 
     def record(self, batch: Batch) -> None:
-        """Add a batch. Rows go in the order of their keys, so that two writers cannot wait for each other."""
+        """Add a batch. Rows go in the order of their keys, so that two writers cannot wait for each other.
+
+        What is new in it beyond its site's budget is counted as `(other)`, for which the batch is changed.
+        """
+        # Whoever writes takes locks in this order: keys, budgets site by site, and then rows.
+        keys = self._reporter_keys(batch)
+        room = self._room(batch, keys)
         self._groups(batch)
         self._upsert(
             schema.GroupHourRow,
@@ -176,9 +101,9 @@ class Recording:
             ],
             add=("reports", "trusted_reports", "estimated_reports"),
         )
-        kept_pages = self._pages(batch)
-        known_policies = self._policies(batch)
-        self._reporters(batch, kept_pages, known_policies)
+        self._pages(batch, room.pages)
+        self._policies(batch, room)
+        self._reporters(batch, room, keys)
         self._samples(batch)
         self._script_hashes(batch)
 
@@ -200,9 +125,72 @@ class Recording:
             add=("reports", "trusted_reports", "estimated_reports"),
         )
 
-    def _pages(self, batch: Batch) -> set[tuple[str, str, str]]:
-        """Count pages within each group's bound; returns those that are kept."""
-        kept = self._within_bound(schema.GroupPageRow, "page", list(batch.pages), MAX_PAGES_PER_GROUP, batch.unbounded)
+    def _room(self, batch: Batch, keys: Mapping[tuple[str, int], bytes]) -> _Room:
+        """What of the batch finds room; what is new and does not is made `(other)` in it, or left out."""
+        room = _Room()
+        # The newest day's key: an hour's networks are told apart within that hour alone.
+        newest = {site: key for (site, _), key in sorted(keys.items())}
+        growth = Growth(self._connection, self._now_ms, lambda site, network: hash_network(network, newest[site]))
+        for site in sorted({site for site, _ in batch.groups}):
+            growth.fold_excess_groups(batch, site)
+            self._find_room_for_pages(batch, site, growth, room)
+            self._find_room_for_policies(batch, site, growth, room)
+        return room
+
+    def _find_room_for_pages(self, batch: Batch, site: str, growth: Growth, room: _Room) -> None:
+        kept, fresh = self._within_bound(
+            schema.GroupPageRow,
+            "page",
+            [key for key in batch.pages if key[0] == site],
+            MAX_PAGES_PER_GROUP,
+            batch.unbounded,
+        )
+        claimed = [
+            (fingerprint, page)
+            for _, fingerprint, page in sorted(fresh)
+            if (site, fingerprint) not in batch.exempt and page != OTHER
+        ]
+        if claimed:
+            networks = sorted(batch.page_networks, reverse=True)
+            network_of = {(fingerprint, page): network for at, fingerprint, page, _, network in networks if at == site}
+            kept -= {(site, *refused) for refused in growth.refused_pages(site, claimed, network_of)}
+        room.pages |= kept
+
+    def _find_room_for_policies(self, batch: Batch, site: str, growth: Growth, room: _Room) -> None:
+        """Where a site has too many policies, those longest unseen go, but for vouched ones.
+
+        A policy that the site serves is seen all the time, so that it outlives whatever strangers make up.
+        """
+        table = table_of(schema.PolicyRow)
+        wanted = sorted(digest for at, digest in batch.policies if at == site)
+        present = {
+            digest
+            for chunk in chunks(wanted)
+            for digest in self._connection.scalars(
+                select(table.c.digest).where(table.c.site == site, table.c.digest.in_(chunk))
+            )
+        }
+        fresh = [digest for digest in wanted if digest not in present]
+        if claimed := [digest for digest in fresh if (site, digest) not in batch.exempt_policies]:
+            networks = sorted(batch.policy_networks, reverse=True)
+            network_of = {digest: network for at, digest, _, network in networks if at == site}
+            refused = growth.refused_policies(site, claimed, network_of)
+            fresh = [digest for digest in fresh if digest not in refused]
+        room.policies |= {(site, digest) for digest in (*present, *fresh)}
+        if not fresh:
+            return
+        count = self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site)) or 0
+        excess = count + len(fresh) - MAX_POLICIES_PER_SITE
+        if excess > 0:
+            unseen = (
+                select(table.c.digest)
+                .where(table.c.site == site, table.c.trusted_reports == 0, table.c.digest.not_in(wanted))
+                .order_by(table.c.last_seen_ms, table.c.digest)
+                .limit(excess)
+            )
+            room.unseen_policies |= {(site, digest) for digest in self._connection.scalars(unseen)}
+
+    def _pages(self, batch: Batch, kept: Collection[tuple[str, str, str]]) -> None:
         self._upsert(
             schema.GroupPageRow,
             [
@@ -216,41 +204,29 @@ class Recording:
             ],
             add=("reports",),
         )
-        return kept
 
-    def _policies(self, batch: Batch) -> set[tuple[str, str]]:
-        """Count policies within the site's bound; returns (site, digest) of those that are kept."""
-        known: set[tuple[str, str]] = set()
-        table = _table(schema.PolicyRow)
-        for site in sorted({site for site, _ in batch.policies}):
-            wanted = sorted(digest for at, digest in batch.policies if at == site)
-            present = {
-                digest
-                for chunk in _chunks(wanted)
-                for digest in self._connection.scalars(
-                    select(table.c.digest).where(table.c.site == site, table.c.digest.in_(chunk))
-                )
-            }
-            fresh = [digest for digest in wanted if digest not in present]
-            if fresh:
-                count = self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site))
-                room = max(0, MAX_POLICIES_PER_SITE - (count or 0))
-                vouched = [digest for digest in fresh if batch.policies[site, digest][1].trusted_reports]
-                fresh = [*vouched, *(digest for digest in fresh if digest not in vouched)][: max(room, len(vouched))]
-            known.update((site, digest) for digest in (*present, *fresh))
+    def _policies(self, batch: Batch, room: _Room) -> None:
+        for site, digest in sorted(room.unseen_policies):
+            for row, member in (
+                (schema.GroupPolicyRow, "policy_digest"),
+                (schema.PolicyReporterRow, "policy_digest"),
+                (schema.PolicyRow, "digest"),
+            ):
+                table = table_of(row)
+                self._connection.execute(delete(table).where(table.c.site == site, table.c[member] == digest))
         self._upsert(
             schema.PolicyRow,
             [
                 {"site": site, "digest": digest, "text": text, **_seen(tally)}
                 for (site, digest), (text, tally) in sorted(batch.policies.items(), key=_by_key)
-                if (site, digest) in known
+                if (site, digest) in room.policies
             ],
             add=("reports", "trusted_reports"),
         )
-        kept = self._within_bound(
+        kept, _ = self._within_bound(
             schema.GroupPolicyRow,
             "policy_digest",
-            [key for key in batch.group_policies if (key[0], key[2]) in known],
+            [key for key in batch.group_policies if (key[0], key[2]) in room.policies],
             MAX_POLICIES_PER_GROUP,
             batch.unbounded,
         )
@@ -269,12 +245,9 @@ class Recording:
             ],
             add=("reports", "trusted_reports"),
         )
-        return known
 
-    def _reporters(self, batch: Batch, kept_pages: set[tuple[str, str, str]], known: set[tuple[str, str]]) -> None:
-        """Count client networks, unrecognisably; `known` are the policies that are kept."""
-        days = {(site, day) for site, day, _ in batch.networks}
-        keys = {(site, day): self._reporter_key(site, day) for site, day in sorted(days)}
+    def _reporters(self, batch: Batch, room: _Room, keys: Mapping[tuple[str, int], bytes]) -> None:
+        """Count client networks, unrecognisably."""
         hashed: dict[tuple[str, int, int], NetworkDelta] = {}
         for (site, day, network), delta in batch.networks.items():
             total = hashed.setdefault((site, day, hash_network(network, keys[site, day])), NetworkDelta())
@@ -302,7 +275,7 @@ class Recording:
             {
                 (site, digest, day, hash_network(network, keys[site, day]))
                 for site, digest, day, network in batch.policy_networks
-                if (site, digest) in known
+                if (site, digest) in room.policies
             },
         )
         self._upsert_networks(
@@ -311,7 +284,7 @@ class Recording:
             {
                 (
                     site,
-                    page if (site, fingerprint, page) in kept_pages else OTHER_PAGE,
+                    page if (site, fingerprint, page) in room.pages else OTHER,
                     day,
                     hash_network(network, keys[site, day]),
                 )
@@ -328,25 +301,36 @@ class Recording:
             ],
         )
 
-    def _reporter_key(self, site: str, day: int) -> bytes:
-        """The key of a day, made when first needed.
+    def _reporter_keys(self, batch: Batch) -> dict[tuple[str, int], bytes]:
+        """By site and day, the keys that the batch's client networks are hashed with.
 
-        It lives until the end of its day, or, for a day that lies in the past (an import), until the end of today.
+        Locked, but shared among writers: a neighbour whose clock has passed midnight already cannot delete one
+        between two statements of ours.
         """
-        table = _table(schema.ReporterKeyRow)
+        table = table_of(schema.ReporterKeyRow)
+        keys: dict[tuple[str, int], bytes] = {}
+        for site, day in sorted({(site, day) for site, day, _ in batch.networks}):
+            kept = self._connection.scalar(
+                select(table.c.key).where(table.c.site == site, table.c.day == day).with_for_update(read=True)
+            )
+            keys[site, day] = bytes(kept) if kept is not None else self._new_reporter_key(site, day)
+        return keys
+
+    def _new_reporter_key(self, site: str, day: int) -> bytes:
+        """It lives until the end of its day, or, for a day that lies in the past (an import), until that of today."""
+        table = table_of(schema.ReporterKeyRow)
         expires_at_ms = (max(day, self._now_ms // DAY_MS) + 1) * DAY_MS
         statement = self._insert(table).values(
             site=site, day=day, key=secrets.token_bytes(32), expires_at_ms=expires_at_ms
         )
-        # The change changes nothing, but it returns and locks the row: a neighbour whose clock has passed midnight
-        # already cannot delete the key between two statements of ours.
+        # Another writer may have made it since we looked; the change changes nothing, but it returns the row.
         kept = statement.on_conflict_do_update(
             index_elements=[table.c.site, table.c.day], set_={"key": table.c.key}
         ).returning(table.c.key)
         return bytes(self._connection.execute(kept).scalar_one())
 
     def _samples(self, batch: Batch) -> None:
-        kept = self._within_bound(schema.SampleRow, "digest", list(batch.samples), MAX_SAMPLES_PER_GROUP)
+        kept, _ = self._within_bound(schema.SampleRow, "digest", list(batch.samples), MAX_SAMPLES_PER_GROUP)
         self._upsert(
             schema.SampleRow,
             [
@@ -364,7 +348,7 @@ class Recording:
     def _script_hashes(self, batch: Batch) -> None:
         if not batch.script_hashes:
             return
-        table = _table(schema.ScriptHashRow)
+        table = table_of(schema.ScriptHashRow)
         room = {
             site: MAX_SCRIPT_HASHES_PER_SITE
             - (self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site)) or 0)
@@ -397,15 +381,15 @@ class Recording:
         keys: list[tuple[str, str, str]],
         bound: int,
         unbounded: Collection[tuple[str, str, str]] = (),
-    ) -> set[tuple[str, str, str]]:
-        """Of `keys` (site, fingerprint, member), those that are there already or still find room in their group."""
-        table = _table(row)
+    ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
+        """Of `keys` (site, fingerprint, member), those there or with room in their group, and the new of them."""
+        table = table_of(row)
         present: dict[tuple[str, str], set[str]] = defaultdict(set)
         wanted: dict[str, set[str]] = defaultdict(set)
         for site, fingerprint, _ in keys:
             wanted[site].add(fingerprint)
         for site, fingerprints in sorted(wanted.items()):
-            for chunk in _chunks(sorted(fingerprints)):
+            for chunk in chunks(sorted(fingerprints)):
                 for fingerprint, value in self._connection.execute(
                     select(table.c.fingerprint, table.c[member]).where(
                         table.c.site == site, table.c.fingerprint.in_(chunk)
@@ -413,18 +397,21 @@ class Recording:
                 ):
                     present[site, fingerprint].add(value)
         kept: set[tuple[str, str, str]] = set()
+        fresh: set[tuple[str, str, str]] = set()
         for site, fingerprint, value in keys:
             members = present[site, fingerprint]
-            if value in members or len(members) < bound or (site, fingerprint, value) in unbounded:
-                members.add(value)
+            if value in members:
                 kept.add((site, fingerprint, value))
-        return kept
+            elif len(members) < bound or (site, fingerprint, value) in unbounded:
+                members.add(value)
+                fresh.add((site, fingerprint, value))
+        return kept | fresh, fresh
 
     def _upsert(self, row: type[SQLModel], rows: list[dict[str, Any]], *, add: Iterable[str] = ()) -> None:
         """Insert rows; where one is there, add up the `add` columns and widen first and last seen."""
         if not rows:
             return
-        table = _table(row)
+        table = table_of(row)
         statement = self._insert(table)
         changes: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in add}
         if changes and "first_seen_ms" in table.c:
@@ -472,7 +459,7 @@ def forget_reporter_keys(engine: Engine, now_ms: int) -> int:
 
 
 def _forget_reporter_keys(connection: Connection, now_ms: int) -> int:
-    table = _table(schema.ReporterKeyRow)
+    table = table_of(schema.ReporterKeyRow)
     return connection.execute(delete(table).where(table.c.expires_at_ms <= now_ms)).rowcount
 
 
@@ -493,12 +480,3 @@ def _seen(tally: Tally) -> dict[str, int]:
 
 def _by_key(item: tuple[_T, Any]) -> _T:
     return item[0]
-
-
-def _table(row: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(row.__tablename__)]
-
-
-def _chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

@@ -274,6 +274,7 @@ class GrowthRow(SQLModel, table=True):
 
     new_groups: int = Field(sa_column=_big())
     new_pages: int = Field(sa_column=_big())
+    new_policies: int = Field(sa_column=_big())
 
 
 class ReporterKeyRow(SQLModel, table=True):

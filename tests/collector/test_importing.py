@@ -17,8 +17,9 @@ from collector.importing import CHUNK_BYTES, CHUNK_LINES, ImportResult, LineErro
 from collector.ingest.folding import fold
 from collector.ingest.intake import Intake, take_in
 from policybuilder.errors import CspbuildError, ExitCode
+from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_for_writing, writing
-from policybuilder.store.recording import Batch, record
+from policybuilder.store.recording import record
 from policybuilder.store.sites import KeyKind, SiteKey
 from tests.collector.ingest.builders import (
     AT_MS,

@@ -20,8 +20,9 @@ from collector.ingest.noise import RULES
 from collector.ingest.normalization import MAX_SAMPLE_CHARACTERS, MAX_URL_CHARACTERS
 from collector.ingest.wire import Reason, RejectedReportError
 from policybuilder.store import schema
+from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_for_writing
-from policybuilder.store.recording import Batch, record
+from policybuilder.store.recording import record
 from policybuilder.store.sites import KeyKind, SiteKey
 from tests.support.postgres import PostgresServer
 

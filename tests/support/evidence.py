@@ -14,8 +14,9 @@ from collector.ingest.noise import Classification
 from policybuilder.csp import Disposition, SampleExtent, Violation, canonical, parse_serialized_policy
 from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ViolationGroup
 from policybuilder.stages import OBSERVE_POLICY
+from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
-from policybuilder.store.recording import Batch, record
+from policybuilder.store.recording import record
 
 ORIGIN = "https://shop.example"
 PAGE = f"{ORIGIN}/cart"

@@ -16,7 +16,7 @@ from collector.ingest.noise import GENUINE, Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.recording import Batch, HourDelta, NetworkDelta
+from policybuilder.store.batch import Batch, HourDelta, NetworkDelta
 from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
 
 HOUR_MS = 3_600_000

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
-from policybuilder.evidence import EvidenceClass, PageCount, ScriptHash, ViolationGroup
+from policybuilder.evidence import OTHER, EvidenceClass, PageCount, ScriptHash, ViolationGroup
+from policybuilder.store.batch import Batch
 from policybuilder.store.clock import day_name, from_ms, to_ms
 from policybuilder.store.engine import open_for_writing
 from policybuilder.store.reading import (
@@ -27,8 +28,6 @@ from policybuilder.store.recording import (
     MAX_PAGES_PER_GROUP,
     MAX_POLICIES_PER_GROUP,
     MAX_SAMPLES_PER_GROUP,
-    OTHER_PAGE,
-    Batch,
     forget_reporter_keys,
     hash_network,
     record,
@@ -200,7 +199,7 @@ def test_pages_beyond_a_groups_bound_still_count_their_reporters(engine: Engine)
     assert group.reports == MAX_PAGES_PER_GROUP + 5
     with engine.connect() as connection:
         others = connection.execute(
-            text("SELECT count(*) FROM page_reporter WHERE page = :page"), {"page": OTHER_PAGE}
+            text("SELECT count(*) FROM page_reporter WHERE page = :page"), {"page": OTHER}
         ).scalar_one()
     assert others == 5
     record_observations(engine, make_observation(make_violation(document_uri=f"{ORIGIN}/0")))
@@ -318,7 +317,7 @@ def test_a_key_in_use_is_not_forgotten_by_a_neighbour(postgres: PostgresServer) 
     neighbours: list[threading.Thread] = []
 
     def forget_meanwhile(*given: object) -> None:
-        if "INTO reporter_key" in str(given[2]):
+        if "SELECT reporter_key.key" in str(given[2]):
             neighbour = threading.Thread(target=forget_reporter_keys, args=(engine, to_ms(SEEN_AT + DAY)))
             neighbours.append(neighbour)
             neighbour.start()

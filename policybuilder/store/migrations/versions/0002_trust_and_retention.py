@@ -57,7 +57,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "growth",
-        *(_text("site"), _big("hour"), _big("network"), _big("new_groups"), _big("new_pages")),
+        *(_text("site"), _big("hour"), _big("network")),
+        *(_big("new_groups"), _big("new_pages"), _big("new_policies")),
         sa.PrimaryKeyConstraint("site", "hour", "network"),
     )
     _estimates("group_hour")

@@ -1,0 +1,185 @@
+"""Budgets: how much that is new strangers may bring in one hour.
+
+Anybody can post, and random URLs cost nothing to make. What a site's real visitors report is soon known and repeats;
+so what is known is always counted, and only what is new is bounded: for a site, and within it for each client network,
+so that one flood leaves room for the others' first reports. What goes beyond is counted still, as `(other)`.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from policybuilder.csp.directives import KNOWN_DIRECTIVES
+from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, SampleExtent
+from policybuilder.evidence import OTHER, OVER_BUDGET
+from policybuilder.store import schema
+from policybuilder.store.batch import Batch, GroupDelta, MovedGroup
+from policybuilder.store.clock import HOUR_MS
+from policybuilder.store.tables import chunks, table_of
+
+NEW_GROUPS_PER_HOUR = 5_000
+"""Of a site that sets no budget of its own."""
+
+PAGES_PER_GROUP = 10
+POLICIES_PER_HOUR = 200
+NETWORK_SHARE = 5
+"""One client network may use a fifth of a budget; four together leave the rest another fifth."""
+
+OTHERS_SHARE = 10
+"""Of the groups that stand for what is beyond the budget, a tenth of it in number."""
+
+_ALL = 0
+_OTHERS = -1
+"""Rows that stand for no client network. A network's hash may be one of them once in 2⁶³ times, and then it shares."""
+
+_KNOWN_SCHEMES = frozenset({"data", "blob", "filesystem", "mediastream", "about"})
+
+
+class Kind(enum.StrEnum):
+    """What is budgeted; the column that counts it."""
+
+    GROUPS = "new_groups"
+    PAGES = "new_pages"
+    POLICIES = "new_policies"
+
+
+class Growth:
+    """What is left of a transaction's budgets, in the hour of `now_ms`."""
+
+    def __init__(self, connection: Connection, now_ms: int, hash_of: Callable[[str, str], int]) -> None:
+        """`hash_of` gives a site's hash of a client network for today."""
+        self._connection = connection
+        self._hour = now_ms // HOUR_MS
+        self._hash_of = hash_of
+        self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+    def fold_excess_groups(self, batch: Batch, site: str) -> None:
+        """Count as `(other)` what is new of the site's and beyond its budget."""
+        members = [key for at, key in batch.groups if at == site and (at, key) not in batch.exempt]
+        known = self._known(site, members)
+        fresh = sorted(
+            (key for key in members if key not in known), key=lambda key: (batch.groups[site, key].tally.first_ms, key)
+        )
+        if not fresh:
+            return
+        networks = {key: network for at, key, _, network in sorted(batch.group_networks, reverse=True) if at == site}
+        budget = self._group_budget(site)
+        refused = self._refused(site, Kind.GROUPS, budget, [(key, networks.get(key, "")) for key in fresh])
+        if refused:
+            batch.move({(site, key): moved for key, moved in self._others(site, batch, refused, budget).items()})
+
+    def refused_pages(
+        self, site: str, fresh: Sequence[tuple[str, str]], network_of: Mapping[tuple[str, str], str]
+    ) -> set[tuple[str, str]]:
+        """Of (fingerprint, page) pairs that are new, those beyond the budget."""
+        budget = PAGES_PER_GROUP * self._group_budget(site)
+        return set(self._refused(site, Kind.PAGES, budget, [(key, network_of.get(key, "")) for key in fresh]))
+
+    def refused_policies(self, site: str, fresh: Sequence[str], network_of: Mapping[str, str]) -> set[str]:
+        """Of policy digests that are new, those beyond the budget."""
+        asked = [(key, network_of.get(key, "")) for key in fresh]
+        return set(self._refused(site, Kind.POLICIES, POLICIES_PER_HOUR, asked))
+
+    def _others(self, site: str, batch: Batch, refused: Sequence[str], budget: int) -> dict[str, MovedGroup]:
+        """The groups that stand for the refused ones: by origin as far as there is room, else for all alike."""
+        by_origin = {key: _by_origin(batch.groups[site, key]) for key in refused}
+        wanted = sorted({moved.fingerprint for moved in by_origin.values()})
+        known = self._known(site, wanted)
+        fresh = [key for key in wanted if key not in known]
+        room = budget // OTHERS_SHARE
+        left_out = set(fresh[self._granted(site, _OTHERS, Kind.GROUPS, len(fresh), room) :])
+        return {
+            key: _by_origin(batch.groups[site, key], origin=OTHER) if moved.fingerprint in left_out else moved
+            for key, moved in by_origin.items()
+        }
+
+    def _refused(self, site: str, kind: Kind, budget: int, asked: Sequence[tuple[Any, str]]) -> list[Any]:
+        """Of (key, client network), in the order given, the keys that find no room."""
+        if not asked:
+            return []
+        # One row for all comes first, whoever asks for what: so nobody waits for somebody who waits for them.
+        self._count(site, _ALL, kind, 0)
+        wanted = Counter(network for _, network in asked)
+        share = max(1, budget // NETWORK_SHARE)
+        room = {
+            network: self._granted(site, self._hash_of(site, network), kind, wanted[network], share)
+            for network in sorted(wanted)
+        }
+        within: list[Any] = []
+        refused: list[Any] = []
+        for key, network in asked:
+            if room[network] > 0:
+                room[network] -= 1
+                within.append(key)
+            else:
+                refused.append(key)
+        granted = self._granted(site, _ALL, kind, len(within), budget)
+        return [*within[granted:], *refused]
+
+    def _granted(self, site: str, network: int, kind: Kind, asked: int, budget: int) -> int:
+        """How many of `asked` are within the budget."""
+        if not asked:
+            return 0
+        before = self._count(site, network, kind, asked) - asked
+        return min(asked, max(0, budget - before))
+
+    def _count(self, site: str, network: int, kind: Kind, asked: int) -> int:
+        """What was asked for in this hour, now too; the row is locked until the transaction ends."""
+        table = table_of(schema.GrowthRow)
+        counts = {each.value: asked if each is kind else 0 for each in Kind}
+        statement = self._insert(table).values(site=site, hour=self._hour, network=network, **counts)
+        column = table.c[kind.value]
+        counted = statement.on_conflict_do_update(
+            index_elements=[table.c.site, table.c.hour, table.c.network], set_={kind.value: column + asked}
+        ).returning(column)
+        return int(self._connection.execute(counted).scalar_one())
+
+    def _group_budget(self, site: str) -> int:
+        table = table_of(schema.SiteRow)
+        found = self._connection.scalar(select(table.c.new_groups_per_hour).where(table.c.name == site))
+        return NEW_GROUPS_PER_HOUR if found is None else int(found)
+
+    def _known(self, site: str, keys: Sequence[str]) -> set[str]:
+        table = table_of(schema.GroupRow)
+        return {
+            key
+            for chunk in chunks(sorted(keys))
+            for key in self._connection.scalars(
+                select(table.c.fingerprint).where(table.c.site == site, table.c.fingerprint.in_(chunk))
+            )
+        }
+
+
+def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:
+    """The group that stands for `delta` and others of its kind: same origin, directive, disposition and class."""
+    directive = str(delta.columns["directive"])
+    blocked = _origin_of(str(delta.columns["blocked"])) if origin is None else origin
+    columns = {
+        "document_origin": OTHER,
+        "directive": directive if directive in KNOWN_DIRECTIVES else OTHER,
+        "blocked": blocked,
+        "disposition": delta.columns["disposition"],
+        "evidence_class": delta.columns["evidence_class"],
+        "rule": OVER_BUDGET,
+        "sample": "",
+        "sample_extent": SampleExtent.NONE.value,
+        "source_file": "",
+        "line_number": None,
+    }
+    parts = [OVER_BUDGET, *(str(columns[name]) for name in ("directive", "blocked", "disposition", "evidence_class"))]
+    return MovedGroup(hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest(), columns)
+
+
+def _origin_of(blocked: str) -> str:
+    """`https://cdn.example/(other)` for any URL there; keywords and the schemes browsers name as they stand."""
+    scheme, separator, rest = blocked.partition("://")
+    if separator:
+        return f"{scheme}://{rest.partition('/')[0]}/{OTHER}"
+    return blocked if blocked in KEYWORD_BLOCKED_URIS or blocked in _KNOWN_SCHEMES else OTHER
