@@ -22,6 +22,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.intake import take_in
 from collector.ingest.limits import RateLimiter
 from collector.ingest.noise import host_matches
+from collector.ingest.sampling import stands_for
 from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
 from collector.settings import Settings, Shed
@@ -176,6 +177,7 @@ class ReportEndpoint:
             received_at_ms=time.time_ns() // 1_000_000,
             network=network,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
+            stands_for=stands_for(scope.get("query_string", b"")),
         )
         intake = await self._read(body, read)
         # What is ignored was read all the same.

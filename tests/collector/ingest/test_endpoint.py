@@ -224,6 +224,28 @@ def test_a_repeated_post_counts_again(endpoint: Endpoint) -> None:
         assert endpoint.stored() - before == number
 
 
+@pytest.mark.parametrize(
+    ("host", "query", "each"),
+    [
+        ("a.example", "r=0.01", 100),
+        ("b.example", "r=-1", 1),
+        ("c.example", "r=%00", 1),
+        ("d.example", f"r={'9' * 5_000}", 1),
+    ],
+)
+def test_a_report_stands_for_what_its_url_says_and_no_nonsense_is_an_error(
+    endpoint: Endpoint, host: str, query: str, each: int
+) -> None:
+    body = batch_body(*[envelope(blockedURL=f"https://{host}")] * 3)
+    assert endpoint.ask(body, BATCH, path=f"/report/default?{query}").status == 204
+    for table in ("violation_group", "group_hour"):
+        assert endpoint.rows(
+            f"SELECT reports, estimated_reports FROM {table} "  # noqa: S608  (our own names)
+            "WHERE fingerprint IN (SELECT fingerprint FROM violation_group WHERE blocked = :blocked)",
+            blocked=f"https://{host}",
+        ) == [(3, 3 * each)]
+
+
 REFUSED = [
     pytest.param({"body": b"{"}, 400, Reason.MALFORMED_JSON, id="malformed JSON"),
     pytest.param({"body": b"[" * 60_000}, 400, Reason.MALFORMED_JSON, id="deep JSON"),
