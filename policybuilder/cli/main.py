@@ -24,6 +24,7 @@ class _LazyGroup(click.Group):
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
         "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
         "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
+        "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (the signature is click's)

@@ -357,6 +357,7 @@ class DeploymentRow(SQLModel, table=True):
 
 
 class SeenLineRow(SQLModel, table=True):
+    note: str = Field(sa_column=_text())
     """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
 
     __tablename__ = "seen_line"

@@ -61,6 +61,12 @@ def upgrade() -> None:
         *(_big("new_groups"), _big("new_pages"), _big("new_policies")),
         sa.PrimaryKeyConstraint("site", "hour", "network"),
     )
+    op.add_column("decision", sa.Column("evidence_class", sa.Text(), nullable=False, server_default=""))
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("decision", "evidence_class", server_default=None)
+    op.add_column("deployment", sa.Column("note", sa.Text(), nullable=False, server_default=""))
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("deployment", "note", server_default=None)
     _estimates("group_hour")
     _estimates("violation_group")
     # The browsers' own dates are the best there is for what came in before.

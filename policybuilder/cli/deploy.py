@@ -1,0 +1,133 @@
+"""`cspbuild deploy`: what the site serves, at which stage, since when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from policybuilder.cli.options import database_option, format_option, read_policies, site_option
+from policybuilder.cli.output import console, count, hint, hint_at_oddities, print_json, shorten, table
+from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.errors import CspbuildError
+from policybuilder.program import typed
+from policybuilder.store.deployments import read_deployments, record_deployment
+from policybuilder.store.engine import open_for_reading
+from policybuilder.store.reading import snapshot
+from policybuilder.store.sites import get_site, open_sites
+from policybuilder.times import isoformat, parse_instant
+
+_MAX_NOTE_CHARACTERS = 500
+_MAX_VIEWS_PER_DAY = 10**12
+
+
+@click.group()
+def command() -> None:
+    """What the site serves, at which stage, since when."""
+
+
+@command.command("record")
+@click.option("--policy", metavar="POLICY", required=True, help="The policy served: text, @file, or - .")
+@click.option("--stage", type=click.Choice([stage.value for stage in ServedStage]), required=True, help="How.")
+@click.option(
+    "--views-per-day",
+    type=click.IntRange(1, _MAX_VIEWS_PER_DAY),
+    metavar="N",
+    help="Page views a day that get it, where no access log says.",
+)
+@click.option("--at", metavar="TIME", help="Since when, such as 2026-11-23T10:00:00Z.  [default: now]")
+@click.option("--note", default="", metavar="TEXT", help="Why, for whoever reads it later.")
+@site_option
+@database_option
+@format_option()
+def record(
+    *,
+    policy: str,
+    stage: str,
+    views_per_day: int | None,
+    at: str | None,
+    note: str,
+    site: str,
+    database: str,
+    output_format: str,
+) -> None:
+    """Record that a policy is served from now on.
+
+    What was reported before, under older policies alone, is superseded from then on: kept, but no open question.
+    """
+    now = datetime.now(UTC)
+    if len(note) > _MAX_NOTE_CHARACTERS:
+        raise CspbuildError(f"the note has {len(note):,} characters; write at most {_MAX_NOTE_CHARACTERS}")
+    policies = read_policies(policy)
+    if not policies.policies:
+        raise CspbuildError("an empty policy is none; give the one that is served, as text, @FILE, or -")
+    engine = open_sites(database, now)
+    deployment = record_deployment(
+        engine,
+        get_site(engine, site).name,
+        policy=str(policies),
+        stage=ServedStage(stage),
+        since_at=_read_instant(at, now),
+        views_per_day=views_per_day,
+        note=note,
+    )
+    _show((deployment,), output_format)
+    hint_at_oddities(policies)
+
+
+def _read_instant(at: str | None, now: datetime) -> datetime:
+    if at is None:
+        # As much as is stored, so that what is shown is what is kept.
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    try:
+        instant = parse_instant(at)
+    except ValueError as error:
+        raise CspbuildError(str(error)) from None
+    if instant > now:
+        raise CspbuildError(f"{isoformat(instant)} is yet to come; record a policy once it is served")
+    return instant
+
+
+@command.command("list")
+@site_option
+@database_option
+@format_option()
+def list_(site: str, database: str, output_format: str) -> None:
+    """What was recorded, oldest first."""
+    engine = open_for_reading(database)
+    get_site(engine, site)
+    with snapshot(engine) as connection:
+        deployments = read_deployments(connection, site)
+    _show(deployments, output_format)
+    if not deployments and output_format == "text":
+        hint(f"nothing recorded yet: see  {typed('cspbuild')} deploy record --help")
+
+
+def _show(deployments: tuple[Deployment, ...], output_format: str) -> None:
+    if output_format == "json":
+        print_json("deploy", {"deployments": [_document(deployment) for deployment in deployments]})
+        return
+    rows = [
+        (
+            str(deployment.number),
+            isoformat(deployment.since_at),
+            deployment.stage.value,
+            count(deployment.views_per_day) if deployment.views_per_day else "",
+            shorten(deployment.policy, 120),
+            deployment.note,
+        )
+        for deployment in deployments
+    ]
+    columns = ("number", "since", "stage", "views a day", "policy", "note")
+    console().print(table("", columns, rows, numbers=["number", "views a day"], whole=["since", "stage"]))
+
+
+def _document(deployment: Deployment) -> dict[str, object]:
+    return {
+        "number": deployment.number,
+        "stage": deployment.stage,
+        "policy": deployment.policy,
+        "since": isoformat(deployment.since_at),
+        "views_per_day": deployment.views_per_day,
+        "note": deployment.note,
+    }

@@ -1,0 +1,66 @@
+"""Deployments in the database: recorded once, read back in their order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, insert, select
+
+from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.errors import CspbuildError
+from policybuilder.store import schema
+from policybuilder.store.clock import from_ms, to_ms
+from policybuilder.store.engine import writing
+from policybuilder.store.tables import table_of
+
+
+def record_deployment(
+    engine: Engine,
+    site: str,
+    *,
+    policy: str,
+    stage: ServedStage,
+    since_at: datetime,
+    views_per_day: int | None = None,
+    note: str = "",
+) -> Deployment:
+    """Keep that `site` serves `policy` since an instant. Raises CspbuildError for an unknown site."""
+    table, sites = table_of(schema.DeploymentRow), table_of(schema.SiteRow)
+    with writing(engine).begin() as connection:
+        # The site's row is locked, so that two at once do not take the same number.
+        locked = select(sites.c.name).where(sites.c.name == site).with_for_update()
+        if connection.scalar(locked) is None:
+            raise CspbuildError(f"no site {site!r}; see  cspbuild site list")
+        newest = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site))
+        number = (newest or 0) + 1
+        connection.execute(
+            insert(table).values(
+                site=site,
+                number=number,
+                stage=stage.value,
+                policy=policy,
+                views_per_day=views_per_day,
+                since_ms=to_ms(since_at),
+                note=note,
+            )
+        )
+    return Deployment(
+        number=number, stage=stage, policy=policy, since_at=since_at, views_per_day=views_per_day, note=note
+    )
+
+
+def read_deployments(connection: Connection, site: str) -> tuple[Deployment, ...]:
+    """A site's deployments, oldest first."""
+    table = table_of(schema.DeploymentRow)
+    rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.since_ms, table.c.number))
+    return tuple(
+        Deployment(
+            number=row.number,
+            stage=ServedStage(row.stage),
+            policy=row.policy,
+            since_at=from_ms(row.since_ms),
+            views_per_day=row.views_per_day,
+            note=row.note,
+        )
+        for row in rows
+    )
