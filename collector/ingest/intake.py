@@ -9,6 +9,7 @@ from collector.ingest.aliases import follow_aliases
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.noise import classify
 from collector.ingest.normalization import NormalizedHash, normalize
+from collector.ingest.rules import Rules
 from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from policybuilder.store.sites import KeyKind, SiteKey
 
@@ -34,8 +35,11 @@ def take_in(
     user_agent: str,
     stands_for: int = 1,
     is_imported: bool = False,
+    rules: Rules | None = None,
 ) -> Intake:
     """Read a body that arrived at `key` from `network`; each report in it `stands_for` so many, by sampling.
+
+    Classes are given by `rules`, or by the built-in ones.
 
     Raises RejectedReportError when the body is no report, or a single report that cannot be used; a batch is taken as
     far as it is usable.
@@ -53,15 +57,15 @@ def take_in(
         intake.kinds[report.kind.value] += 1
         if isinstance(normalized, NormalizedHash):
             intake.observations.append(
-                HashObservation(site=key.site, report=normalized, seen_at_ms=received_at_ms - normalized.age_ms)
+                HashObservation(site=key.site, report=normalized, seen_at_ms=max(0, received_at_ms - normalized.age_ms))
             )
         else:
             intake.observations.append(
                 Observation(
                     site=key.site,
                     violation=normalized.violation,
-                    classification=classify(normalized, key.hosts),
-                    seen_at_ms=received_at_ms - normalized.violation.age_ms,
+                    classification=classify(normalized, key.hosts, rules),
+                    seen_at_ms=max(0, received_at_ms - normalized.violation.age_ms),
                     received_at_ms=received_at_ms,
                     network=network,
                     is_trusted=key.kind is KeyKind.REHEARSAL,

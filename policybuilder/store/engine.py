@@ -100,7 +100,7 @@ def _make_engine(url: URL, *, creates: bool) -> Engine:
         engine = create_engine(url, connect_args={"timeout": 15, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         if creates:
-            event.listen(engine, "connect", _keep_write_ahead_log)
+            event.listen(engine, "connect", _prepare_sqlite_for_writing)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
@@ -115,9 +115,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
 
 
-def _keep_write_ahead_log(connection: sqlite3.Connection, _record: object) -> None:
+def _prepare_sqlite_for_writing(connection: sqlite3.Connection, _record: object) -> None:
     # Lasts with the file, so a reader must not set it: the file might be somebody else's.
     connection.execute("PRAGMA journal_mode=WAL")
+    # What is deleted is overwritten with zeros: keys of reporters, and whatever a site's erasing took away.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Subquery, Table, func, select, union_all
 from sqlmodel import SQLModel
 
 from policybuilder.csp.violation import Disposition, SampleExtent
@@ -30,8 +30,9 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def read_groups(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
     """A site's groups with reports in the window, by fingerprint; counts are those of the window.
 
-    A window is rounded outwards to whole hours (reports) and days (reporters). Pages are kept
-    without times, so they are those of all evidence; so are policies, but one is trusted only for what the window saw.
+    A window is rounded outwards to whole days (reporters), and to whole hours (reports), or days where hours are rolled
+    up. Pages are kept without times, so they are those of all evidence; so are policies, but one is trusted only for
+    what the window saw.
     """
     table = _table(schema.GroupRow)
     counts = _counts_in(connection, site, window)
@@ -73,13 +74,11 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
 
 def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[DayCount, ...]:
     """Reports of each group on each day of the window."""
-    table = _table(schema.GroupHourRow)
-    day = table.c.hour // 24
+    counts = _counts(site, window)
     rows = connection.execute(
-        select(table.c.fingerprint, day, func.sum(table.c.reports))
-        .where(*_hours(table, site, window))
-        .group_by(table.c.fingerprint, day)
-        .order_by(table.c.fingerprint, day)
+        select(counts.c.fingerprint, counts.c.day, func.sum(counts.c.reports))
+        .group_by(counts.c.fingerprint, counts.c.day)
+        .order_by(counts.c.fingerprint, counts.c.day)
     )
     return tuple(DayCount(fingerprint, day_name(int(number)), int(reports)) for fingerprint, number, reports in rows)
 
@@ -147,13 +146,28 @@ def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, .
 
 def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int]]:
     """Reports and trusted reports of the window by fingerprint."""
-    table = _table(schema.GroupHourRow)
+    counts = _counts(site, window)
     rows = connection.execute(
-        select(table.c.fingerprint, func.sum(table.c.reports), func.sum(table.c.trusted_reports))
-        .where(*_hours(table, site, window))
-        .group_by(table.c.fingerprint)
+        select(counts.c.fingerprint, func.sum(counts.c.reports), func.sum(counts.c.trusted_reports)).group_by(
+            counts.c.fingerprint
+        )
     )
     return {fingerprint: (int(reports), int(trusted)) for fingerprint, reports, trusted in rows}
+
+
+def _counts(site: str, window: Window) -> Subquery:
+    """Counts of the window by fingerprint and day: of hours, and of the days that older hours are rolled up into.
+
+    A day may have both: evidence that is imported late is kept by the hour again, until the next roll-up adds it.
+    """
+    hours, days = _table(schema.GroupHourRow), _table(schema.GroupDayRow)
+    names = ("reports", "trusted_reports", "estimated_reports")
+    return union_all(
+        select(hours.c.fingerprint, (hours.c.hour // 24).label("day"), *(hours.c[name] for name in names)).where(
+            *_hours(hours, site, window)
+        ),
+        select(days.c.fingerprint, days.c.day, *(days.c[name] for name in names)).where(*_days(days, site, window)),
+    ).subquery("counts")
 
 
 def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[dict[str, int], dict[str, int]]:

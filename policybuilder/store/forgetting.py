@@ -1,0 +1,66 @@
+"""Forgetting: the keys that hash client networks, gone from the tables and from the files beneath them.
+
+On SQLite nothing is left once this is done: deleted content is overwritten with zeros (`PRAGMA secure_delete`), and
+the write-ahead log, which still holds old pages, is emptied. On PostgreSQL the table is rewritten without its dead
+rows; the server's own log and its backups keep what they hold until they are recycled, which is for their operator.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
+
+from policybuilder.store.recording import forget_reporter_keys
+
+_PATIENCE_MS = 200
+"""How long readers are waited for; while we wait nobody else can write, and there is a next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of it."""
+
+    keys: int
+    """Rows deleted now. Whoever stores a report deletes them too, so none may be left to do."""
+
+    is_complete: bool
+    """Whether no file holds them any more; if not, somebody was reading, and it can be tried again."""
+
+
+def forget(engine: Engine, now_ms: int) -> Forgotten:
+    """Delete the keys whose day is over, and what the database's files still hold of any that are deleted."""
+    return Forgotten(forget_reporter_keys(engine, now_ms), is_complete=clear_files(engine))
+
+
+def clear_files(engine: Engine) -> bool:
+    """Leave nothing of deleted keys in the database's files. Returns False where somebody was in the way."""
+    return _empty_log(engine) if engine.dialect.name == "sqlite" else _rewrite_table(engine)
+
+
+def _empty_log(engine: Engine) -> bool:
+    # Not in a transaction, which is what an engine's own connections begin.
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        try:
+            (is_busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+            cursor.close()
+        return not is_busy
+
+
+def _rewrite_table(engine: Engine) -> bool:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"SET lock_timeout = {_PATIENCE_MS}"))
+        try:
+            connection.execute(text("VACUUM (FULL) reporter_key"))
+        except OperationalError:  # the lock was not to be had in time
+            return False
+        finally:
+            connection.execute(text("RESET lock_timeout"))
+        return True

@@ -1,0 +1,220 @@
+"""Retention: what is kept for how long, and the roll-up of hours into days, by which no count is lost.
+
+Everything is done in portions, each a transaction of its own: it may be stopped after any of them, and repeated. Limits
+are whole days, so a day's hours are rolled up together. What a person said (decisions, deployments) stays, and so does
+the number of reports a group ever had.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
+
+from policybuilder.store import schema
+from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
+from policybuilder.store.engine import writing
+from policybuilder.store.erasing import erase_leftovers
+from policybuilder.store.forgetting import forget
+from policybuilder.store.portions import as_parameters, delete_in_portions, is_row, keys_in_portions
+from policybuilder.store.tables import chunks, table_of
+
+HOURS_FOR_DAYS = 30
+"""After so many days a group's hours become days."""
+
+SAMPLES_FOR_DAYS = 30
+REPORTERS_FOR_DAYS = 90
+GROWTH_FOR_HOURS = 2
+
+_GROUPS_AT_ONCE = 50
+"""With all that is keyed by them: their days and reporters are gone by then, which leaves pages and policies."""
+
+_KEYED_BY_GROUP = (
+    schema.GroupPolicyRow,
+    schema.GroupHourRow,
+    schema.GroupDayRow,
+    schema.GroupPageRow,
+    schema.GroupReporterRow,
+    schema.SampleRow,
+)
+
+Removed = Mapping[str, int]
+"""Rows by table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What one transaction did."""
+
+    removed: Removed
+    rolled_up: int = 0
+    """Rows of hours that became days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What all of it did."""
+
+    removed: Removed
+    """Of every table that retention is about, without the hours that became days."""
+
+    rolled_up: int
+
+
+def prune(engine: Engine, now: datetime) -> Pruned:
+    """Do all that is due. Raises SQLAlchemyError when the database fails; what was done by then stays done."""
+    removed: Counter[str] = Counter({row.__tablename__: 0 for row in _PRUNED})
+    rolled_up = 0
+    for portion in prune_in_portions(engine, now):
+        removed.update(portion.removed)
+        rolled_up += portion.rolled_up
+    return Pruned(dict(sorted(removed.items())), rolled_up)
+
+
+_PRUNED: tuple[Any, ...] = (
+    *_KEYED_BY_GROUP,
+    schema.GroupRow,
+    schema.PolicyRow,
+    schema.PageReporterRow,
+    schema.PolicyReporterRow,
+    schema.NetworkDayRow,
+    schema.PageViewRow,
+    schema.ViewLogRow,
+    schema.SeenLineRow,
+    schema.ScriptHashRow,
+    schema.GrowthRow,
+    schema.ReporterKeyRow,
+)
+
+
+def prune_in_portions(engine: Engine, now: datetime) -> Iterator[Portion]:
+    """The same step by step, for those who let others write in between."""
+    now_ms = to_ms(now)
+    forgotten = forget(engine, now_ms)
+    yield Portion({schema.ReporterKeyRow.__tablename__: forgotten.keys})
+    for removed in erase_leftovers(engine):
+        yield Portion(removed)
+    sites = table_of(schema.SiteRow)
+    with engine.connect() as connection:
+        kept_for = connection.execute(select(sites.c.name, sites.c.retention_days).order_by(sites.c.name)).all()
+    for name, days in kept_for:
+        yield from _prune_site(engine, name, days, now_ms)
+
+
+def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> Iterator[Portion]:
+    today = now_ms // DAY_MS
+    oldest = today - retention_days
+    hours = table_of(schema.GroupHourRow)
+    for removed in delete_in_portions(engine, hours, site, hours.c.hour < oldest * 24):
+        yield Portion(removed)
+    yield from _roll_up(engine, site, (today - HOURS_FOR_DAYS) * 24)
+    oldest_reporters = today - min(REPORTERS_FOR_DAYS, retention_days)
+    by_day: list[tuple[type[SQLModel], int]] = [
+        (schema.GroupDayRow, oldest),
+        (schema.GroupReporterRow, oldest_reporters),
+        (schema.PageReporterRow, oldest_reporters),
+        (schema.PolicyReporterRow, oldest_reporters),
+        (schema.NetworkDayRow, oldest_reporters),
+        (schema.PageViewRow, oldest),
+    ]
+    for row, oldest_day in by_day:
+        table = table_of(row)
+        for removed in delete_in_portions(engine, table, site, table.c.day < oldest_day):
+            yield Portion(removed)
+    by_instant: list[tuple[type[SQLModel], str, int]] = [
+        (schema.SampleRow, "seen_at_ms", today - min(SAMPLES_FOR_DAYS, retention_days)),
+        (schema.ScriptHashRow, "last_seen_ms", oldest),
+        (schema.ViewLogRow, "counted_at_ms", oldest),
+        (schema.SeenLineRow, "seen_at_ms", oldest),
+    ]
+    for row, column, oldest_day in by_instant:
+        table = table_of(row)
+        for removed in delete_in_portions(engine, table, site, table.c[column] < oldest_day * DAY_MS):
+            yield Portion(removed)
+    yield from _remove_groups(engine, site, oldest * DAY_MS)
+    policies, named = table_of(schema.PolicyRow), table_of(schema.GroupPolicyRow)
+    is_named = exists().where(named.c.site == policies.c.site, named.c.policy_digest == policies.c.digest)
+    old = policies.c.last_seen_ms < oldest * DAY_MS
+    for removed in delete_in_portions(engine, policies, site, old, ~is_named):
+        yield Portion(removed)
+    growth = table_of(schema.GrowthRow)
+    for removed in delete_in_portions(engine, growth, site, growth.c.hour < now_ms // HOUR_MS - GROWTH_FOR_HOURS):
+        yield Portion(removed)
+
+
+def _roll_up(engine: Engine, site: str, oldest_hour: int) -> Iterator[Portion]:
+    """Turn hours before `oldest_hour` into days."""
+    hours = table_of(schema.GroupHourRow)
+    for keys in keys_in_portions(engine, hours, site, hours.c.hour < oldest_hour):
+        with writing(engine).begin() as connection:
+            rows = _take_hours(connection, site, sorted({key.fingerprint for key in keys}), oldest_hour)
+            _add_days(connection, rows)
+        yield Portion({}, rolled_up=len(rows))
+
+
+def _take_hours(connection: Connection, site: str, fingerprints: Sequence[str], oldest_hour: int) -> list[Row[Any]]:
+    """Delete these groups' hours before `oldest_hour`; returns them as they were."""
+    hours = table_of(schema.GroupHourRow)
+    keys = hours.primary_key.columns
+    rows: list[Row[Any]] = []
+    for chunk in chunks(fingerprints):
+        # Locked before they are read (where a database locks rows), or what is added in between would be lost.
+        rows += connection.execute(
+            select(hours)
+            .where(hours.c.site == site, hours.c.fingerprint.in_(chunk), hours.c.hour < oldest_hour)
+            .order_by(*keys)
+            .with_for_update()
+        )
+    if rows:
+        # By their keys: an hour that came in since was not read.
+        taken = as_parameters(hours, [(row.site, row.fingerprint, row.hour) for row in rows])
+        connection.execute(delete(hours).where(*is_row(hours)), taken)
+    return rows
+
+
+def _add_days(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    days = table_of(schema.GroupDayRow)
+    counts: dict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
+    names = ("reports", "trusted_reports", "estimated_reports")
+    for row in rows:
+        counts[row.site, row.fingerprint, row.hour // 24].update({name: getattr(row, name) for name in names})
+    if not counts:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(days)
+    added = {name: days.c[name] + statement.excluded[name] for name in names}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[days.c.site, days.c.fingerprint, days.c.day], set_=added),
+        [
+            {"site": site, "fingerprint": fingerprint, "day": day, **{name: total[name] for name in names}}
+            for (site, fingerprint, day), total in sorted(counts.items())
+        ],
+    )
+
+
+def _remove_groups(engine: Engine, site: str, oldest_ms: int) -> Iterator[Portion]:
+    """Remove groups last seen before `oldest_ms`, with everything that is keyed by them."""
+    groups = table_of(schema.GroupRow)
+    is_old = groups.c.last_seen_ms < oldest_ms
+    for keys in keys_in_portions(engine, groups, site, is_old, rows=_GROUPS_AT_ONCE):
+        removed: Counter[str] = Counter()
+        with writing(engine).begin() as connection:
+            asked = groups.c.fingerprint.in_([key.fingerprint for key in keys])
+            old = connection.scalars(
+                # In the order in which they are written, so that nobody waits for somebody who waits for them.
+                select(groups.c.fingerprint)
+                .where(groups.c.site == site, asked, is_old)
+                .order_by(groups.c.fingerprint)
+                .with_for_update()
+            ).all()
+            for row in (schema.GroupRow, *_KEYED_BY_GROUP):
+                table = table_of(row)
+                statement = delete(table).where(table.c.site == site, table.c.fingerprint.in_(old))
+                removed[table.name] += connection.execute(statement).rowcount
+        yield Portion(removed)
