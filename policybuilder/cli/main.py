@@ -20,11 +20,12 @@ class _LazyGroup(click.Group):
         "preset": ("policybuilder.cli.preset", "A sound starting policy for a kind of site."),
         "summary": ("policybuilder.cli.summary", "What browsers reported, most reporters first."),
         "suggest": ("policybuilder.cli.suggest", "The policy that the evidence speaks for."),
+        "decide": ("policybuilder.cli.decide", "Your answers: allow, reject, ignore, or class otherwise."),
         "replay": ("policybuilder.cli.replay", "Every recorded group against a policy."),
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
         "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
-        "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
         "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
+        "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (the signature is click's)

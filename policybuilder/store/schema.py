@@ -338,6 +338,9 @@ class DecisionRow(SQLModel, table=True):
     subject: str = Field(sa_column=_text())
     """The expression, the pattern, or the group's fingerprint."""
 
+    evidence_class: str = Field(sa_column=_text())
+    """Of a group, where the action is `class`; else empty."""
+
     note: str = Field(sa_column=_text())
     decided_at_ms: int = Field(sa_column=_big())
     undone_at_ms: int | None = Field(sa_column=_big(nullable=True))
@@ -354,10 +357,10 @@ class DeploymentRow(SQLModel, table=True):
     policy: str = Field(sa_column=_text())
     views_per_day: int | None = Field(sa_column=_big(nullable=True))
     since_ms: int = Field(sa_column=_big())
+    note: str = Field(sa_column=_text())
 
 
 class SeenLineRow(SQLModel, table=True):
-    note: str = Field(sa_column=_text())
     """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
 
     __tablename__ = "seen_line"
