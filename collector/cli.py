@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from collector.commands import prune
+from collector.commands.database import database_url_option as _database_url_option
+from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
@@ -18,10 +21,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _GRACEFUL_SECONDS = 8
 """For requests under way when the service is told to stop; what is left then is cut, so that it ends within ten."""
-
-
-def _database_url_option(command: _Command) -> _Command:
-    return click.option("--database-url", metavar="URL", help="sqlite:///FILE or postgresql://…")(command)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -183,16 +182,7 @@ def config(output_format: str) -> None:
     console().print(table("", ("setting", "value", "from", "what it is"), rows))
 
 
-def _open(database_url: str | None) -> Any:
-    """The database to write to, with the default site in it."""
-    from datetime import UTC, datetime  # noqa: PLC0415  (start-up of --help)
-
-    from policybuilder.store.engine import open_for_writing  # noqa: PLC0415  (the same)
-    from policybuilder.store.sites import ensure_default_site  # noqa: PLC0415  (the same)
-
-    engine = open_for_writing(load_settings(database_url=database_url).database_url)
-    ensure_default_site(engine, datetime.now(UTC))
-    return engine
+command.add_command(prune.command)
 
 
 def main() -> None:

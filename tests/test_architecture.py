@@ -35,7 +35,7 @@ LIBRARY_ROOMS = {
     "sqlalchemy": ("policybuilder/store/", "policybuilder/cli/failures.py", "collector/"),
     "sqlmodel": ("policybuilder/store/",),
     "alembic": ("policybuilder/store/",),
-    "click": ("policybuilder/cli/", "collector/cli.py"),
+    "click": ("policybuilder/cli/", "collector/cli.py", "collector/commands/"),
     "rich": ("policybuilder/cli/", "collector/progress.py"),
     "fastapi": ("collector/app.py", "collector/review/"),
     "uvicorn": ("collector/cli.py",),

@@ -7,10 +7,8 @@ pending. Whoever waits is answered after the commit that holds its reports, neve
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -18,12 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
+from collector.ingest.housekeeping import Housekeeping
 from policybuilder.store.batch import Batch
-from policybuilder.store.recording import forget_reporter_keys, record
-
-FORGET_EVERY_SECONDS = 60.0
-
-logger = logging.getLogger(__name__)
+from policybuilder.store.recording import record
 
 
 class QueueFullError(Exception):
@@ -49,30 +44,30 @@ class GroupCommitWriter:
         counters: IngestCounters,
         *,
         max_queued: int,
-        forget_every_seconds: float = FORGET_EVERY_SECONDS,
+        housekeeping: Housekeeping | None = None,
     ) -> None:
         self._engine = engine
         self._counters = counters
         self._max_queued = max_queued
-        self._forget_every_seconds = forget_every_seconds
+        self._housekeeping = housekeeping or Housekeeping(engine)
         self._pending: list[_Pending] = []
         self._queued = 0
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to write, and to forget what may no longer be known; call it on the running event loop."""
-        self._tasks = [
-            asyncio.create_task(self._run(), name="group-commit"),
-            asyncio.create_task(self._forget_in_time(), name="forget-reporter-keys"),
-        ]
+        """Begin to write, and to keep house beside it; call it on the running event loop."""
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+        self._housekeeping.start()
 
     async def close(self) -> None:
         """Commit what is pending, then stop."""
         self._closing.set()
         self._wake.set()
-        await asyncio.gather(*self._tasks)
+        if self._task is not None:
+            await self._task
+        await self._housekeeping.close()
 
     @property
     def has_room(self) -> bool:
@@ -136,18 +131,3 @@ class GroupCommitWriter:
                 else:
                     fold_hash(batch, observation)
         record(self._engine, batch, time.time_ns() // 1_000_000)
-
-    async def _forget_in_time(self) -> None:
-        """Delete reporter keys soon after their day is over, whether or not reports arrive."""
-        while True:
-            await asyncio.to_thread(self._forget)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._forget_every_seconds)
-                return
-
-    def _forget(self) -> None:
-        try:
-            forget_reporter_keys(self._engine, time.time_ns() // 1_000_000)
-        except SQLAlchemyError as error:
-            # The next time may do; until then nobody's reports are refused for it.
-            logger.warning("reporter keys not forgotten: %s", type(error).__name__)

@@ -51,6 +51,8 @@ def erase_leftovers(engine: Engine) -> Iterator[Mapping[str, int]]:
     sites = table_of(schema.SiteRow)
     with engine.connect() as connection:
         known = set(connection.scalars(select(sites.c.name)))
+    if not known:
+        return  # not set up yet: the default site is always there
     for table in evidence_tables():
         for site in _sites_in(engine, table):
             if site not in known:

@@ -21,7 +21,7 @@ def keys_in_portions(
     site_column, *others = table.primary_key.columns
     after: tuple[Any, ...] | None = None
     while True:
-        query = select(*table.primary_key.columns).where(site_column == site, *conditions).order_by(*others).limit(limit)
+        query = select(site_column, *others).where(site_column == site, *conditions).order_by(*others).limit(limit)
         if after is not None and others:
             query = query.where(tuple_(*others) > after)
         with engine.connect() as connection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import Engine, event, text
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import Observation
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
-from policybuilder.store.engine import open_for_writing, writing
+from policybuilder.store.engine import writing
 from tests.collector.ingest.builders import make_observation, make_violation
 
 
@@ -147,70 +146,6 @@ def test_a_bug_fails_its_own_batch_and_not_everybodys_for_ever(engine: Engine) -
 
     run(engine, work)
     assert stored_reports(engine) == 1
-
-
-OLD_KEY = "INSERT INTO reporter_key (site, day, key, expires_at_ms) VALUES ('default', 0, :key, 86400000)"
-
-
-def add_old_key(engine: Engine) -> None:
-    """A key whose day is long over."""
-    with writing(engine).begin() as connection:
-        connection.execute(text(OLD_KEY), {"key": b"k" * 32})
-
-
-def key_days(engine: Engine) -> set[int]:
-    """The days whose reporters can still be recognised."""
-    with engine.connect() as connection:
-        return set(connection.execute(text("SELECT day FROM reporter_key")).scalars())
-
-
-def test_old_keys_are_forgotten_at_the_start(engine: Engine) -> None:
-    async def work(writer: GroupCommitWriter) -> None:
-        pass
-
-    add_old_key(engine)
-    run(engine, work)
-    assert key_days(engine) == set()
-
-
-def test_old_keys_are_forgotten_in_time_though_nobody_reports(engine: Engine) -> None:
-    async def main() -> None:
-        writer = GroupCommitWriter(engine, IngestCounters(), max_queued=100, forget_every_seconds=0.01)
-        writer.start()
-        for _ in range(2):
-            add_old_key(engine)
-            await until(lambda: not key_days(engine))
-        await writer.close()
-
-    asyncio.run(main())
-
-
-def test_a_failure_to_forget_old_keys_is_logged_and_made_up_for(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
-    add_old_key(engine)
-    with writing(engine).begin() as connection:
-        connection.execute(
-            text("CREATE TRIGGER keep BEFORE DELETE ON reporter_key BEGIN SELECT RAISE(ABORT, 'not now'); END")
-        )
-
-    async def main() -> None:
-        writer = GroupCommitWriter(engine, IngestCounters(), max_queued=100, forget_every_seconds=0.01)
-        writer.start()
-        await until(lambda: "reporter keys not forgotten" in caplog.text)
-        with pytest.raises(StoreUnreachableError):
-            await writer.store([make_observation()])
-        assert stored_reports(engine) == 0, "who is told 503 sends again: nothing may be stored"
-        with writing(engine).begin() as connection:
-            connection.execute(text("DROP TRIGGER keep"))
-        await until(lambda: not key_days(engine))
-        await writer.store([make_observation()])
-        await writer.close()
-
-    asyncio.run(main())
-    assert stored_reports(engine) == 1
-    engine.dispose()
 
 
 def test_the_queue_is_bounded_and_has_room_again_afterwards(engine: Engine) -> None:
