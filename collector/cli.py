@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from collector.commands import prune
+from collector.commands import prune, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
@@ -188,3 +188,4 @@ command.add_command(prune.command)
 def main() -> None:
     """The console script."""
     run(command, "csp-collector")
+command.add_command(views.command)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import os
-import sys
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from sqlalchemy import Engine
 
+from collector.files import open_file, read_limited
 from collector.ingest.client import client_network, parse_address
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import take_in
 from collector.ingest.wire import RejectedReportError
-from policybuilder.errors import CspbuildError
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.recording import recording
@@ -108,7 +102,7 @@ def import_files(
     key = replace(key, kind=KeyKind.REHEARSAL if is_trusted else KeyKind.PUBLIC)
     result = ImportResult()
     for name in names:
-        with _open(name) as file:
+        with open_file(name, "JSON lines") as file:
             for chunk in _chunks(_lines(file.lines, name, result)):
                 _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
                 on_progress(name, file.position, file.size)
@@ -271,7 +265,7 @@ def _lines(file: BinaryIO, name: str, result: ImportResult) -> Iterator[_Line]:
     """The lines with their identity: the digest of the bytes, and how many equal lines stood before in the file."""
     occurrences: Counter[bytes] = Counter()
     number = 0
-    while line := _read_limited(file):
+    while line := read_limited(file, MAX_LINE_BYTES):
         number += 1
         content = line.strip()
         if not content:
@@ -298,47 +292,3 @@ def _chunks(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
-
-
-def _read_limited(file: BinaryIO) -> bytes:
-    """A line; of one that is too long, its beginning, the rest read and dropped."""
-    line = file.readline(MAX_LINE_BYTES + 1)
-    if len(line) > MAX_LINE_BYTES:
-        while (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-            pass
-    return line
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenFile:
-    lines: BinaryIO
-    """Unpacked."""
-
-    raw: BinaryIO
-    """As it lies on the disk."""
-
-    size: int
-    """Bytes on the disk; 0 when unknown."""
-
-    @property
-    def position(self) -> int:
-        """Bytes read from the disk so far; 0 where nobody can tell."""
-        return self.raw.tell() if self.size else 0
-
-
-@contextmanager
-def _open(name: str) -> Iterator[_OpenFile]:
-    try:
-        if name == "-":
-            yield _OpenFile(sys.stdin.buffer, sys.stdin.buffer, 0)
-            return
-        with Path(name).open("rb") as raw:
-            size = os.fstat(raw.fileno()).st_size
-            if name.endswith(".gz"):
-                with gzip.GzipFile(fileobj=raw) as unpacked:
-                    yield _OpenFile(cast("BinaryIO", unpacked), raw, size)
-            else:
-                yield _OpenFile(raw, raw, size)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise CspbuildError(f"cannot read {name}: {reason}; give JSON lines in a file, a .gz, or -") from None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.commands.database import database_url_option, open_database
-from policybuilder.cli.options import database_option, format_option, site_option
+from collector.settings import load_settings
+from policybuilder.cli.options import format_option, site_option
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.program import typed
 
@@ -80,9 +81,9 @@ def _show_count(site: str, result: ViewCount, output_format: str) -> None:
 
 @command.command("list")
 @site_option
-@database_option
+@database_url_option
 @format_option()
-def list_(site: str, database: str, output_format: str) -> None:
+def list_(site: str, database_url: str | None, output_format: str) -> None:
     """The page views there are, day by day, and the logs they are from."""
     from policybuilder.store.engine import open_for_reading  # noqa: PLC0415  (start-up of --help)
     from policybuilder.store.reading import snapshot  # noqa: PLC0415  (the same)
@@ -90,7 +91,7 @@ def list_(site: str, database: str, output_format: str) -> None:
     from policybuilder.store.views import read_view_days, read_view_logs  # noqa: PLC0415  (the same)
     from policybuilder.times import isoformat  # noqa: PLC0415  (the same)
 
-    engine = open_for_reading(database)
+    engine = open_for_reading(load_settings(database_url=database_url).database_url)
     get_site(engine, site)
     with snapshot(engine) as connection:
         days, logs = read_view_days(connection, site), read_view_logs(connection, site)

@@ -238,6 +238,7 @@ class PageViewRow(SQLModel, table=True):
 
     __tablename__ = "page_view"
 
+    __table_args__ = (Index("page_view_by_day", "site", "day"),)
     site: str = Field(sa_column=_text(primary_key=True))
     page: str = Field(sa_column=_text(primary_key=True))
     day: int = Field(sa_column=_big(primary_key=True))

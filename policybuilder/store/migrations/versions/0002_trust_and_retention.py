@@ -50,6 +50,7 @@ def upgrade() -> None:
         *(_text("site"), _text("page"), _big("day"), _big("views")),
         sa.PrimaryKeyConstraint("site", "page", "day"),
     )
+    op.create_index("page_view_by_day", "page_view", ["site", "day"])
     op.create_table(
         "view_log",
         *(_text("site"), _binary("digest"), _big("lines"), _binary("lines_digest"), _big("counted_at_ms")),
