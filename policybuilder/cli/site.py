@@ -8,6 +8,7 @@ import click
 
 from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.cli.site_evidence import erase, export
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 from policybuilder.store.engine import open_for_reading
@@ -182,6 +183,10 @@ def on(name: str, database: str) -> None:
     """Switch a site on again."""
     set_site_active(open_sites(database, datetime.now(UTC)), name, active=True)
     hint(f"{name} is on")
+
+
+command.add_command(erase)
+command.add_command(export)
 
 
 def _show(site: Site, output_format: str) -> None:

@@ -1,0 +1,276 @@
+"""Tenants: whatever is read, exported, pruned or erased of one site shows and touches nothing of another."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from collector.ingest.folding import HashObservation, fold_hash
+from collector.ingest.normalization import NormalizedHash
+from policybuilder.errors import CspbuildError
+from policybuilder.store import exporting, reading, schema, summarizing
+from policybuilder.store.batch import Batch
+from policybuilder.store.clock import DAY_MS, to_ms
+from policybuilder.store.erasing import erase_site, evidence_tables
+from policybuilder.store.exporting import export_site
+from policybuilder.store.portions import delete_in_portions
+from policybuilder.store.reading import snapshot
+from policybuilder.store.recording import record, recording
+from policybuilder.store.retention import prune
+from policybuilder.store.site_settings import SiteChanges, change_site
+from policybuilder.store.sites import (
+    Alias,
+    add_site,
+    ensure_default_site,
+    find_key,
+    get_site,
+    list_sites,
+    rotate_site,
+)
+from policybuilder.summary import SummaryBy
+from policybuilder.times import Window
+from tests.support.evidence import canonical_text, make_observation, make_violation, record_observations
+from tests.support.rows import insert_rows
+
+NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+WINDOW = Window(None, NOW + timedelta(days=1))
+TENANTS = ("alpha", "beta", "default")
+
+
+def fill(engine: Engine, site: str) -> None:
+    """Something in every table, with the site's name in whatever can hold one; the same fingerprints in all sites."""
+    for days_ago in (40, 0):
+        at = NOW - timedelta(days=days_ago)
+        own = make_violation(
+            document_uri=f"https://shop.example/{site}",
+            original_policy=canonical_text(f"img-src https://{site}.example"),
+            source_file=f"https://shop.example/{site}.js",
+        )
+        also_own = make_violation(blocked_uri=f"https://{site}.example/a.png")
+        record_observations(
+            engine,
+            *(make_observation(own, site=site, seen_at=at, network=f"net-{site}") for _ in range(3)),
+            make_observation(also_own, site=site, seen_at=at, is_trusted=True),
+            now=at,
+        )
+    batch = Batch()
+    hashed = NormalizedHash("https://shop.example/", f"https://shop.example/{site}.js", "sha256-AAAA", "script", 0)
+    fold_hash(batch, HashObservation(site=site, report=hashed, seen_at_ms=to_ms(NOW)))
+    record(engine, batch, to_ms(NOW))
+    with recording(engine, to_ms(NOW)) as transaction:
+        transaction.claim_lines(site, [b"0123456789abcdef"], is_trusted=False)
+    day = to_ms(NOW) // DAY_MS
+    insert_rows(engine, schema.PageViewRow, {"site": site, "page": f"https://shop.example/{site}", "day": day})
+    insert_rows(engine, schema.ViewLogRow, {"site": site, "digest": b"x", "counted_at_ms": to_ms(NOW)})
+    insert_rows(engine, schema.DecisionRow, {"site": site, "number": 1, "subject": f"https://{site}.example"})
+    insert_rows(engine, schema.DeploymentRow, {"site": site, "number": 1, "policy": f"img-src https://{site}.example"})
+    insert_rows(engine, schema.GroupDayRow, {"site": site, "fingerprint": site, "day": day - 300, "reports": 1})
+    insert_rows(engine, schema.GrowthRow, {"site": site, "hour": to_ms(NOW) // 3_600_000, "network": 77})
+
+
+@pytest.fixture
+def tenants(engine: Engine) -> Engine:
+    """Three sites with evidence in every table."""
+    ensure_default_site(engine, NOW)
+    for site in ("alpha", "beta"):
+        add_site(engine, site, [f"{site}.example"], NOW, aliases=[Alias(f"s.{site}.example", f"{site}.example")])
+    for site in TENANTS:
+        fill(engine, site)
+    return engine
+
+
+def rows_of(engine: Engine, site: str) -> dict[str, list[Any]]:
+    """All that is kept of a site."""
+    names = {
+        **{table.name: "site" for table in evidence_tables()},
+        "site": "name",
+        **dict.fromkeys(("site_key", "site_host", "site_alias"), "site"),
+    }
+    with engine.connect() as connection:
+        return {
+            name: sorted(
+                connection.execute(text(f"SELECT * FROM {name} WHERE {column} = :site"), {"site": site}).all(),  # noqa: S608  (our own tables)
+                key=repr,
+            )
+            for name, column in names.items()
+        }
+
+
+def test_every_table_has_something_of_every_tenant(tenants: Engine) -> None:
+    """Otherwise the tests below would say nothing about it."""
+    for site in ("alpha", "beta"):
+        assert [name for name, rows in rows_of(tenants, site).items() if not rows] == []
+
+
+def readers_in(module: ModuleType) -> list[Callable[..., Any]]:
+    """The module's public functions that read of one site."""
+    return [
+        function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and {"connection", "site"} <= inspect.signature(function).parameters.keys()
+    ]
+
+
+READERS = [reader for module in (reading, summarizing, exporting) for reader in readers_in(module)]
+
+GIVEN: dict[str, Any] = {"window": WINDOW, "include_noise": True}
+"""What the functions are asked with, beside connection and site."""
+
+
+def answers(engine: Engine, reader: Callable[..., Any], site: str) -> list[str]:
+    """What the function says of the site; in every way it can be asked for a summary."""
+    wanted = inspect.signature(reader).parameters
+    given = {name: GIVEN[name] for name in wanted if name in GIVEN}
+    asked = [{**given, "by": by} for by in SummaryBy] if "by" in wanted else [given]
+    with snapshot(engine) as connection:
+        found = [reader(connection=connection, site=site, **arguments) for arguments in asked]
+        return [repr(list(answer) if inspect.isgenerator(answer) else answer) for answer in found]
+
+
+def test_the_matrix_knows_the_functions_that_read() -> None:
+    assert len(READERS) >= 9
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_what_is_read_of_a_site_is_its_own(engine: Engine, reader: Callable[..., Any]) -> None:
+    ensure_default_site(engine, NOW)
+    for site in ("alpha", "beta"):
+        add_site(engine, site, [], NOW)
+    fill(engine, "alpha")
+    alone = answers(engine, reader, "alpha")
+    assert answers(engine, reader, "beta") != alone
+    fill(engine, "beta")
+    fill(engine, "default")
+    assert answers(engine, reader, "alpha") == alone
+    for site in TENANTS:
+        others = [other for other in TENANTS if other != site]
+        found = " ".join(answers(engine, reader, site)).replace("default-src", "")
+        assert not [other for other in others if other in found]
+
+
+@pytest.mark.parametrize("site", TENANTS)
+def test_erasing_a_site_leaves_the_others_as_they_were(tenants: Engine, site: str) -> None:
+    others = {other: rows_of(tenants, other) for other in TENANTS if other != site}
+    before = rows_of(tenants, site)
+    removed = erase_site(tenants, site)
+    assert {other: rows_of(tenants, other) for other in others} == others
+    left = {name: rows for name, rows in rows_of(tenants, site).items() if rows}
+    if site == "default":
+        assert left == {name: before[name] for name in ("site", "site_key")}
+    else:
+        assert left == {}
+    expected = {name: len(rows) for name, rows in before.items() if name not in left and rows}
+    assert {name: number for name, number in removed.items() if number} == expected
+
+
+def test_a_site_that_is_erased_answers_no_key_and_can_be_added_anew(tenants: Engine) -> None:
+    key = get_site(tenants, "alpha").key
+    erase_site(tenants, "alpha")
+    assert find_key(tenants, key) is None
+    assert [site.name for site in list_sites(tenants)] == ["beta", "default"]
+    with pytest.raises(CspbuildError, match="no site 'alpha'"):
+        erase_site(tenants, "alpha")
+    assert add_site(tenants, "alpha", [], NOW).hosts == ()
+    with snapshot(tenants) as connection:
+        assert [line["type"] for line in export_site(connection, "alpha")] == ["site"]
+
+
+def test_erasing_the_default_site_brings_no_revoked_key_back(engine: Engine) -> None:
+    ensure_default_site(engine, NOW)
+    rotate_site(engine, "default", rehearsal=False, revoke_old=True, now=NOW)
+    fill(engine, "default")
+    erase_site(engine, "default")
+    ensure_default_site(engine, NOW)
+    assert find_key(engine, "default") is None
+    assert find_key(engine, get_site(engine, "default").key) is not None
+
+
+def test_erasing_that_was_interrupted_can_be_repeated(tenants: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("policybuilder.store.erasing.delete_in_portions", interrupted_after(3))
+        with pytest.raises(KeyboardInterrupt):
+            erase_site(tenants, "alpha")
+    assert find_key(tenants, get_site(tenants, "alpha").key) is None, "nothing comes in while it is taken away"
+    erase_site(tenants, "alpha")
+    assert not any(rows_of(tenants, "alpha").values())
+
+
+def interrupted_after(calls: int) -> Callable[..., Any]:
+    left = iter(range(calls))
+
+    def delete(*arguments: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return delete_in_portions(*arguments)
+
+    return delete
+
+
+def test_pruning_one_site_leaves_the_others_as_they_were(tenants: Engine) -> None:
+    for site, days in (("alpha", 1), ("beta", 3_650), ("default", 3_650)):
+        change_site(tenants, site, SiteChanges(retention_days=days))
+    prune(tenants, NOW)
+    before = {site: rows_of(tenants, site) for site in ("beta", "default")}
+    prune(tenants, NOW + timedelta(days=2))
+    assert {site: rows_of(tenants, site)["violation_group"] for site in before} == {
+        site: before[site]["violation_group"] for site in before
+    }
+    assert rows_of(tenants, "alpha")["violation_group"] == []
+
+
+def test_an_export_holds_everything_but_keys_and_networks(tenants: Engine) -> None:
+    made = get_site(tenants, "alpha")
+    with tenants.connect() as connection:
+        secrets = [
+            *(str(value) for value in connection.execute(text("SELECT network FROM network_day")).scalars()),
+            *connection.execute(text("SELECT digest FROM site_key")).scalars(),
+            *(bytes(key).hex() for key in connection.execute(text("SELECT key FROM reporter_key")).scalars()),
+            made.key,
+            "net-alpha",
+        ]
+    assert len(secrets) > 10
+    with snapshot(tenants) as connection:
+        lines = [json.loads(json.dumps(line)) for line in export_site(connection, "alpha")]
+    exported = json.dumps(lines)
+    assert not [secret for secret in secrets if secret in exported]
+    by_type = {line["type"]: line for line in lines}
+    assert list(dict.fromkeys(line["type"] for line in lines)) == [
+        *("site", "policy", "group", "day", "page", "page-view", "script-hash", "decision", "deployment", "sample")
+    ]
+    assert (by_type["site"]["hosts"], by_type["site"]["aliases"]) == (
+        ["alpha.example"],
+        {"s.alpha.example": "alpha.example"},
+    )
+    groups = [line for line in lines if line["type"] == "group"]
+    days = [line for line in lines if line["type"] == "day" and line["fingerprint"] != "alpha"]
+    assert sum(group["reports"] for group in groups) == sum(day["reports"] for day in days) == 8
+    assert {day["reporters"] for day in days} == {1}
+    assert {day["day"] for day in days} == {"2026-10-11", "2026-11-20"}
+    policies = {line["digest"] for line in lines if line["type"] == "policy"}
+    assert {named["policy_digest"] for group in groups for named in group["policies"]} == policies
+    assert by_type["group"]["last_seen_at"] == "2026-11-20T10:30:00Z"
+    assert by_type["sample"]["report"]["effective_directive"] == "img-src"
+
+
+def test_an_export_is_the_same_before_and_after_a_roll_up(tenants: Engine) -> None:
+    def days() -> list[Any]:
+        with snapshot(tenants) as connection:
+            return [line for line in export_site(connection, "alpha") if line["type"] == "day"]
+
+    before = days()
+    assert prune(tenants, NOW).rolled_up == 6
+    assert days() == before
+
+
+def test_a_site_that_is_not_has_no_lines(engine: Engine) -> None:
+    with snapshot(engine) as connection:
+        assert list(export_site(connection, "nobody")) == []
