@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
 
@@ -43,6 +45,22 @@ NOISE_CLASSES = frozenset(
     }
 )
 """Classes that no site caused: folded away by default, never deleted."""
+
+
+MEANINGS: Mapping[EvidenceClass, str] = MappingProxyType(
+    {
+        EvidenceClass.GENUINE: "the site's own doing, as far as a report tells",
+        EvidenceClass.EXTENSION: "an extension in the visitor's browser, not the site",
+        EvidenceClass.INJECTED: "put into the page on its way: an antivirus, proxy, translator or in-app browser",
+        EvidenceClass.BOT: "a program's visit, not a person's",
+        EvidenceClass.SUPERSEDED: "seen only under policies older than the one deployed last",
+        EvidenceClass.CONTRADICTION: "the report's own policy allows it: a redirect, a cut URL, or a forgery",
+        EvidenceClass.FOREIGN_HOST: "a document of another host: a copy of the page, or a forgery",
+        EvidenceClass.ATTACK_LIKE: "looks like somebody's attempt to inject code",
+        EvidenceClass.MALFORMED: "nothing that a browser writes",
+    }
+)
+"""What each class means, for people."""
 
 
 OTHER = "(other)"
@@ -106,6 +124,9 @@ class ViolationGroup:
 
     reporters: int
     """The largest number of distinct client networks on any one day."""
+
+    estimated_reports: int
+    """What was reported before sampling, as the report URLs say; for people, since anybody can write any rate."""
 
     days: int
     """Days on which it was seen."""

@@ -5,11 +5,24 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from policybuilder.evidence import ViolationGroup
+from policybuilder.evidence import MEANINGS, NOISE_CLASSES, OTHER, OVER_BUDGET, EvidenceClass, ViolationGroup
+from policybuilder.networks import SetupWarning
+from policybuilder.replay import document_origins
+from policybuilder.suggestion.candidates import Hold, candidate
 from policybuilder.times import Window
+from policybuilder.views import Views
+
+TREND_DAYS = 14
+"""As many as a glance takes in; two weeks show what weekends do."""
+
+HIDDEN_CLASSES = frozenset({EvidenceClass.SUPERSEDED})
+"""Left out of the rows beside noise: evidence that is no question any more."""
+
+APART_CLASSES = NOISE_CLASSES | HIDDEN_CLASSES | {EvidenceClass.CONTRADICTION}
+"""What no policy is made of, and nobody has to look at first."""
 
 
 class SummaryBy(enum.StrEnum):
@@ -22,6 +35,14 @@ class SummaryBy(enum.StrEnum):
     DAY = "day"
 
 
+class ViewsFrom(enum.StrEnum):
+    """Where the number of page views comes from."""
+
+    ACCESS_LOG = "access-log"
+    DEPLOYMENT = "deployment"
+    """A person said how many there are in a day."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
     """One line of a summary; in rows by anything but group, what differs inside is left empty."""
@@ -30,6 +51,9 @@ class SummaryRow:
     """What the row is about: a directive, a source, a page, a day, or the group's fingerprint."""
 
     reports: int
+    estimated_reports: int
+    """Before sampling; networks are never scaled, since a sample says nothing of how many it missed."""
+
     reporters: int
     first_seen_at: datetime | None
     last_seen_at: datetime | None
@@ -38,17 +62,55 @@ class SummaryRow:
     group: ViolationGroup | None = None
     """The group itself, in rows by group."""
 
+    is_held: bool = False
+    """What the group asks for has a price that evidence alone does not pay: a person decides. In rows by group."""
+
+    views: int | None = None
+    """Page views, in rows by page and by day, where access logs tell."""
+
+    trend: tuple[int, ...] = ()
+    """Reports of each day of `Summary.trend_days`; empty in rows by page and by day."""
+
+    @property
+    def reports_per_1000_views(self) -> float | None:
+        """Estimated reports for a thousand page views; None where the views are not known."""
+        return 1000 * self.estimated_reports / self.views if self.views else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """Reports of one class and rule that no policy is made of."""
+
+    evidence_class: EvidenceClass
+    rule: str
+    meaning: str
+    """Of the class, in words."""
+
+    groups: int
+    reports: int
+    estimated_reports: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """Sums over every group in the window, noise included."""
 
     reports: int
+    estimated_reports: int
     groups: int
     reporters: int
     """The largest number of distinct client networks on any one day."""
 
     noise_reports: int
+    views: int | None = None
+    """Page views in the window, where something tells."""
+
+    views_from: ViewsFrom | None = None
+
+    @property
+    def sampling_rate(self) -> float | None:
+        """The share of what browsers saw that was reported; None without reports."""
+        return self.reports / self.estimated_reports if self.estimated_reports else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +125,21 @@ class Summary:
     hidden_noise_groups: int
     """Noise groups left out of the rows."""
 
+    hidden_superseded_groups: int = 0
+    """Superseded groups left out of the rows."""
+
+    apart: tuple[Apart, ...] = ()
+    """What no policy is made of, shown in the rows or not; most reports first."""
+
+    attack_like: Apart | None = None
+    """What looks like an attack, all rules together."""
+
+    over_budget_groups: int = 0
+    """Groups that stand for what was new beyond the site's budget."""
+
+    trend_days: tuple[str, ...] = ()
+    warnings: tuple[SetupWarning, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
@@ -73,10 +150,45 @@ class DayCount:
     """As `2026-11-23`."""
 
     reports: int
+    estimated_reports: int
 
 
 ReporterCounts = Mapping[str, int]
 """Distinct client networks on the busiest day, by row key; the empty key is the whole site."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a summary needs beside the groups."""
+
+    reporters: ReporterCounts
+    """The distinct networks of each row key (and of the whole site under the empty key), since networks of several
+    groups overlap."""
+
+    days: Sequence[DayCount] = ()
+    """Of the window in rows by day; of `trend_window` in others."""
+
+    views: Views = field(default_factory=Views)
+    """Of the window; for rows by page of all that is kept before its end, as their reports are."""
+
+    views_per_day: int | None = None
+    """As somebody said; used where no access log tells."""
+
+    warnings: tuple[SetupWarning, ...] = ()
+
+
+def trend_window(window: Window) -> Window:
+    """The last days of a window, as many as a trend shows."""
+    since = window.until - timedelta(days=TREND_DAYS - 1)
+    return Window(since if window.since is None else max(since, window.since), window.until)
+
+
+def trend_days_of(window: Window) -> tuple[str, ...]:
+    """The days of a window's trend, oldest first."""
+    last = trend_window(window)
+    since = last.since or last.until
+    count = (last.until.date() - since.date()).days + 1
+    return tuple(f"{since.date() + timedelta(days=number):%Y-%m-%d}" for number in range(count))
 
 
 def source_of(group: ViolationGroup) -> str:
@@ -105,53 +217,132 @@ def summarize(
     window: Window,
     by: SummaryBy = SummaryBy.GROUP,
     include_noise: bool = False,
-    reporters: ReporterCounts,
-    days: Iterable[DayCount] = (),
+    figures: Figures,
 ) -> Summary:
-    """Fold `groups` into rows.
-
-    `reporters` gives the distinct networks of each row key (and of the whole site under the empty key),
-    since networks of several groups overlap; `days` is needed only for rows by day.
-    """
-    shown = [group for group in groups if include_noise or not group.is_noise]
-    match by:
-        case SummaryBy.GROUP:
-            rows = [_group_row(group) for group in shown]
-        case SummaryBy.DAY:
-            rows = _day_rows(shown, days, reporters)
-        case SummaryBy.PAGE:
-            rows = _page_rows(shown, reporters)
-        case _:
-            rows = _folded_rows(shown, lambda group: row_key(by, group), reporters)
+    """Fold `groups`, of the classes that people and deployments gave them, into rows."""
+    shown = [
+        group for group in groups if include_noise or not (group.is_noise or group.evidence_class in HIDDEN_CLASSES)
+    ]
+    trend_days = () if by in {SummaryBy.PAGE, SummaryBy.DAY} else trend_days_of(window)
+    rows = _rows(shown, by, figures, trend_days, origins=document_origins(groups))
     if by is SummaryBy.DAY:
         rows.sort(key=lambda row: row.key)
     else:
         rows.sort(key=lambda row: (-row.reporters, -row.reports, row.key))
+    hidden = [group for group in groups if not include_noise]
     return Summary(
         site=site,
         window=window,
         by=by,
-        totals=Totals(
-            reports=sum(group.reports for group in groups),
-            groups=len(groups),
-            # Networks are kept by the day: a window within a day may have some, and no reports.
-            reporters=reporters.get("", 0) if groups else 0,
-            noise_reports=sum(group.reports for group in groups if group.is_noise),
-        ),
+        totals=_totals(groups, window, figures),
         rows=tuple(rows),
-        hidden_noise_groups=len(groups) - len(shown),
+        hidden_noise_groups=sum(group.is_noise for group in hidden),
+        hidden_superseded_groups=sum(group.evidence_class in HIDDEN_CLASSES for group in hidden),
+        apart=_apart(groups),
+        attack_like=_attack_like(groups),
+        over_budget_groups=sum(group.rule == OVER_BUDGET for group in groups),
+        trend_days=trend_days,
+        warnings=figures.warnings,
     )
 
 
-def _group_row(group: ViolationGroup) -> SummaryRow:
+def _rows(
+    shown: Sequence[ViolationGroup],
+    by: SummaryBy,
+    figures: Figures,
+    trend_days: Sequence[str],
+    *,
+    origins: Sequence[str],
+) -> list[SummaryRow]:
+    match by:
+        case SummaryBy.GROUP:
+            trends = _trends(figures.days, trend_days, {group.fingerprint: group.fingerprint for group in shown})
+            return [_group_row(group, trends.get(group.fingerprint, ()), origins) for group in shown]
+        case SummaryBy.DAY:
+            return _day_rows(shown, figures)
+        case SummaryBy.PAGE:
+            return _page_rows(shown, figures)
+        case _:
+            trends = _trends(figures.days, trend_days, {group.fingerprint: row_key(by, group) for group in shown})
+            rows = _folded_rows(shown, lambda group: row_key(by, group), figures.reporters)
+            return [replace(row, trend=trends.get(row.key, ())) for row in rows]
+
+
+def _totals(groups: Sequence[ViolationGroup], window: Window, figures: Figures) -> Totals:
+    views, views_from = _views_of(window, figures)
+    return Totals(
+        reports=sum(group.reports for group in groups),
+        estimated_reports=sum(group.estimated_reports for group in groups),
+        groups=len(groups),
+        # Networks are kept by the day: a window within a day may have some, and no reports.
+        reporters=figures.reporters.get("", 0) if groups else 0,
+        noise_reports=sum(group.reports for group in groups if group.is_noise),
+        views=views,
+        views_from=views_from,
+    )
+
+
+def _views_of(window: Window, figures: Figures) -> tuple[int | None, ViewsFrom | None]:
+    """Access logs before what somebody said; that needs to know how many days there were."""
+    if figures.views:
+        return figures.views.total, ViewsFrom.ACCESS_LOG
+    if figures.views_per_day is not None and window.since is not None:
+        days = (window.until - window.since) / timedelta(days=1)
+        return round(figures.views_per_day * days), ViewsFrom.DEPLOYMENT
+    return None, None
+
+
+def _apart(groups: Iterable[ViolationGroup]) -> tuple[Apart, ...]:
+    members: dict[tuple[EvidenceClass, str], list[ViolationGroup]] = defaultdict(list)
+    for group in groups:
+        if group.evidence_class in APART_CLASSES:
+            members[group.evidence_class, group.rule].append(group)
+    found = [_folded_apart(evidence_class, rule, alike) for (evidence_class, rule), alike in members.items()]
+    return tuple(sorted(found, key=lambda apart: (-apart.reports, apart.evidence_class, apart.rule)))
+
+
+def _attack_like(groups: Iterable[ViolationGroup]) -> Apart | None:
+    found = [group for group in groups if group.evidence_class is EvidenceClass.ATTACK_LIKE]
+    return _folded_apart(EvidenceClass.ATTACK_LIKE, "", found) if found else None
+
+
+def _folded_apart(evidence_class: EvidenceClass, rule: str, alike: Sequence[ViolationGroup]) -> Apart:
+    return Apart(
+        evidence_class=evidence_class,
+        rule=rule,
+        meaning=MEANINGS[evidence_class],
+        groups=len(alike),
+        reports=sum(group.reports for group in alike),
+        estimated_reports=sum(group.estimated_reports for group in alike),
+    )
+
+
+def _trends(
+    days: Iterable[DayCount], trend_days: Sequence[str], key_of: Mapping[str, str]
+) -> dict[str, tuple[int, ...]]:
+    """Reports of each day by row key, of the groups that `key_of` maps."""
+    place = {day: number for number, day in enumerate(trend_days)}
+    trends: dict[str, list[int]] = defaultdict(lambda: [0] * len(trend_days))
+    for count in days:
+        key = key_of.get(count.fingerprint)
+        if key is not None and count.day in place:
+            trends[key][place[count.day]] += count.reports
+    return {key: tuple(trend) for key, trend in trends.items()}
+
+
+def _group_row(group: ViolationGroup, trend: tuple[int, ...], origins: Sequence[str]) -> SummaryRow:
+    is_genuine = group.evidence_class is EvidenceClass.GENUINE
     return SummaryRow(
         key=group.fingerprint,
         reports=group.reports,
+        estimated_reports=group.estimated_reports,
         reporters=group.reporters,
         first_seen_at=group.first_seen_at,
         last_seen_at=group.last_seen_at,
         noise_reports=group.reports if group.is_noise else 0,
         group=group,
+        is_held=is_genuine and group.decision is None and isinstance(candidate(group, origins), Hold),
+        trend=trend,
     )
 
 
@@ -165,6 +356,7 @@ def _folded_rows(
         SummaryRow(
             key=key,
             reports=sum(group.reports for group in alike),
+            estimated_reports=sum(group.estimated_reports for group in alike),
             reporters=reporters.get(key, 0),
             first_seen_at=min(group.first_seen_at for group in alike),
             last_seen_at=max(group.last_seen_at for group in alike),
@@ -175,55 +367,55 @@ def _folded_rows(
     ]
 
 
-def _page_rows(groups: Sequence[ViolationGroup], reporters: ReporterCounts) -> list[SummaryRow]:
-    """Pages have no times of their own: a page's count is bounded and kept without them."""
-    reports: dict[str, int] = defaultdict(int)
-    noise: dict[str, int] = defaultdict(int)
-    members: dict[str, int] = defaultdict(int)
+@dataclass(slots=True)
+class _Sums:
+    """What adds up to a row of a page or a day."""
+
+    reports: int = 0
+    estimated: float = 0
+    noise: int = 0
+    members: set[str] = field(default_factory=set)
+
+    def add(self, group: ViolationGroup, reports: int, estimated: float) -> None:
+        self.reports += reports
+        self.estimated += estimated
+        self.noise += reports if group.is_noise else 0
+        self.members.add(group.fingerprint)
+
+    def row(self, key: str, reporters: ReporterCounts, views: int | None) -> SummaryRow:
+        return SummaryRow(
+            key=key,
+            reports=self.reports,
+            estimated_reports=round(self.estimated),
+            reporters=reporters.get(key, 0),
+            first_seen_at=None,
+            last_seen_at=None,
+            groups=len(self.members),
+            noise_reports=self.noise,
+            views=views,
+        )
+
+
+def _page_rows(groups: Sequence[ViolationGroup], figures: Figures) -> list[SummaryRow]:
+    """Pages have no times of their own: a page's count is bounded and kept without them, and without an estimate.
+
+    So a page's estimate is scaled as its group is.
+    """
+    pages: dict[str, _Sums] = defaultdict(_Sums)
     for group in groups:
+        scale = group.estimated_reports / group.reports if group.reports else 1.0
         for page in group.pages:
-            reports[page.url] += page.reports
-            members[page.url] += 1
-            if group.is_noise:
-                noise[page.url] += page.reports
-    return [
-        SummaryRow(
-            key=url,
-            reports=count,
-            reporters=reporters.get(url, 0),
-            first_seen_at=None,
-            last_seen_at=None,
-            groups=members[url],
-            noise_reports=noise[url],
-        )
-        for url, count in reports.items()
-    ]
+            pages[page.url].add(group, page.reports, page.reports * scale)
+    # What found no room among the reports' pages is not what found none among the views'.
+    views = {page: count for page, count in figures.views.by_page.items() if page != OTHER}
+    return [sums.row(url, figures.reporters, views.get(url)) for url, sums in pages.items()]
 
 
-def _day_rows(
-    groups: Sequence[ViolationGroup], days: Iterable[DayCount], reporters: ReporterCounts
-) -> list[SummaryRow]:
+def _day_rows(groups: Sequence[ViolationGroup], figures: Figures) -> list[SummaryRow]:
     by_fingerprint = {group.fingerprint: group for group in groups}
-    reports: dict[str, int] = defaultdict(int)
-    noise: dict[str, int] = defaultdict(int)
-    members: dict[str, set[str]] = defaultdict(set)
-    for count in days:
+    days: dict[str, _Sums] = defaultdict(_Sums)
+    for count in figures.days:
         group = by_fingerprint.get(count.fingerprint)
-        if group is None:
-            continue
-        reports[count.day] += count.reports
-        members[count.day].add(count.fingerprint)
-        if group.is_noise:
-            noise[count.day] += count.reports
-    return [
-        SummaryRow(
-            key=day,
-            reports=total,
-            reporters=reporters.get(day, 0),
-            first_seen_at=None,
-            last_seen_at=None,
-            groups=len(members[day]),
-            noise_reports=noise[day],
-        )
-        for day, total in reports.items()
-    ]
+        if group is not None:
+            days[count.day].add(group, count.reports, count.estimated_reports)
+    return [sums.row(day, figures.reporters, figures.views.by_day.get(day)) for day, sums in days.items()]

@@ -60,6 +60,7 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
             line_number=row.line_number,
             reports=counts[row.fingerprint][0],
             trusted_reports=counts[row.fingerprint][1],
+            estimated_reports=counts[row.fingerprint][2],
             reporters=reporters.get(row.fingerprint, 0),
             days=days.get(row.fingerprint, 0),
             first_seen_at=from_ms(row.first_seen_ms),
@@ -76,11 +77,14 @@ def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[
     """Reports of each group on each day of the window."""
     counts = _counts(site, window)
     rows = connection.execute(
-        select(counts.c.fingerprint, counts.c.day, func.sum(counts.c.reports))
+        select(counts.c.fingerprint, counts.c.day, func.sum(counts.c.reports), func.sum(counts.c.estimated_reports))
         .group_by(counts.c.fingerprint, counts.c.day)
         .order_by(counts.c.fingerprint, counts.c.day)
     )
-    return tuple(DayCount(fingerprint, day_name(int(number)), int(reports)) for fingerprint, number, reports in rows)
+    return tuple(
+        DayCount(fingerprint, day_name(int(number)), int(reports), int(estimated))
+        for fingerprint, number, reports, estimated in rows
+    )
 
 
 def count_reporters(
@@ -144,15 +148,20 @@ def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, .
     )
 
 
-def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int]]:
-    """Reports and trusted reports of the window by fingerprint."""
+def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int, int]]:
+    """Reports, trusted and estimated reports of the window by fingerprint."""
     counts = _counts(site, window)
     rows = connection.execute(
-        select(counts.c.fingerprint, func.sum(counts.c.reports), func.sum(counts.c.trusted_reports)).group_by(
-            counts.c.fingerprint
-        )
+        select(
+            counts.c.fingerprint,
+            func.sum(counts.c.reports),
+            func.sum(counts.c.trusted_reports),
+            func.sum(counts.c.estimated_reports),
+        ).group_by(counts.c.fingerprint)
     )
-    return {fingerprint: (int(reports), int(trusted)) for fingerprint, reports, trusted in rows}
+    return {
+        fingerprint: (int(reports), int(trusted), int(estimated)) for fingerprint, reports, trusted, estimated in rows
+    }
 
 
 def _counts(site: str, window: Window) -> Subquery:

@@ -1,35 +1,86 @@
-"""Summaries from the database: the groups, and the distinct networks behind each row."""
+"""Summaries from the database: the groups, and what stands behind each row: networks, days, views, warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from policybuilder.evidence import ViolationGroup
+from policybuilder.networks import SetupWarning, setup_warnings
+from policybuilder.program import typed
+from policybuilder.store.deployments import read_deployments
+from policybuilder.store.evidence import read_evidence
+from policybuilder.store.networks import read_networks, read_rehearsal_networks
 from policybuilder.store.reading import (
     count_reporters,
     count_reporters_by_day,
     count_reporters_by_page,
     read_day_counts,
-    read_groups,
 )
-from policybuilder.summary import ReporterCounts, Summary, SummaryBy, row_key, summarize
+from policybuilder.store.views import read_views
+from policybuilder.summary import (
+    DayCount,
+    Figures,
+    ReporterCounts,
+    Summary,
+    SummaryBy,
+    row_key,
+    summarize,
+    trend_window,
+)
+from policybuilder.superseded import with_superseded
 from policybuilder.times import Window
+from policybuilder.views import Views, views_per_day_said
+
+_WARNING_DAYS = 7
+"""What was wrong longer ago is either put right, or wrong still."""
 
 
 def read_summary(connection: Connection, site: str, window: Window, *, by: SummaryBy, include_noise: bool) -> Summary:
     """The summary of a site, as of one state of the database."""
-    groups = read_groups(connection, site, window)
-    return summarize(
-        groups,
-        site=site,
-        window=window,
-        by=by,
-        include_noise=include_noise,
+    deployments = read_deployments(connection, site)
+    groups = with_superseded(read_evidence(connection, site, window), deployments)
+    figures = Figures(
         reporters=_reporters(connection, site, window, by, groups),
-        days=read_day_counts(connection, site, window) if by is SummaryBy.DAY else (),
+        days=_day_counts(connection, site, window, by),
+        views=_views(connection, site, window, by),
+        views_per_day=views_per_day_said(deployments),
+        warnings=read_warnings(connection, site, window),
     )
+    return summarize(groups, site=site, window=window, by=by, include_noise=include_noise, figures=figures)
+
+
+def read_warnings(connection: Connection, site: str, window: Window) -> tuple[SetupWarning, ...]:
+    """What the last days of the window say about the collector's set-up."""
+    since = window.until - timedelta(days=_WARNING_DAYS)
+    recent = Window(since if window.since is None else max(since, window.since), window.until)
+    return setup_warnings(
+        site,
+        read_networks(connection, site, recent),
+        read_rehearsal_networks(connection, site, recent),
+        program=typed("cspbuild"),
+    )
+
+
+def _day_counts(connection: Connection, site: str, window: Window, by: SummaryBy) -> Sequence[DayCount]:
+    match by:
+        case SummaryBy.DAY:
+            return read_day_counts(connection, site, window)
+        case SummaryBy.PAGE:
+            return ()
+        case _:
+            return read_day_counts(connection, site, trend_window(window))
+
+
+def _views(connection: Connection, site: str, window: Window, by: SummaryBy) -> Views:
+    """Of the window; but a page's reports are those of all that is kept, and so are its views."""
+    views = read_views(connection, site, window)
+    if by is not SummaryBy.PAGE or window.since is None:
+        return views
+    return replace(views, by_page=read_views(connection, site, Window(None, window.until)).by_page)
 
 
 def _reporters(

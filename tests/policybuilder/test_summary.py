@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.summary import DayCount, Summary, SummaryBy, source_of, summarize
+from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, source_of, summarize
 from policybuilder.times import Window
 from tests.support.evidence import ORIGIN, SEEN_AT, make_group
 
@@ -33,7 +34,10 @@ GROUPS = (PICTURE, OTHER_PICTURE, SCRIPT, NOISE)
 
 
 def summary_of(groups: Sequence[ViolationGroup] = GROUPS, **options: Any) -> Summary:
-    return summarize(groups, **{"site": "shop", "window": WINDOW, "reporters": {"": 4}, **options})
+    """The summary of a window, with the figures of `options` that are none of its own."""
+    names = {each.name for each in dataclasses.fields(Figures)}
+    figures = Figures(**{"reporters": {"": 4}, **{name: options.pop(name) for name in names & options.keys()}})
+    return summarize(groups, **{"site": "shop", "window": WINDOW, "figures": figures, **options})
 
 
 def test_totals_count_every_group_noise_included() -> None:
@@ -89,11 +93,11 @@ def test_a_folded_row_spans_the_times_of_its_groups() -> None:
 
 def test_rows_by_day_stand_in_the_order_of_the_calendar_and_count_what_is_shown() -> None:
     days = [
-        DayCount(OTHER_PICTURE.fingerprint, "2026-11-22", 2),
-        DayCount(PICTURE.fingerprint, "2026-11-20", 5),
-        DayCount(SCRIPT.fingerprint, "2026-11-20", 9),
-        DayCount(NOISE.fingerprint, "2026-11-20", 40),
-        DayCount("of no group in the window", "2026-11-01", 7),
+        DayCount(OTHER_PICTURE.fingerprint, "2026-11-22", 2, 2),
+        DayCount(PICTURE.fingerprint, "2026-11-20", 5, 5),
+        DayCount(SCRIPT.fingerprint, "2026-11-20", 9, 9),
+        DayCount(NOISE.fingerprint, "2026-11-20", 40, 40),
+        DayCount("of no group in the window", "2026-11-01", 7, 7),
     ]
     reporters = {"2026-11-20": 2, "2026-11-22": 3}
     rows = summary_of(by=SummaryBy.DAY, days=days, reporters=reporters).rows

@@ -70,6 +70,7 @@ def make_group(
         "source_file": "",
         "line_number": None,
         "reporters": 1,
+        "estimated_reports": reports,
         "days": 1,
         "first_seen_at": SEEN_AT,
         "last_seen_at": SEEN_AT,

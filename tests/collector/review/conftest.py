@@ -18,7 +18,7 @@ from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
-from policybuilder.summary import DayCount, Summary, SummaryBy, row_key, summarize
+from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
 from policybuilder.times import Window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -41,6 +41,7 @@ _PLAIN = ViolationGroup(
     reports=10,
     trusted_reports=0,
     reporters=3,
+    estimated_reports=10,
     days=2,
     first_seen_at=NOON - timedelta(days=3),
     last_seen_at=NOON,
@@ -74,8 +75,13 @@ class Evidence:
             window=Window(None, NOON),
             by=by,
             include_noise=include_noise,
-            reporters=reporters,
-            days=[DayCount(group.fingerprint, f"{group.last_seen_at:%Y-%m-%d}", group.reports) for group in groups],
+            figures=Figures(
+                reporters=reporters,
+                days=[
+                    DayCount(group.fingerprint, f"{group.last_seen_at:%Y-%m-%d}", group.reports, group.reports)
+                    for group in groups
+                ],
+            ),
         )
 
     def header_lines(self, site: str) -> Sequence[str]:
