@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
+from collector.ingest.rules import Rules, load_rules
 from collector.ingest.writer import GroupCommitWriter
 from collector.review.access import Access
 from collector.review.pages import create_router
@@ -68,9 +69,10 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     """Open the database (creating and migrating it), and put the application together.
 
     `base_url` is where browsers reach it, if not at the settings' host and port. Raises CspbuildError when the
-    database or the data directory cannot be used.
+    database, the data directory or the rules cannot be used.
     """
     base = base_url or settings.base_url
+    rules = load_rules(settings.rules)
     engine = open_for_writing(settings.database_url)
     ensure_default_site(engine, datetime.now(UTC))
     rehearsal_key = _rehearsal_key(engine, settings)
@@ -80,7 +82,7 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     counters = IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
     access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
-    ingest = _Ingest(settings, engine, counters)
+    ingest = _Ingest(settings, engine, counters, rules)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
     inner.include_router(_health_router(engine, ingest, counters, access))
     if settings.review:
@@ -123,10 +125,11 @@ def _rehearsal_key(engine: Engine, settings: Settings) -> str:
 class _Ingest:
     """The report endpoint, alive while the application is."""
 
-    def __init__(self, settings: Settings, engine: Engine, counters: IngestCounters) -> None:
+    def __init__(self, settings: Settings, engine: Engine, counters: IngestCounters, rules: Rules) -> None:
         self._settings = settings
         self._engine = engine
         self._counters = counters
+        self._rules = rules
         self._writer: GroupCommitWriter | None = None
         self._endpoint: ReportEndpoint | None = None
 
@@ -135,7 +138,9 @@ class _Ingest:
         """Start the writer; at the end, commit what is pending."""
         self._writer = GroupCommitWriter(self._engine, self._counters, max_queued=self._settings.queue_reports)
         self._writer.start()
-        self._endpoint = ReportEndpoint(self._settings, self._counters, KeyDirectory(self._engine), self._writer)
+        self._endpoint = ReportEndpoint(
+            self._settings, self._counters, KeyDirectory(self._engine), self._writer, self._rules
+        )
         try:
             yield
         finally:

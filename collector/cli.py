@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from collector.commands import prune, views
+from collector.commands import prune, rules, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
@@ -112,9 +112,18 @@ def _serve_metrics(registry: Any, host: str, port: int) -> None:
 @click.argument("files", metavar="FILE…", nargs=-1, required=True)
 @click.option("--site", metavar="NAME", default="default", show_default=True, help="The site the reports are of.")
 @click.option("--trusted", is_flag=True, help="They are your own recording: they add sources to the suggestion.")
+@rules.rules_option
 @_database_url_option
 @format_option()
-def import_(*, files: tuple[str, ...], site: str, database_url: str | None, output_format: str, trusted: bool) -> None:
+def import_(
+    *,
+    files: tuple[str, ...],
+    site: str,
+    database_url: str | None,
+    output_format: str,
+    trusted: bool,
+    rules_file: str | None,
+) -> None:
     """Import recorded reports: JSON lines, .gz, or - for standard input.
 
     A line is a raw report, or an object with body and, if known, content_type, received_at, user_agent, client; or a
@@ -124,10 +133,11 @@ def import_(*, files: tuple[str, ...], site: str, database_url: str | None, outp
     from collector.progress import import_progress  # noqa: PLC0415  (the same)
     from policybuilder.store.sites import key_for_import  # noqa: PLC0415  (the same)
 
+    loaded = rules.rules_in_force(rules_file)
     engine = _open(database_url)
     key = key_for_import(engine, site)
     with import_progress() as on_progress:
-        result = import_files(engine, key, list(files), is_trusted=trusted, on_progress=on_progress)
+        result = import_files(engine, key, list(files), is_trusted=trusted, rules=loaded, on_progress=on_progress)
     if output_format == "json":
         print_json(
             "import",
@@ -183,9 +193,10 @@ def config(output_format: str) -> None:
 
 
 command.add_command(prune.command)
+command.add_command(rules.command)
+command.add_command(views.command)
 
 
 def main() -> None:
     """The console script."""
     run(command, "csp-collector")
-command.add_command(views.command)

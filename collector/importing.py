@@ -17,6 +17,7 @@ from collector.files import open_file, read_limited
 from collector.ingest.client import client_network, parse_address
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import take_in
+from collector.ingest.rules import Rules
 from collector.ingest.wire import RejectedReportError
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
@@ -91,6 +92,7 @@ def import_files(
     names: list[str],
     *,
     is_trusted: bool,
+    rules: Rules | None = None,
     on_progress: Callable[[str, int, int], None] = lambda _name, _done, _size: None,
 ) -> ImportResult:
     """Import files (`.gz` too, `-` for standard input) into the site of `key`.
@@ -104,7 +106,7 @@ def import_files(
     for name in names:
         with open_file(name, "JSON lines") as file:
             for chunk in _chunks(_lines(file.lines, name, result)):
-                _import_chunk(engine, key, chunk, result, is_trusted=is_trusted)
+                _import_chunk(engine, key, chunk, result, rules, is_trusted=is_trusted)
                 on_progress(name, file.position, file.size)
             on_progress(name, file.size, file.size)
     return result
@@ -120,13 +122,21 @@ class _UsableLine:
     """It says when it was received."""
 
 
-def _import_chunk(engine: Engine, key: SiteKey, lines: list[_Line], result: ImportResult, *, is_trusted: bool) -> None:
+def _import_chunk(
+    engine: Engine,
+    key: SiteKey,
+    lines: list[_Line],
+    result: ImportResult,
+    rules: Rules | None,
+    *,
+    is_trusted: bool,
+) -> None:
     """Count the lines that were not counted before, and mark them so, in one transaction.
 
     Lines are read before it begins and only put together within: while it lasts, no report can be stored.
     """
     now_ms = time.time_ns() // 1_000_000
-    usable = [found for line in lines if (found := _read_line(line, key, now_ms, result))]
+    usable = [found for line in lines if (found := _read_line(line, key, now_ms, result, rules))]
     if not usable:
         return
     batch = Batch()
@@ -168,7 +178,7 @@ def _trust(batch: Batch, line: _UsableLine, later_ms: int) -> None:
             )
 
 
-def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult) -> _UsableLine | None:
+def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, rules: Rules | None) -> _UsableLine | None:
     """What a line holds; what of it cannot be counted is noted, and None is a line that holds nothing else."""
     try:
         post = read_record(line.content)
@@ -182,6 +192,7 @@ def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult) -> 
             network=post.network,
             user_agent=post.user_agent,
             is_imported=True,
+            rules=rules,
         )
     except RejectedReportError as error:
         result.note(error.reason.value, line.where)

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     queue_reports: int = Field(
         default=20_000, ge=1, description="reports waiting for the database before the answer is 503"
     )
+    rules: Path | None = Field(
+        default=None, description="file of classification rules tried before the built-in ones; none: those alone"
+    )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="port for /metrics alone, without a token; 0: only with the admin token"
     )
@@ -90,6 +93,11 @@ class Settings(BaseSettings):
     @classmethod
     def _has_a_database(cls, value: str) -> str:
         return value or DEFAULT_DATABASE_URL
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _names_a_file(cls, value: Any) -> Any:
+        return value or None
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.intake import take_in
 from collector.ingest.limits import RateLimiter
 from collector.ingest.noise import host_matches
+from collector.ingest.rules import Rules
 from collector.ingest.sampling import stands_for
 from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
@@ -113,12 +114,18 @@ class ReportEndpoint:
     """`POST /report/{site_key}`, and its preflight."""
 
     def __init__(
-        self, settings: Settings, counters: IngestCounters, keys: KeyDirectory, writer: GroupCommitWriter
+        self,
+        settings: Settings,
+        counters: IngestCounters,
+        keys: KeyDirectory,
+        writer: GroupCommitWriter,
+        rules: Rules | None = None,
     ) -> None:
         self._settings = settings
         self._counters = counters
         self._keys = keys
         self._writer = writer
+        self._rules = rules
         self._clients = RateLimiter(settings.rate_per_client)
         self._sites = RateLimiter(settings.rate_per_site)
         self._readers = asyncio.Semaphore(_READERS)
@@ -178,6 +185,7 @@ class ReportEndpoint:
             network=network,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
             stands_for=stands_for(scope.get("query_string", b"")),
+            rules=self._rules,
         )
         intake = await self._read(body, read)
         # What is ignored was read all the same.

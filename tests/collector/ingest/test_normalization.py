@@ -487,6 +487,23 @@ HASHES = [
         },
         ("http://cdn.example/a.js", "sha256-A+/_-="),
     ),
+    # The specification's example writes hexadecimal digits, of which a policy takes none.
+    (
+        {
+            "document_url": "https://shop.example/",
+            "subresource_url": "https://shop.example/a.js",
+            "hash": "sha256-85738f8f9a7f1b04b5329c590ebcb9e425925c6d0984089c43a022de4f19c281",
+        },
+        ("https://shop.example/a.js", "sha256-hXOPj5p/GwS1MpxZDry55CWSXG0JhAicQ6Ai3k8ZwoE="),
+    ),
+    (
+        {
+            "documentURL": "https://shop.example/",
+            "subresourceURL": "https://shop.example/a.js",
+            "hash": "sha384-" + "a1" * 32,
+        },
+        ("https://shop.example/a.js", "sha384-" + "a1" * 32),
+    ),
 ]
 
 

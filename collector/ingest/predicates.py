@@ -1,0 +1,137 @@
+"""Predicates: the conditions of rules that take code, by the names under which the rules' file refers to them.
+
+Each reads the report alone, so that the class of a report never depends on what came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from collector.ingest.hosts import host_matches, host_of, is_local, scheme_of
+from collector.ingest.lookalikes import hosts_named_by, looks_like_one_of
+from collector.ingest.normalization import INVALID
+from policybuilder.csp import Verdict, decide, parse_serialized_policy, question_of
+from policybuilder.csp.violation import Violation
+
+_MIN_REFLECTED_CHARACTERS = 8
+
+# The check costs by the sources of a policy and by what a report may have meant, and anybody may ask for it. Real
+# policies are shorter; reports against these parents may mean any of a dozen directives, and add nothing anyway.
+_MAX_CHECKED_POLICY = 4_096
+_PARENTS_OF_MANY = frozenset({"default-src", "child-src"})
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a rule may look at."""
+
+    violation: Violation
+    document_query: str
+    """Decoded."""
+
+    user_agent: str
+    site_hosts: Sequence[str]
+    """Document hosts of the site, `*.` allowed; none: any."""
+
+
+def is_malformed(context: Context) -> bool:
+    """Something is not what a browser writes where it tells what was blocked, and on which page."""
+    violation = context.violation
+    return INVALID in {violation.effective_directive, violation.blocked_uri, violation.document_uri}
+
+
+def is_a_foreign_document(context: Context) -> bool:
+    """Documents without a host (srcdoc, workers at blob:) belong to whichever page made them: not foreign by this."""
+    host = host_of(context.violation.document_uri)
+    if not context.site_hosts or host is None:
+        return False
+    return not any(host_matches(pattern, host) for pattern in context.site_hosts)
+
+
+def is_on_a_public_page(context: Context) -> bool:
+    """The page is neither on the visitor's own machine nor in a private network. Bare schemes do not say."""
+    host = host_of(context.violation.document_uri)
+    return host is not None and not is_local(host)
+
+
+def is_reflected(context: Context) -> bool:
+    """The page's own address carries markup that names what was blocked: somebody tried an injection.
+
+    The strongest sign of an attack that a single report can hold. Ordinary pages do have URLs in their query (a
+    redirect target, a search), but not inside a tag.
+    """
+    query = context.document_query.lower()
+    if "<" not in query and "javascript:" not in query:
+        return False
+    violation = context.violation
+    host = host_of(violation.blocked_uri)
+    if host is not None:
+        return host in query and host != host_of(violation.document_uri)
+    sample = violation.sample.strip().lower()
+    if len(sample) >= _MIN_REFLECTED_CHARACTERS:
+        return sample in query
+    return violation.blocked_uri == "data" and "data:" in query
+
+
+def looks_like_a_known_host(context: Context) -> bool:
+    """The blocked host is none of the site's or its policy's, and is easily taken for one of them."""
+    violation = context.violation
+    host = host_of(violation.blocked_uri)
+    if host is None:
+        return False
+    policy = violation.original_policy
+    named = hosts_named_by(policy) if len(policy) <= _MAX_CHECKED_POLICY else ()
+    page = host_of(violation.document_uri)
+    return _looks_like_one_of(host, (*_plain(context.site_hosts), *(() if page is None else _plain((page,))), *named))
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_one_of(host: str, known: tuple[str, ...]) -> bool:
+    return looks_like_one_of(host, known)
+
+
+def _plain(patterns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(pattern.removeprefix("*.").partition(":")[0] for pattern in patterns)
+
+
+def is_a_contradiction(context: Context) -> bool:
+    """The reported policy allows the reported resource: the block came after a redirect, or the report is forged."""
+    violation = context.violation
+    policy = violation.original_policy
+    if not policy or len(policy) > _MAX_CHECKED_POLICY or violation.effective_directive in _PARENTS_OF_MANY:
+        return False
+    return _own_policy_allows(
+        violation.original_policy,
+        Violation(
+            document_uri=violation.document_uri,
+            effective_directive=violation.effective_directive,
+            blocked_uri=violation.blocked_uri,
+            sample=violation.sample,
+            sample_extent=violation.sample_extent,
+        ),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _own_policy_allows(policy: str, violation: Violation) -> bool:
+    return decide(parse_serialized_policy(policy), question_of(violation)).verdict is Verdict.ALLOW
+
+
+PREDICATES: Mapping[str, Callable[[Context], bool]] = {
+    "malformed": is_malformed,
+    "foreign-document": is_a_foreign_document,
+    "public-page": is_on_a_public_page,
+    "reflected-in-query": is_reflected,
+    "looks-like-a-known-host": looks_like_a_known_host,
+    "own-policy-allows": is_a_contradiction,
+}
+
+FORGETFUL_PREDICATES = frozenset({"reflected-in-query"})
+"""Those that read what is never stored."""
+
+
+def scheme_is_in(url: str, schemes: frozenset[str]) -> bool:
+    """Whether a cleaned URL has one of the schemes; keywords such as `inline` count as schemes."""
+    return scheme_of(url) in schemes

@@ -1,0 +1,166 @@
+"""Redaction: e-mail addresses and tokens give way to placeholders, or cut a sample short.
+
+Browsers send the page's whole path and the first words of inline code, and both may hold what belongs to one visitor:
+`/reset/eyJhbGci…`, `/u/jane%40example.com`, `window.csrf="9f30…"`. What is left must still be evidence, so a file's
+name with the hash of its content stays, and so does a directory with a version.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+E_MAIL = "(e-mail)"
+TOKEN = "(token)"  # noqa: S105  (what stands in the place of one)
+
+# A domain behind the `@`: labels, the last of letters. Labels hold no dot, so there is one way to read it.
+_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}[\w-]{1,63}")
+_AT = re.compile("@|%40")
+_LOCAL_PART = re.compile(r"[\w.%+~!#$&*=|{}^-]")
+# /npm/react@18.2.0/, gh/user/repo@v1, picture@2x.png: versions and densities, no domains.
+_VERSION = re.compile(r"v?\d+(?:(?:\.\d+)+(?:[-+][\w.+-]*)?)?(?:\.x)?(?:\.min)?|\d+(?:\.\d+)?x")
+
+# Names that end so are files of a site, the same for every visitor; none of these is a top-level domain.
+_ASSET_EXTENSIONS = frozenset(
+    {
+        *("js", "mjs", "cjs", "css", "map", "json", "wasm", "xml", "webmanifest"),
+        *("png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "bmp"),
+        *("woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "webm", "ogg", "wav", "m4a", "m3u8", "ts", "vtt"),
+    }
+)
+
+_JWT = re.compile(r"eyJ[\w-]{8,}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_RUN = re.compile(r"[A-Za-z0-9]{16,}")
+_LONG = re.compile(r"[A-Za-z0-9_+-]{24,}")
+
+_SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "aspsessionid", "sessionid", "session", "sid", "token"})
+_MAX_DECODINGS = 3
+
+
+def redact_path(path: str) -> str:
+    """A URL's path with placeholders for what is personal; the same path again when there is nothing."""
+    if len(path) < 4:
+        return path
+    segments = path.split("/")
+    return "/".join(
+        _redact_segment(segment, is_last=number == len(segments)) for number, segment in enumerate(segments, 1)
+    )
+
+
+def cut_sample(sample: str, *, is_cut: bool) -> str:
+    """The sample up to the first e-mail address or token in it.
+
+    `is_cut` says that the browser had cut it, so that what stands at its end may be the beginning of one.
+    """
+    while True:
+        end = min(_e_mail_start(sample, is_cut=is_cut), _token_start(sample))
+        if end >= len(sample):
+            return sample
+        sample, is_cut = sample[:end], True
+
+
+def holds_e_mail(text: str) -> bool:
+    """Whether an e-mail address stands in the text."""
+    return _e_mail_start(text, is_cut=False) < len(text)
+
+
+def _redact_segment(segment: str, *, is_last: bool) -> str:
+    if len(segment) < 4:
+        return segment
+    if any(map(holds_e_mail, _decodings(segment))):
+        return E_MAIL
+    name, *parameters = segment.split(";")
+    redacted = [_redact_name(name, is_last=is_last), *map(_redact_parameter, parameters)]
+    return ";".join(redacted)
+
+
+def _redact_name(name: str, *, is_last: bool) -> str:
+    decoded = _decoded(name)
+    if _JWT.search(decoded) or _UUID.search(decoded):
+        return TOKEN
+    if is_last and decoded.rpartition(".")[2].lower() in _ASSET_EXTENSIONS:
+        return name
+    return TOKEN if _holds_token(decoded) else name
+
+
+def _redact_parameter(parameter: str) -> str:
+    """https://docs.oracle.com/javaee/7/api/javax/servlet/SessionTrackingMode.html and its kin."""
+    key, separator, value = parameter.partition("=")
+    if separator and value and (key.lower() in _SESSION_PARAMETERS or _holds_token(_decoded(value))):
+        parameter = f"{key}={TOKEN}"
+    return TOKEN if _holds_token(_decoded(parameter)) else parameter
+
+
+def _decodings(text: str) -> Iterator[str]:
+    """The text, and what it says percent-decoded once, twice, …: `%2540` is an `@` to somebody."""
+    yield text
+    for _ in range(_MAX_DECODINGS):
+        decoded = unquote(text, errors="replace") if "%" in text else text
+        if decoded == text:
+            return
+        text = decoded
+        yield text
+
+
+def _decoded(text: str) -> str:
+    return list(_decodings(text))[-1]
+
+
+def _e_mail_start(text: str, *, is_cut: bool) -> int:
+    """Where the first e-mail address begins; the text's length when there is none."""
+    for found in _AT.finditer(text):
+        at = start = found.start()
+        while start and _LOCAL_PART.fullmatch(text[start - 1]):
+            start -= 1
+        if start < at and _is_domain(text, found.end(), is_cut=is_cut):
+            return start
+    return len(text)
+
+
+def _is_domain(text: str, start: int, *, is_cut: bool) -> bool:
+    found = _DOMAIN.match(text, start)
+    if is_cut and re.fullmatch(r"[\w.-]*", text[start:]):
+        return not _VERSION.fullmatch(text[start:].rstrip(".-"))
+    if found is None or _VERSION.fullmatch(found.group()):
+        return False
+    labels = found.group().split(".")
+    while labels and labels[-1].lower() in _ASSET_EXTENSIONS:
+        labels.pop()
+    if _VERSION.fullmatch(".".join(labels)):
+        return False
+    return len(labels) >= 2 and len(labels[-1]) >= 2 and labels[-1][:2].isalpha()
+
+
+def _holds_token(text: str) -> bool:
+    return _token_start(text) < len(text)
+
+
+def _token_start(text: str) -> int:
+    """Where the first token begins; the text's length when there is none."""
+    starts = [found.start() for pattern in (_JWT, _UUID) if (found := pattern.search(text))]
+    starts.extend(found.start() for found in _RUN.finditer(text) if _is_mixed(found.group()))
+    starts.extend(found.start() for found in _LONG.finditer(text) if _is_random(found.group()))
+    return min(starts, default=len(text))
+
+
+def _is_mixed(run: str) -> bool:
+    """Letters and digits as chance mixes them; or digits alone, as many as a card's number has.
+
+    Words joined to a name, with a number or two in it, change between letters and digits less often.
+    """
+    return run.isdigit() or _changes(run, (str.isdigit,)) >= 4
+
+
+def _is_random(word: str) -> bool:
+    """Capitals, small letters and digits as chance mixes them: base64, in any of its alphabets."""
+    kinds = sum(any(map(kind, word)) for kind in (str.isdigit, str.isupper, str.islower))
+    return kinds == 3 and _changes(word, (str.isdigit, str.isupper)) * 2 >= len(word)
+
+
+def _changes(word: str, kinds: tuple[Callable[[str], bool], ...]) -> int:
+    """How often a character is of another kind than the one before it."""
+    marks = [tuple(kind(character) for kind in kinds) for character in word]
+    return sum(one != two for one, two in itertools.pairwise(marks))
