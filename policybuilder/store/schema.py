@@ -6,6 +6,8 @@ compare, take the minimum of and bucket alike. Rows hold, they do not validate.
 """
 
 # No `from __future__ import annotations` here: SQLModel reads the annotations when the class is made.
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
@@ -17,6 +19,10 @@ def _big(*, primary_key: bool = False, nullable: bool = False) -> "Column[int]":
 
 def _text(*, primary_key: bool = False) -> "Column[str]":
     return Column(Text, primary_key=primary_key, nullable=False)
+
+
+# SQLite would keep such a key twice, in the table and in its index; that was three quarters of a database.
+_KEY_IS_MOST: Final = {"sqlite_with_rowid": False}
 
 
 class SiteRow(SQLModel, table=True):
@@ -147,6 +153,7 @@ class GroupHourRow(SQLModel, table=True):
     """A group's reports in one hour."""
 
     __tablename__ = "group_hour"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     fingerprint: str = Field(sa_column=_text(primary_key=True))
@@ -162,6 +169,7 @@ class GroupDayRow(SQLModel, table=True):
     """A group's reports on one day, once its hours are rolled up."""
 
     __tablename__ = "group_day"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     fingerprint: str = Field(sa_column=_text(primary_key=True))
@@ -188,6 +196,7 @@ class GroupReporterRow(SQLModel, table=True):
     """A client network that reported a group on a day, unrecognisable once the day's key is gone."""
 
     __tablename__ = "group_reporter"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     fingerprint: str = Field(sa_column=_text(primary_key=True))
@@ -202,6 +211,7 @@ class PageReporterRow(SQLModel, table=True):
     """A client network that reported anything on a page on a day: what prevalence is measured against."""
 
     __tablename__ = "page_reporter"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     page: str = Field(sa_column=_text(primary_key=True))
@@ -213,6 +223,7 @@ class PolicyReporterRow(SQLModel, table=True):
     """A client network that named a policy on a day: how far a policy that nobody vouches for is believed."""
 
     __tablename__ = "policy_reporter"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     policy_digest: str = Field(sa_column=_text(primary_key=True))
@@ -224,6 +235,7 @@ class NetworkDayRow(SQLModel, table=True):
     """A client network's reports to a site on a day: the site's audience, and how unevenly it reports."""
 
     __tablename__ = "network_day"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     day: int = Field(sa_column=_big(primary_key=True))

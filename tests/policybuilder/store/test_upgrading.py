@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import Engine, text
+from sqlmodel import SQLModel
 
 from collector.ingest.folding import fingerprint_of, policy_digest
 from collector.ingest.noise import Classification
@@ -217,6 +218,23 @@ def test_old_evidence_is_pruned_as_new(upgraded: Engine) -> None:
     assert stored(upgraded, "group_hour", ["hour"]) == []
     prune(upgraded, SEEN_AT + timedelta(days=201))
     assert stored(upgraded, "violation_group", ["fingerprint"]) == []
+
+
+def test_sqlite_keeps_the_same_keys_once_whether_a_database_is_new_or_upgraded(
+    upgraded: Engine, tmp_path: Path
+) -> None:
+    wanted = {
+        table.name
+        for table in SQLModel.metadata.sorted_tables
+        if table.dialect_options["sqlite"]["with_rowid"] is False
+    }
+    assert {"group_hour", "group_reporter", "policy_reporter"} <= wanted
+    new = open_for_writing(f"sqlite:///{tmp_path}/new.db")
+    for engine in (new, *([upgraded] if upgraded.dialect.name == "sqlite" else [])):
+        with engine.connect() as connection:
+            made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%) WITHOUT ROWID'"))
+            assert set(made.scalars()) == wanted
+    new.dispose()
 
 
 def run(url: str, program: str, *arguments: str) -> Ran:

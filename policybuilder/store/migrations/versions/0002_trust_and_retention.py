@@ -34,16 +34,19 @@ def upgrade() -> None:
         *(_text("site"), _text("fingerprint"), _big("day")),
         *(_big("reports"), _big("trusted_reports"), _big("estimated_reports")),
         sa.PrimaryKeyConstraint("site", "fingerprint", "day"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "policy_reporter",
         *(_text("site"), _text("policy_digest"), _big("day"), _big("network")),
         sa.PrimaryKeyConstraint("site", "policy_digest", "day", "network"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "network_day",
         *(_text("site"), _big("day"), _big("network"), _big("reports"), _big("rehearsed_reports")),
         sa.PrimaryKeyConstraint("site", "day", "network"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "page_view",
@@ -70,6 +73,9 @@ def upgrade() -> None:
         op.alter_column("deployment", "note", server_default=None)
     _estimates("group_hour")
     _estimates("violation_group")
+    if op.get_bind().dialect.name == "sqlite":
+        for name in ("group_hour", "group_reporter", "page_reporter"):
+            _keep_keys_once(name)
     # The browsers' own dates are the best there is for what came in before.
     for name, source in (("received_first_ms", "first_seen_ms"), ("received_last_ms", "last_seen_ms")):
         _filled("violation_group", name, source)
@@ -91,3 +97,15 @@ def _filled(table: str, name: str, source: str) -> None:
     op.execute(sa.text(f"UPDATE {table} SET {name} = {source}"))  # noqa: S608  (names of our own)
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column(table, name, server_default=None)
+
+
+def _keep_keys_once(table: str) -> None:
+    """SQLite keeps a key in the table and in its index, unless the table is made without row ids."""
+    connection = op.get_bind()
+    columns = connection.execute(sa.text(f"PRAGMA table_info({table})")).all()
+    made = ", ".join(f"{column.name} {column.type} NOT NULL" for column in columns)
+    key = ", ".join(column.name for column in sorted(columns, key=lambda column: column.pk) if column.pk)
+    op.execute(sa.text(f"CREATE TABLE made_anew ({made}, PRIMARY KEY ({key})) WITHOUT ROWID"))
+    op.execute(sa.text(f"INSERT INTO made_anew SELECT * FROM {table}"))  # noqa: S608  (names of our own)
+    op.drop_table(table)
+    op.rename_table("made_anew", table)
