@@ -232,7 +232,7 @@ def test_sqlite_keeps_the_same_keys_once_whether_a_database_is_new_or_upgraded(
     new = open_for_writing(f"sqlite:///{tmp_path}/new.db")
     for engine in (new, *([upgraded] if upgraded.dialect.name == "sqlite" else [])):
         with engine.connect() as connection:
-            made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%) WITHOUT ROWID'"))
+            made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'"))
             assert set(made.scalars()) == wanted
     new.dispose()
 
