@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup lint format test bench mutants browser-oracle demo lock clean
+.PHONY: help run setup lint format test soak bench mutants browser-oracle demo lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size
+	@sh tests/setup/system.sh
+	@$(BIN)/pytest -m soak $(ARGS)
 
 bench: $(DEV_STAMP)  ## how fast things are, in times of a baseline measured beside them
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

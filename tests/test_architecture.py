@@ -20,7 +20,10 @@ PROJECT_ARROWS = [
     ("policybuilder/csp/", ("policybuilder.csp",)),
     (
         "policybuilder/suggestion/",
-        ("policybuilder.csp", "policybuilder.evidence", "policybuilder.replay", "policybuilder.suggestion"),
+        (
+            *("policybuilder.csp", "policybuilder.decisions", "policybuilder.evidence", "policybuilder.replay"),
+            "policybuilder.suggestion",
+        ),
     ),
     ("policybuilder/rendering/", ("policybuilder.csp", "policybuilder.rendering", "policybuilder.stages")),
     ("policybuilder/", ("policybuilder",)),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from collector.ingest.noise import Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp.violation import Violation
-from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, Tally
+from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally
 from policybuilder.store.clock import DAY_MS, HOUR_MS
 
 
@@ -82,7 +82,9 @@ def fold(batch: Batch, observation: Observation) -> None:
     hour.estimated_reports += reports * observation.stands_for
 
     page = violation.document_uri
-    batch.pages[site, fingerprint, page] = batch.pages.get((site, fingerprint, page), 0) + reports
+    of_page = batch.pages.setdefault((site, fingerprint, page), PageDelta())
+    of_page.reports += reports
+    of_page.trusted_reports += trusted
     digest = policy_digest(violation.original_policy)
     if policy := violation.original_policy:
         batch.policies.setdefault((site, digest), (policy, Tally(at_ms, at_ms)))[1].add(at_ms, reports, trusted)

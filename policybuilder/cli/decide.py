@@ -11,7 +11,7 @@ import click
 from policybuilder.cli.options import database_option, format_option, site_option
 from policybuilder.cli.output import console, hint, print_json, table
 from policybuilder.csp import parse_source_expression
-from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.directives import LIST_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
@@ -24,6 +24,7 @@ from policybuilder.times import isoformat
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_NEVER_WIDENED = frozenset({"child-src", "default-src", "fenced-frame-src"})
 _CLASSES = [each.value for each in EvidenceClass if each is not EvidenceClass.SUPERSEDED]
 
 
@@ -44,7 +45,9 @@ def command() -> None:
 def allow(*, expression: str, directive: str, **answer: str) -> None:
     """Admit the source EXPRESSION, even if no report names it."""
     directive = _directive(directive)
-    if parse_source_expression(expression) is None:
+    if directive in _NEVER_WIDENED:
+        raise CspbuildError(f"{directive} stands in for others; list the source under the directive of its kind")
+    if parse_source_expression(expression) is None and not (expression == "'none'" and directive in LIST_DIRECTIVES):
         raise CspbuildError(
             f"{expression!r} is no source expression; write https://cdn.example, *.example.com, data: or 'unsafe-eval'"
         )

@@ -29,7 +29,8 @@ from policybuilder.cli.output import (
 from policybuilder.csp import PolicyList
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading
-from policybuilder.store.reading import read_groups, snapshot
+from policybuilder.store.evidence import read_evidence
+from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
 
 _MAX_TEXT_ROWS = 30
@@ -48,7 +49,7 @@ def command(*, policy: str, since: str | None, as_of: str | None, site: str, dat
     engine = open_for_reading(database)
     get_site(engine, site)
     with snapshot(engine) as connection:
-        result = replay(read_groups(connection, site, window), policies.policies)
+        result = replay(read_evidence(connection, site, window), policies.policies)
     with gate(says_no=result.genuine.block > 0):
         if output_format == "json":
             print_json("replay", _document(policies, result))

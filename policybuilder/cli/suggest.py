@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from policybuilder.cli.failures import gate
@@ -13,9 +15,11 @@ from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.rendering.text_safety import visible
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.store.engine import open_for_reading
-from policybuilder.store.reading import read_groups, snapshot
+from policybuilder.store.evidence import read_evidence, read_grounds
+from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import DEFAULT_SITE, get_site
 from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.trust import PoisonMargin, Thresholds, Tier
 from policybuilder.suggestion.values import Evidence, SuggestedSource, Suggestion
 from policybuilder.times import isoformat
 
@@ -30,23 +34,53 @@ _MAX_ROWS = 25
 
 @click.command()
 @window_options
+@click.option(
+    "--min-reporters",
+    metavar="N",
+    type=click.IntRange(1),
+    default=Thresholds().min_reporters,
+    show_default=True,
+    help="Client networks on one day that strangers' reports need.",
+)
+@click.option(
+    "--min-days",
+    metavar="N",
+    type=click.IntRange(1),
+    default=Thresholds().min_days,
+    show_default=True,
+    help="Days on which strangers have to report it.",
+)
 @site_option
 @database_option
 @format_option(["text", "json", *(fmt.value for fmt in SnippetFormat)])
-def command(*, since: str | None, as_of: str | None, site: str, database: str, output_format: str) -> None:
+def command(
+    *,
+    since: str | None,
+    as_of: str | None,
+    min_reporters: int,
+    min_days: int,
+    site: str,
+    database: str,
+    output_format: str,
+) -> None:
     """The proposed enforced policy, with the evidence for every token.
 
-    Evidence that arrived at the rehearsal key adds sources; what strangers reported is held. What the observed
-    policies allowed is kept. Exits 1 when accepted evidence would be blocked all the same.
+    Evidence that arrived at the rehearsal key adds sources, and so does what many of the site's visitors reported; for
+    scripts, frames and connections something that strangers cannot write must stand behind it. What you decided is
+    obeyed. What the observed policies allowed is kept. Exits 1 when accepted evidence would be blocked all the same.
     """
+    thresholds = Thresholds(
+        min_reporters=min_reporters, min_days=min_days, min_span=timedelta(days=max(0, min_days - 1))
+    )
     window = read_window(since, as_of)
     engine = open_for_reading(database)
     get_site(engine, site)
     with snapshot(engine) as connection:
-        groups = read_groups(connection, site, window)
+        groups = read_evidence(connection, site, window)
+        grounds = read_grounds(connection, site, window, groups, thresholds)
     if not groups:
         raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, program=typed("cspbuild")))
-    suggestion = propose(site, groups)
+    suggestion = propose(site, groups, grounds)
     with gate(says_no=suggestion.replay.block > 0):
         _print(suggestion, output_format)
         for group in suggestion.blocked_groups:
@@ -84,7 +118,9 @@ def _document(suggestion: Suggestion) -> dict[str, object]:
                         "source": source.source,
                         "rule": source.rule,
                         "reason": source.reason,
+                        "tier": source.tier,
                         "evidence": _evidence(source.evidence),
+                        "poison_margin": _margin(source.margin),
                     }
                     for source in directive.sources
                 ],
@@ -146,6 +182,12 @@ def _document(suggestion: Suggestion) -> dict[str, object]:
     }
 
 
+def _margin(margin: PoisonMargin | None) -> dict[str, object] | None:
+    if margin is None:
+        return None
+    return {"networks": margin.networks, "share": round(margin.share, 4), "days": margin.days}
+
+
 def _evidence(evidence: Evidence) -> dict[str, object]:
     return {
         "reports": evidence.reports,
@@ -165,12 +207,20 @@ def _print_text(suggestion: Suggestion) -> None:
         out.print("No policy can be suggested yet.", style="bold red")
     else:
         rows = [
-            (directive.name if index == 0 else "", source.source, source.rule, _reports(source), _because(source))
+            (
+                directive.name if index == 0 else "",
+                source.source,
+                source.rule,
+                _BELIEVED[source.tier],
+                _to_forge(source),
+                _reports(source),
+                _because(source),
+            )
             for directive in suggestion.directives
             for index, source in enumerate(directive.sources or (_VALUELESS,))
         ]
-        columns = ("directive", "source", "rule", "reports", "because, or seen on")
-        whole = ("directive", "rule")
+        columns = ("directive", "source", "rule", "says", "to forge", "reports", "because, or seen on")
+        whole = ("directive", "rule", "says")
         out.print(table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole))
     if suggestion.findings:
         out.print(table("To know", ("how bad", "what", "where"), _finding_rows(suggestion), whole=["how bad"]))
@@ -215,6 +265,22 @@ def _finding_rows(suggestion: Suggestion) -> list[tuple[str, ...]]:
 _MAX_PLACES = 4
 
 _VALUELESS = SuggestedSource(source="", rule="unobserved-kept", reason="part of every observed policy")
+
+
+_BELIEVED = {
+    Tier.DECIDED: "decision",
+    Tier.TRUSTED: "you",
+    Tier.AUTO: "visitors",
+    Tier.KEPT: "silence",
+    Tier.BASE: "base",
+}
+
+
+def _to_forge(source: SuggestedSource) -> str:
+    """What strangers would have needed, where they could have brought it about at all."""
+    if source.margin is not None:
+        return f"{count(source.margin.networks)} networks"
+    return "your key" if source.tier in {Tier.AUTO, Tier.TRUSTED} else ""
 
 
 def _reports(source: SuggestedSource) -> str:

@@ -70,6 +70,14 @@ class HourDelta:
 
 
 @dataclass(slots=True)
+class PageDelta:
+    """A group's reports on one page."""
+
+    reports: int = 0
+    trusted_reports: int = 0
+
+
+@dataclass(slots=True)
 class NetworkDelta:
     """A client network's reports on one day."""
 
@@ -85,7 +93,7 @@ class Batch:
     hours: dict[tuple[str, str, int], HourDelta] = field(default_factory=dict)
     """By (site, fingerprint, hour)."""
 
-    pages: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    pages: dict[tuple[str, str, str], PageDelta] = field(default_factory=dict)
     policies: dict[tuple[str, str], tuple[str, Tally]] = field(default_factory=dict)
     """(site, digest) → (text, tally)."""
 
@@ -139,8 +147,8 @@ class Batch:
                 self.hours.setdefault((site, to, hour), HourDelta()).add(self.hours.pop((site, fingerprint, hour)))
         for site, fingerprint, page in list(self.pages):
             if (to := moved_to(site, fingerprint)) is not None:
-                reports = self.pages.pop((site, fingerprint, page))
-                self.pages[site, to, OTHER] = self.pages.get((site, to, OTHER), 0) + reports
+                reports = self.pages.pop((site, fingerprint, page)).reports
+                self.pages.setdefault((site, to, OTHER), PageDelta()).reports += reports
         for site, fingerprint, digest in list(self.group_policies):
             if moved_to(site, fingerprint) is not None:
                 del self.group_policies[site, fingerprint, digest]

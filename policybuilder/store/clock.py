@@ -20,6 +20,11 @@ def from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
 
 
+def day_number(name: str) -> int:
+    """Days since 1970 of `2026-11-23`."""
+    return (datetime.fromisoformat(name).replace(tzinfo=UTC) - _EPOCH).days
+
+
 def day_name(day: int) -> str:
     """A day since 1970 as `2026-11-23`."""
     return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"

@@ -1,16 +1,46 @@
-"""Evidence as people see it: what was recorded, in the light of what they decided."""
+"""Evidence as a suggestion needs it: what was recorded, what people decided, and how far each source was reported."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
 
+from sqlalchemy import Connection, select
+
+from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.decisions import apply_decisions
+from policybuilder.deployments import ServedStage
 from policybuilder.evidence import ViolationGroup
+from policybuilder.networks import leaked_days
+from policybuilder.store import schema
 from policybuilder.store.decisions import read_decisions
+from policybuilder.store.deployments import read_deployments
+from policybuilder.store.networks import read_rehearsal_networks
+from policybuilder.store.reach import read_prevalence
 from policybuilder.store.reading import read_groups
+from policybuilder.store.tables import table_of
+from policybuilder.suggestion.propose import asked_by_strangers
+from policybuilder.suggestion.sorting import Grounds
+from policybuilder.suggestion.trust import Thresholds
 from policybuilder.times import Window
 
 
 def read_evidence(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
     """A site's groups with reports in the window, by fingerprint, each of the class a person gave it, if one did."""
     return apply_decisions(read_groups(connection, site, window), read_decisions(connection, site))
+
+
+def read_grounds(
+    connection: Connection, site: str, window: Window, groups: Sequence[ViolationGroup], thresholds: Thresholds
+) -> Grounds:
+    """What a suggestion for `groups` rests on beside them."""
+    decisions = read_decisions(connection, site)
+    hosts = table_of(schema.SiteHostRow)
+    enforced = [each.policy for each in read_deployments(connection, site) if each.stage is ServedStage.ENFORCE]
+    return Grounds(
+        prevalence=read_prevalence(connection, site, window, asked_by_strangers(groups, decisions), thresholds),
+        thresholds=thresholds,
+        decisions=decisions,
+        hosts=tuple(connection.scalars(select(hosts.c.host).where(hosts.c.site == site).order_by(hosts.c.host))),
+        enforced=tuple(policy for text in enforced[-1:] for policy in parse_serialized_policy_list(text).policies),
+        leaked_days=leaked_days(read_rehearsal_networks(connection, site, window)),
+    )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Subquery, Table, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery, Table, case, func, select, union_all
 from sqlmodel import SQLModel
 
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ScriptHash, ViolationGroup
+from policybuilder.networks import leaked_days
 from policybuilder.store import schema
-from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, from_ms, to_ms
+from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
+from policybuilder.store.networks import read_rehearsal_networks
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -32,10 +36,10 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
 
     A window is rounded outwards to whole days (reporters), and to whole hours (reports), or days where hours are rolled
     up. Pages are kept without times, so they are those of all evidence; so are policies, but one is trusted only for
-    what the window saw.
+    what the window saw. Nothing is trusted of days on which the rehearsal key was used from too many networks.
     """
     table = _table(schema.GroupRow)
-    counts = _counts_in(connection, site, window)
+    counts = _counts_in(connection, site, window, _leaked_days(connection, site, window))
     rows = connection.execute(
         select(table)
         .where(
@@ -66,7 +70,11 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
             first_seen_at=from_ms(row.first_seen_ms),
             last_seen_at=from_ms(row.last_seen_ms),
             pages=tuple(pages.get(row.fingerprint, ())),
-            policies=tuple(policies.get(row.fingerprint, ())),
+            policies=tuple(
+                # Whoever vouched for the policy did so by vouching for the group.
+                count if counts[row.fingerprint][1] else replace(count, trusted_reports=0)
+                for count in policies.get(row.fingerprint, ())
+            ),
         )
         for row in rows
         if row.fingerprint in counts
@@ -94,7 +102,7 @@ def count_reporters(
     table = _table(schema.GroupReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
     for fingerprint, day, network in connection.execute(
-        select(table.c.fingerprint, table.c.day, table.c.network).where(*_days(table, site, window))
+        select(table.c.fingerprint, table.c.day, table.c.network).where(*within_days(table, site, window))
     ):
         by_day["", day].add(network)
         if keys and fingerprint in keys:
@@ -109,7 +117,7 @@ def count_reporters_by_day(connection: Connection, site: str, window: Window) ->
         day_name(day): int(networks)
         for day, networks in connection.execute(
             select(table.c.day, func.count(table.c.network.distinct()))
-            .where(*_days(table, site, window))
+            .where(*within_days(table, site, window))
             .group_by(table.c.day)
         )
     }
@@ -121,7 +129,7 @@ def count_reporters_by_page(connection: Connection, site: str, window: Window) -
     table = _table(schema.PageReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
     for page, day, network in connection.execute(
-        select(table.c.page, table.c.day, table.c.network).where(*_days(table, site, window))
+        select(table.c.page, table.c.day, table.c.network).where(*within_days(table, site, window))
     ):
         by_day["", day].add(network)
         by_day[page, day].add(network)
@@ -148,9 +156,16 @@ def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, .
     )
 
 
-def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int, int]]:
+def _leaked_days(connection: Connection, site: str, window: Window) -> tuple[int, ...]:
+    """Days, since 1970, on which more networks used the rehearsal key than an operator has."""
+    return tuple(day_number(day) for day in leaked_days(read_rehearsal_networks(connection, site, window)))
+
+
+def _counts_in(
+    connection: Connection, site: str, window: Window, void_days: Collection[int]
+) -> dict[str, tuple[int, int, int]]:
     """Reports, trusted and estimated reports of the window by fingerprint."""
-    counts = _counts(site, window)
+    counts = _counts(site, window, void_days)
     rows = connection.execute(
         select(
             counts.c.fingerprint,
@@ -164,19 +179,30 @@ def _counts_in(connection: Connection, site: str, window: Window) -> dict[str, t
     }
 
 
-def _counts(site: str, window: Window) -> Subquery:
+def _counts(site: str, window: Window, void_days: Collection[int] = ()) -> Subquery:
     """Counts of the window by fingerprint and day: of hours, and of the days that older hours are rolled up into.
 
     A day may have both: evidence that is imported late is kept by the hour again, until the next roll-up adds it.
+    Nothing of `void_days` (since 1970) is trusted.
     """
     hours, days = _table(schema.GroupHourRow), _table(schema.GroupDayRow)
-    names = ("reports", "trusted_reports", "estimated_reports")
     return union_all(
-        select(hours.c.fingerprint, (hours.c.hour // 24).label("day"), *(hours.c[name] for name in names)).where(
-            *_hours(hours, site, window)
-        ),
-        select(days.c.fingerprint, days.c.day, *(days.c[name] for name in names)).where(*_days(days, site, window)),
+        _count_columns(hours, hours.c.hour // 24, void_days).where(*_hours(hours, site, window)),
+        _count_columns(days, days.c.day, void_days).where(*within_days(days, site, window)),
     ).subquery("counts")
+
+
+def _count_columns(table: Table, day: ColumnElement[int], void_days: Collection[int]) -> Select[Any]:
+    trusted: ColumnElement[int] = table.c.trusted_reports
+    if void_days:
+        trusted = case((day.in_(sorted(void_days)), 0), else_=trusted)
+    return select(
+        table.c.fingerprint,
+        day.label("day"),
+        table.c.reports,
+        trusted.label("trusted_reports"),
+        table.c.estimated_reports,
+    )
 
 
 def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[dict[str, int], dict[str, int]]:
@@ -186,7 +212,7 @@ def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[di
     days: dict[str, int] = defaultdict(int)
     for fingerprint, networks in connection.execute(
         select(table.c.fingerprint, func.count())
-        .where(*_days(table, site, window))
+        .where(*within_days(table, site, window))
         .group_by(table.c.fingerprint, table.c.day)
     ):
         most[fingerprint] = max(most[fingerprint], int(networks))
@@ -255,7 +281,8 @@ def _hours(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool]
     )
 
 
-def _days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
+def within_days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for rows of a table with a day, in a window rounded outwards to whole days."""
     return (
         table.c.site == site,
         table.c.day >= _since_ms(window) // DAY_MS,

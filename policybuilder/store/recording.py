@@ -198,11 +198,11 @@ class Recording:
                     "site": site,
                     "fingerprint": fingerprint,
                     "page": page,
-                    "reports": batch.pages[site, fingerprint, page],
+                    **asdict(batch.pages[site, fingerprint, page]),
                 }
                 for site, fingerprint, page in sorted(kept)
             ],
-            add=("reports",),
+            add=("reports", "trusted_reports"),
         )
 
     def _policies(self, batch: Batch, room: _Room) -> None:

@@ -190,6 +190,7 @@ class GroupPageRow(SQLModel, table=True):
     fingerprint: str = Field(sa_column=_text(primary_key=True))
     page: str = Field(sa_column=_text(primary_key=True))
     reports: int = Field(sa_column=_big())
+    trusted_reports: int = Field(sa_column=_big())
 
 
 class GroupReporterRow(SQLModel, table=True):
@@ -249,8 +250,8 @@ class PageViewRow(SQLModel, table=True):
     """How often a page was served on a day, from access logs."""
 
     __tablename__ = "page_view"
-
     __table_args__ = (Index("page_view_by_day", "site", "day"),)
+
     site: str = Field(sa_column=_text(primary_key=True))
     page: str = Field(sa_column=_text(primary_key=True))
     day: int = Field(sa_column=_big(primary_key=True))

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from policybuilder.csp import Policy
 from policybuilder.evidence import EvidenceClass
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
-from policybuilder.suggestion.sorting import SortedGroups
+from policybuilder.suggestion.sorting import Grounds, SortedGroups
+from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.values import SuggestedDirective, SuggestedSource, SuggestionFinding
 
 LARGE_HEADER_BYTES = 2_560
@@ -22,7 +23,9 @@ def by_severity(findings: Iterator[SuggestionFinding]) -> tuple[SuggestionFindin
     return tuple(sorted(findings, key=lambda finding: (finding.code != "attack-like", _SEVERITIES[finding.severity])))
 
 
-def judge_evidence(sorted_groups: SortedGroups, *, are_policies_vouched: bool) -> Iterator[SuggestionFinding]:
+def judge_evidence(
+    sorted_groups: SortedGroups, grounds: Grounds, *, are_policies_vouched: bool
+) -> Iterator[SuggestionFinding]:
     """What is alarming in the evidence, whatever the policy."""
     attacks = [group for group, _ in sorted_groups.excluded if group.evidence_class is EvidenceClass.ATTACK_LIKE]
     if attacks:
@@ -32,6 +35,14 @@ def judge_evidence(sorted_groups: SortedGroups, *, are_policies_vouched: bool) -
             f"{len(attacks)} groups look like injected markup; somebody may be attacking the site",
             "look at the pages they name:  cspbuild suggest --format json  lists them under excluded",
         )
+    if grounds.leaked_days:
+        yield _finding(
+            "rehearsal-key-leaked",
+            "high",
+            f"more networks than an operator has used the rehearsal key on {', '.join(grounds.leaked_days)}: what it "
+            "vouched for on these days counts as strangers' word",
+            "make a new one:  cspbuild site rotate NAME --rehearsal  and rehearse again",
+        )
     if not are_policies_vouched:
         yield _finding(
             "no-trusted-evidence",
@@ -39,7 +50,18 @@ def judge_evidence(sorted_groups: SortedGroups, *, are_policies_vouched: bool) -
             "nobody vouches for these reports: anyone can post to a public key",
             _GET_TRUST,
         )
-    origins = sorted({group.document_origin for group, _ in sorted_groups.admitted if "://" in group.document_origin})
+    audience, least = grounds.prevalence.audience, grounds.thresholds.min_audience
+    if sorted_groups.doubted and audience < least:
+        yield _finding(
+            "few-reporters",
+            "info",
+            f"{audience} networks reported on the busiest day; strangers are believed from {least} on, and a workforce "
+            "behind one address is one network",
+            "rehearse, import a recording of yours, or decide what is held",
+        )
+    origins = sorted(
+        {group.document_origin for group, _, _ in sorted_groups.admitted if "://" in group.document_origin}
+    )
     if len(origins) > 1:
         yield _finding(
             "several-origins",
@@ -118,7 +140,7 @@ def _judge_source(directive: str, source: SuggestedSource) -> Iterator[Suggestio
                 directive=directive,
                 value=source.source,
             )
-        case "other-origin" if directive in SCRIPT_LIKE:
+        case "other-origin" if directive in SCRIPT_LIKE and source.tier is Tier.TRUSTED:
             yield _finding(
                 "rehearsal-only",
                 "info",

@@ -24,6 +24,7 @@ from policybuilder.csp import (
 )
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, Thresholds, missing
 
 _NEVER_KEPT = frozenset(
     {
@@ -47,10 +48,15 @@ class Observed:
     """Whether trusted evidence named them; anybody can claim any policy in a report."""
 
 
-def observed_policies(groups: Iterable[ViolationGroup]) -> Observed:
-    """The policies whose silence counts: those that trusted evidence named, or, without any such evidence, the rest's.
+def observed_policies(
+    groups: Iterable[ViolationGroup],
+    prevalence: Prevalence = NO_PREVALENCE,
+    thresholds: Thresholds | None = None,
+) -> Observed:
+    """The policies whose silence counts: those that trusted evidence named.
 
-    Trusted reports of browsers that name no policy still silence what strangers claim.
+    Without any such evidence, those that many strangers named; and where no policy was named by enough of them, those
+    that were named most. Trusted reports of browsers that name no policy still silence what strangers claim.
     """
     vouched: set[str] = set()
     claimed: set[str] = set()
@@ -63,8 +69,14 @@ def observed_policies(groups: Iterable[ViolationGroup]) -> Observed:
             claimed.add(count.policy)
             if count.trusted_reports:
                 vouched.add(count.policy)
-    are_vouched = is_any_trusted or bool(vouched)
-    return Observed(tuple(map(parse_serialized_policy, sorted(vouched if are_vouched else claimed))), are_vouched)
+    if is_any_trusted or vouched:
+        return Observed(tuple(map(parse_serialized_policy, sorted(vouched))), are_vouched=True)
+    reach = {policy: prevalence.policies.get(policy, NO_REACH) for policy in claimed}
+    believed = {policy for policy in claimed if not missing(reach[policy], prevalence, thresholds or Thresholds())}
+    if not believed:
+        most = max((each.reporters for each in reach.values()), default=0)
+        believed = {policy for policy in claimed if 2 * reach[policy].reporters >= most}
+    return Observed(tuple(map(parse_serialized_policy, sorted(believed))), are_vouched=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.suggestion.candidates import Admit, Exclude, Hold, Outcome, Unresolved, candidate
+from policybuilder.csp import Policy, Verdict
+from policybuilder.decisions import Decision, DecisionAction, admits, matches, names_of
+from policybuilder.evidence import OVER_BUDGET, EvidenceClass, ViolationGroup
+from policybuilder.replay import replay_group
+from policybuilder.suggestion.candidates import (
+    PARENTS,
+    SCRIPT_LIKE,
+    Admit,
+    Exclude,
+    Hold,
+    Outcome,
+    Unresolved,
+    candidate,
+)
+from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
+
+_NEEDS_MORE = "something that strangers cannot write: it is code, or takes the page's data away"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a suggestion rests on beside the groups."""
+
+    prevalence: Prevalence = NO_PREVALENCE
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    decisions: Sequence[Decision] = ()
+    hosts: Sequence[str] = ()
+    """Document hosts that the operator gave the site, `*.` allowed."""
+
+    enforced: Sequence[Policy] = ()
+    """What the operator says the site enforces."""
+
+    leaked_days: Sequence[str] = ()
+    """On which the rehearsal key was used by more networks than an operator has: what it vouched for then is void."""
+
+
+NO_GROUNDS = Grounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A source would answer the group, but only strangers reported it."""
+
+    admit: Admit
+    lacks: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class SortedGroups:
     """Groups by what becomes of them."""
 
-    admitted: list[tuple[ViolationGroup, Admit]] = field(default_factory=list)
-    """Trusted, and answered by a source."""
+    admitted: list[tuple[ViolationGroup, Admit, Tier]] = field(default_factory=list)
+    """Believed, and answered by a source."""
 
-    untrusted: list[tuple[ViolationGroup, Admit]] = field(default_factory=list)
-    """A source would answer them, but only strangers reported them."""
-
+    doubted: list[tuple[ViolationGroup, Doubt]] = field(default_factory=list)
     held: list[tuple[ViolationGroup, Hold]] = field(default_factory=list)
     excluded: list[tuple[ViolationGroup, str]] = field(default_factory=list)
     """With the rule that says why."""
@@ -26,13 +68,29 @@ class SortedGroups:
     unresolved: list[tuple[ViolationGroup, Unresolved]] = field(default_factory=list)
 
 
-def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str]) -> SortedGroups:
+def strangers_sources(
+    groups: Sequence[ViolationGroup], origins: Sequence[str], decisions: Sequence[Decision] = ()
+) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
+    """The sources that strangers alone ask for, with the groups that do: how far they were reported has to be known."""
+    found: dict[SourceKey, list[ViolationGroup]] = defaultdict(list)
+    for group in groups:
+        outcome = _outcome(group, origins, decisions)
+        if isinstance(outcome, Admit) and not group.trusted_reports:
+            found[outcome.directive, outcome.source].append(group)
+    return {key: tuple(members) for key, members in found.items()}
+
+
+def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str], grounds: Grounds) -> SortedGroups:
     """By fingerprint, so that the order of reading changes nothing; `origins` are those of the site's documents."""
     result = SortedGroups()
     for group in sorted(groups, key=lambda group: group.fingerprint):
-        match _outcome(group, origins):
+        match _outcome(group, origins, grounds.decisions):
             case Admit() as admit:
-                (result.admitted if group.trusted_reports else result.untrusted).append((group, admit))
+                tier, lacks = _believe(group, admit, grounds)
+                if tier is None:
+                    result.doubted.append((group, Doubt(admit, lacks)))
+                else:
+                    result.admitted.append((group, admit, tier))
             case Hold() as hold:
                 result.held.append((group, hold))
             case Exclude(rule):
@@ -42,8 +100,76 @@ def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str]) -> Sor
     return result
 
 
-def _outcome(group: ViolationGroup, origins: Sequence[str]) -> Outcome:
+def decided_source(decision: Decision) -> SourceKey:
+    """The directive, as it is printed, and the source that a person allowed."""
+    return PARENTS.get(decision.directive, decision.directive), decision.subject
+
+
+def is_rejected(directive: str, source: str, decisions: Sequence[Decision]) -> bool:
+    """Whether a person wants no such source; whoever allowed it later thought better of it."""
+    _, _, rest = source.partition("://")
+    authority = rest.partition("/")[0]
+    host = authority.rpartition(":")[0] or authority
+    for decision in sorted(decisions, key=lambda decision: -decision.number):
+        if decision.action is DecisionAction.ALLOW and decided_source(decision) == (directive, source):
+            return False
+        if decision.action is DecisionAction.REJECT and matches(decision, directive, source, authority, host):
+            return True
+    return False
+
+
+def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Tier | None, tuple[str, ...]]:
+    """Why the group's source is believed; or None, and what it lacks."""
+    if admit.rule == "decided":
+        return Tier.DECIDED, ()
+    if group.trusted_reports:
+        return Tier.TRUSTED, ()
+    reach = grounds.prevalence.sources.get((admit.directive, admit.source), NO_REACH)
+    lacks = missing(reach, grounds.prevalence, grounds.thresholds)
+    if is_script_like(admit.directive, admit.source) and not _is_corroborated(group, admit, grounds):
+        lacks = (*lacks, _NEEDS_MORE)
+    return (None, lacks) if lacks else (Tier.AUTO, ())
+
+
+def is_script_like(directive: str, source: str) -> bool:
+    """Whether no number of strangers is enough: a connection to a third party takes data away as a script would."""
+    return directive in SCRIPT_LIKE or (directive == "connect-src" and source != "'self'")
+
+
+def _is_corroborated(group: ViolationGroup, admit: Admit, grounds: Grounds) -> bool:
+    """By what no report can say: the page's own origin, a host the operator named, or the policy that is enforced."""
+    if admit.source == "'self'":
+        return True
+    host = admit.source.partition("://")[2]
+    bare = host.rpartition(":")[0] or host
+    if any(_is_host_of(pattern, host if ":" in pattern else bare) for pattern in grounds.hosts):
+        return True
+    return bool(grounds.enforced) and replay_group(group, grounds.enforced, ()).verdict is Verdict.ALLOW
+
+
+def _is_host_of(pattern: str, host: str) -> bool:
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+
+
+def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[Decision]) -> Outcome:
+    for decision in sorted(decisions, key=lambda decision: -decision.number):
+        match decision.action:
+            case DecisionAction.REJECT | DecisionAction.IGNORE:
+                if matches(decision, group.directive, *names_of(group)):
+                    return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
+            case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE:
+                if admits(decision.directive, decision.subject, group):
+                    directive, source = decided_source(decision)
+                    return Admit(directive, source, "decided", decision.note or "a person allowed it")
+            case _:
+                continue
     match group.evidence_class:
+        case EvidenceClass.GENUINE if group.rule == OVER_BUDGET:
+            return Unresolved(
+                group.directive,
+                "more was new in an hour than the site's budget lets in, and this stands for the rest",
+                "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
+            )
         case EvidenceClass.GENUINE:
             return candidate(group, origins)
         case EvidenceClass.CONTRADICTION if group.directive.startswith(("script-src", "form-action")):

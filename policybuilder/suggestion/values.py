@@ -8,6 +8,7 @@ from datetime import datetime
 
 from policybuilder.csp import Policy
 from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.suggestion.trust import PoisonMargin, Tier
 
 _MAX_PAGES = 5
 _MAX_EXAMPLES = 3
@@ -39,7 +40,12 @@ class SuggestedSource:
     source: str
     rule: str
     reason: str
+    tier: Tier = Tier.BASE
+    """Why it is believed."""
+
     evidence: Evidence = NO_EVIDENCE
+    margin: PoisonMargin | None = None
+    """The cheapest forged campaign that would have put it here; None where no strangers' reports could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from collector.ingest.noise import GENUINE, Classification
 from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.batch import Batch, HourDelta, NetworkDelta
+from policybuilder.store.batch import Batch, HourDelta, NetworkDelta, PageDelta
 from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
 
 HOUR_MS = 3_600_000
@@ -122,7 +122,7 @@ def test_reports_are_counted_by_hour_page_and_policy() -> None:
         make_observation(seen_at_ms=AT_MS + HOUR_MS),
     )
     assert sorted(astuple(hour) for hour in batch.hours.values()) == [(1, 0, 1), (2, 0, 2)]
-    assert {page: reports for (_, _, page), reports in batch.pages.items()} == {
+    assert {page: delta.reports for (_, _, page), delta in batch.pages.items()} == {
         "https://shop.example/cart": 2,
         "https://shop.example/": 1,
     }
@@ -162,7 +162,7 @@ def test_a_report_that_only_becomes_trusted_counts_its_trust_and_nothing_else() 
     (delta,) = batch.groups.values()
     assert (delta.tally.reports, delta.tally.trusted_reports) == (0, 1)
     assert list(batch.hours.values()) == [HourDelta(0, 1, 0)]
-    assert list(batch.pages.values()) == [0]
+    assert list(batch.pages.values()) == [PageDelta(0, 1)]
     assert not batch.group_networks
     assert not batch.samples
 
@@ -222,7 +222,8 @@ def test_folding_keeps_every_count(observations: list[Observation]) -> None:
     assert sum(delta.tally.trusted_reports for delta in batch.groups.values()) == trusted
     assert sum(hour.reports for hour in batch.hours.values()) == reports
     assert sum(hour.trusted_reports for hour in batch.hours.values()) == trusted
-    assert sum(batch.pages.values()) == reports
+    assert sum(page.reports for page in batch.pages.values()) == reports
+    assert sum(page.trusted_reports for page in batch.pages.values()) == trusted
     assert len(batch.groups) <= 4
 
 

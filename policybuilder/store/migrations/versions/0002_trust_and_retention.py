@@ -71,6 +71,13 @@ def upgrade() -> None:
     op.add_column("deployment", sa.Column("note", sa.Text(), nullable=False, server_default=""))
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column("deployment", "note", server_default=None)
+    _filled("group_page", "trusted_reports", "0")
+    # Which pages of a group were trusted was not kept; where all of its reports were, so were all its pages.
+    op.execute(
+        "UPDATE group_page SET trusted_reports = reports WHERE EXISTS (SELECT 1 FROM violation_group AS found"
+        " WHERE found.site = group_page.site AND found.fingerprint = group_page.fingerprint"
+        " AND found.trusted_reports = found.reports)"
+    )
     _estimates("group_hour")
     _estimates("violation_group")
     if op.get_bind().dialect.name == "sqlite":

@@ -1,0 +1,186 @@
+"""Trust: how far a source is believed, and what it would have cost to forge it.
+
+Anybody can post reports, any number of them, from any place that they have an address in. So reports count for nothing,
+and client networks are counted by the day, against how many there are: many visitors report what a site really loads,
+while an attacker has few networks, or pays for each. What would run code is believed only when something that strangers
+cannot write stands behind it.
+
+Shares are judged by the lower end of their confidence interval, so that few visitors prove little.
+https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+Z_95 = 1.959964
+"""For a share of the whole audience."""
+
+Z_99 = 2.575829
+"""For the best of several pages' shares: with many pages, one of them is always somewhat unlikely."""
+
+
+class Tier(enum.StrEnum):
+    """Why a source is in the policy."""
+
+    DECIDED = "decided"
+    """A person said so."""
+
+    TRUSTED = "trusted"
+    """Seen at the rehearsal key, or in the operator's own recording."""
+
+    AUTO = "auto"
+    """Many strangers, and for code something beside them."""
+
+    KEPT = "kept"
+    """Every observed policy allows it, so no report could tell."""
+
+    BASE = "base"
+    """Part of every suggestion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What strangers' reports of a source must reach."""
+
+    min_reporters: int = 5
+    """Distinct client networks on one day."""
+
+    min_prevalence: float = 0.02
+    min_days: int = 2
+    min_span: timedelta = timedelta(hours=24)
+    min_audience: int = 50
+    """Client networks of the site on one day, below which strangers are not believed at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of a day's client networks reported something."""
+
+    reporters: int
+    audience: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a source was reported."""
+
+    reporters: int = 0
+    """The largest number of distinct client networks on one day."""
+
+    days: int = 0
+    span: timedelta = timedelta()
+    """Between the first and the last receipt, by the collector's clock."""
+
+    best_page: Share | None = None
+    """On that page of the source's, of those with an audience of their own, where most of the audience reported it."""
+
+
+NO_REACH = Reach()
+
+SourceKey = tuple[str, str]
+"""Directive, as it is printed, and source expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prevalence:
+    """How far everything was reported that strangers alone speak for."""
+
+    audience: int = 0
+    """Distinct client networks of the site on the day that had most of them."""
+
+    smallest_page: int | None = None
+    """The audience of the least visited page that has one of its own."""
+
+    sources: Mapping[SourceKey, Reach] = field(default_factory=dict)
+    policies: Mapping[str, Reach] = field(default_factory=dict)
+    """By the policy's text."""
+
+
+NO_PREVALENCE = Prevalence()
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonMargin:
+    """The cheapest forged campaign that would have inserted a source like this one."""
+
+    networks: int
+    """Client networks, each a /24 or /48 of its own, on one day."""
+
+    share: float
+    """Of the audience that they would have to be."""
+
+    days: int
+
+
+def wilson_lower_bound(share: Share, z: float = Z_95) -> float:
+    """The lower end of the confidence interval of a share; 0 where nobody was asked, or nobody did."""
+    n, k = share.audience, min(share.reporters, share.audience)
+    if n <= 0 or k <= 0:
+        return 0.0
+    p = k / n
+    centre = p + z * z / (2 * n)
+    margin = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, (centre - margin) / (1 + z * z / n))
+
+
+def has_own_audience(page: int, site: int, thresholds: Thresholds) -> bool:
+    """Whether so many of the site's networks come to a page that it is real: anyone can make up one of their own."""
+    return wilson_lower_bound(Share(page, site)) >= thresholds.min_prevalence
+
+
+def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tuple[str, ...]:
+    """What strangers' reports lack to be believed, for people; empty where they are."""
+    if prevalence.audience < thresholds.min_audience:
+        return (f"{thresholds.min_audience} networks that report on one day (there were {prevalence.audience})",)
+    lacks = []
+    if reach.reporters < thresholds.min_reporters:
+        lacks.append(f"{thresholds.min_reporters} networks on one day (there were {reach.reporters})")
+    elif not _is_prevalent(reach, prevalence, thresholds):
+        share = reach.reporters / prevalence.audience
+        lacks.append(f"{thresholds.min_prevalence:.0%} of the audience for certain (there were {share:.1%})")
+    if reach.days < thresholds.min_days or reach.span < thresholds.min_span:
+        hours = thresholds.min_span / timedelta(hours=1)
+        lacks.append(f"reports on {thresholds.min_days} days, {hours:g} hours apart")
+    return tuple(lacks)
+
+
+def _is_prevalent(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> bool:
+    whole = Share(reach.reporters, prevalence.audience)
+    if wilson_lower_bound(whole) >= thresholds.min_prevalence:
+        return True
+    page = reach.best_page
+    return (
+        page is not None
+        and page.reporters >= thresholds.min_reporters
+        and wilson_lower_bound(page, Z_99) >= thresholds.min_prevalence
+    )
+
+
+def poison_margin(prevalence: Prevalence, thresholds: Thresholds) -> PoisonMargin:
+    """What it would have cost to have strangers' reports believed, on top of the audience there is.
+
+    Whoever forges adds to the audience; on a page with few visitors they need the fewest.
+    """
+    campaigns = [_campaign(prevalence.audience, Z_95, thresholds)]
+    if prevalence.smallest_page is not None:
+        campaigns.append(_campaign(prevalence.smallest_page, Z_99, thresholds))
+    # The site must have an audience at all, if need be a forged one.
+    least = max(min(campaigns), thresholds.min_audience - prevalence.audience)
+    return PoisonMargin(least, least / (least + prevalence.audience), thresholds.min_days)
+
+
+def _campaign(audience: int, z: float, thresholds: Thresholds) -> int:
+    """The fewest networks that are a share of `audience` and themselves for certain."""
+    low, high = thresholds.min_reporters, max(thresholds.min_reporters, audience + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if wilson_lower_bound(Share(middle, audience + middle), z) >= thresholds.min_prevalence:
+            high = middle
+        else:
+            low = middle + 1
+    return low
