@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
@@ -31,6 +31,9 @@ HOURS_FOR_DAYS = 30
 SAMPLES_FOR_DAYS = 30
 REPORTERS_FOR_DAYS = 90
 GROWTH_FOR_HOURS = 2
+
+MAX_GROUPS = 200_000
+"""Of a site. A flood that keeps within its hourly budget for long would still grow without end."""
 
 _GROUPS_AT_ONCE = 50
 """With all that is keyed by them: their days and reporters are gone by then, which leaves pages and policies."""
@@ -137,7 +140,9 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
         table = table_of(row)
         for removed in delete_in_portions(engine, table, site, table.c[column] < oldest_day * DAY_MS):
             yield Portion(removed)
-    yield from _remove_groups(engine, site, oldest * DAY_MS)
+    groups = table_of(schema.GroupRow)
+    yield from _remove_groups(engine, site, groups.c.last_seen_ms < oldest * DAY_MS)
+    yield from _remove_excess_groups(engine, site)
     policies, named = table_of(schema.PolicyRow), table_of(schema.GroupPolicyRow)
     is_named = exists().where(named.c.site == policies.c.site, named.c.policy_digest == policies.c.digest)
     old = policies.c.last_seen_ms < oldest * DAY_MS
@@ -198,18 +203,44 @@ def _add_days(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     )
 
 
-def _remove_groups(engine: Engine, site: str, oldest_ms: int) -> Iterator[Portion]:
-    """Remove groups last seen before `oldest_ms`, with everything that is keyed by them."""
+def _remove_excess_groups(engine: Engine, site: str) -> Iterator[Portion]:
+    """Remove what is more than `MAX_GROUPS`: of what strangers reported, the fewest networks' first, then the oldest.
+
+    What a site really loads, many of its visitors report, or its owner vouches for.
+    """
+    groups, reporters = table_of(schema.GroupRow), table_of(schema.GroupReporterRow)
+    by_day = (
+        select(reporters.c.fingerprint, func.count().label("networks"))
+        .where(reporters.c.site == site)
+        .group_by(reporters.c.fingerprint, reporters.c.day)
+        .subquery()
+    )
+    most = select(by_day.c.fingerprint, func.max(by_day.c.networks).label("networks")).group_by(by_day.c.fingerprint)
+    reach = most.subquery()
+    with engine.connect() as connection:
+        count = connection.scalar(select(func.count()).select_from(groups).where(groups.c.site == site)) or 0
+        excess = connection.scalars(
+            select(groups.c.fingerprint)
+            .outerjoin(reach, reach.c.fingerprint == groups.c.fingerprint)
+            .where(groups.c.site == site, groups.c.trusted_reports == 0)
+            .order_by(func.coalesce(reach.c.networks, 0), groups.c.last_seen_ms, groups.c.fingerprint)
+            .limit(max(0, count - MAX_GROUPS))
+        ).all()
+    for chunk in chunks(excess):
+        yield from _remove_groups(engine, site, groups.c.fingerprint.in_(chunk), groups.c.trusted_reports == 0)
+
+
+def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) -> Iterator[Portion]:
+    """Remove the groups that meet the conditions, with everything that is keyed by them."""
     groups = table_of(schema.GroupRow)
-    is_old = groups.c.last_seen_ms < oldest_ms
-    for keys in keys_in_portions(engine, groups, site, is_old, rows=_GROUPS_AT_ONCE):
+    for keys in keys_in_portions(engine, groups, site, *conditions, rows=_GROUPS_AT_ONCE):
         removed: Counter[str] = Counter()
         with writing(engine).begin() as connection:
             asked = groups.c.fingerprint.in_([key.fingerprint for key in keys])
             old = connection.scalars(
                 # In the order in which they are written, so that nobody waits for somebody who waits for them.
                 select(groups.c.fingerprint)
-                .where(groups.c.site == site, asked, is_old)
+                .where(groups.c.site == site, asked, *conditions)
                 .order_by(groups.c.fingerprint)
                 .with_for_update()
             ).all()

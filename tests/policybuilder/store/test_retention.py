@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from collector.ingest.folding import HashObservation, fold, fold_hash
 from collector.ingest.normalization import NormalizedHash
-from policybuilder.store import portions, schema
+from policybuilder.store import portions, retention, schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.engine import open_for_writing, writing
@@ -362,3 +362,31 @@ def test_what_is_stored_while_hours_are_rolled_up_is_counted(shop: Engine, monke
     with snapshot(shop) as connection:
         groups = read_groups(connection, "shop", Window(None, NOW + DAY))
     assert sum(group.reports for group in groups) == 60 * rounds["stored"]
+
+
+def test_beyond_so_many_groups_the_least_reported_go(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood that keeps within its hourly budget would grow the database all the same."""
+    monkeypatch.setattr(retention, "MAX_GROUPS", 3)
+
+    def seen(name: str, *networks: str, hours_ago: int = 1, is_trusted: bool = False) -> None:
+        at = NOW - timedelta(hours=hours_ago)
+        violation = make_violation(blocked_uri=f"https://img.example/{name}.png")
+        observations = [
+            make_observation(violation, site="shop", seen_at=at, network=network, is_trusted=is_trusted)
+            for network in networks
+        ]
+        record_observations(shop, *observations, now=at)
+
+    seen("rehearsed", "a", hours_ago=9, is_trusted=True)
+    seen("genuine", "a", "b", "c", hours_ago=8)
+    seen("old-flood", "x", hours_ago=7)
+    seen("flood", "x", hours_ago=6)
+    seen("new-flood", "x", hours_ago=5)
+    pruned = prune(shop, NOW)
+    assert pruned.removed["violation_group"] == 2
+    kept = [row[0] for row in rows(shop, "SELECT blocked FROM violation_group ORDER BY blocked")]
+    assert kept == [f"https://img.example/{name}.png" for name in ("genuine", "new-flood", "rehearsed")]
+    assert not prune(shop, NOW).removed["violation_group"]
+    fingerprints = {row[0] for row in rows(shop, "SELECT fingerprint FROM violation_group")}
+    for table in ("group_hour", "group_page", "group_policy", "group_reporter", "sample"):
+        assert {row[0] for row in rows(shop, f"SELECT fingerprint FROM {table}")} <= fingerprints  # noqa: S608  (the same)
