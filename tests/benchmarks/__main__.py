@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.benchmarks.engine import measure, memory_kept
 from tests.benchmarks.measuring import Row
+from tests.benchmarks.storage import MUST_BYTES_PER_MILLION, Storage, measure_storage
 
 _MEMORY_DECISIONS = 20_000
 _MOST_BYTES_KEPT = 256 * 1024
@@ -25,8 +26,9 @@ _MOST_BYTES_KEPT = 256 * 1024
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
 )
-def main(*, rounds: int, json_file: Path | None) -> None:
-    """Exits 1 when something takes longer than it must."""
+@click.option("--reports", type=click.IntRange(min=1), default=200_000, show_default=True, help="Stored and weighed.")
+def main(*, rounds: int, json_file: Path | None, reports: int) -> None:
+    """Exits 1 when something takes longer, or more room, than it must."""
     console = Console(stderr=True)
     rows: list[Row] = []
     with console.status("measuring …"):
@@ -34,11 +36,19 @@ def main(*, rounds: int, json_file: Path | None) -> None:
             console.print(f"{row.ratio:8.2f} ×  {row.name}", highlight=False)
             rows.append(row)
         kept = memory_kept(_MEMORY_DECISIONS)
+    with console.status(f"storing {reports:,} reports …"):
+        storage = measure_storage(reports)
     _print(rows, kept)
+    _print_storage(storage)
     if json_file is not None:
-        document = {"python": platform.python_version(), "rows": [asdict(row) for row in rows], "bytes_kept": kept}
+        document = {
+            "python": platform.python_version(),
+            "rows": [asdict(row) for row in rows],
+            "bytes_kept": kept,
+            "storage": asdict(storage),
+        }
         json_file.write_text(json.dumps(document, indent=1) + "\n")
-    if kept > _MOST_BYTES_KEPT or not all(row.is_met for row in rows):
+    if kept > _MOST_BYTES_KEPT or not storage.is_met or not all(row.is_met for row in rows):
         sys.exit(1)
 
 
@@ -52,6 +62,19 @@ def _print(rows: Sequence[Row], kept: int) -> None:
     console = Console()
     console.print(table)
     console.print(f"{kept / 1024:,.0f} KiB more kept after {_MEMORY_DECISIONS:,} more decisions about other URLs")
+
+
+def _print_storage(storage: Storage) -> None:
+    console = Console()
+    console.print(
+        f"{storage.bytes_per_million / 1e6:,.1f} MB for a million reports, after {storage.reports:,} of a week"
+        f" (must: {MUST_BYTES_PER_MILLION / 1e6:,.0f}); {storage.bytes_added_by_repeats:,} bytes more after ten repeats"
+    )
+    table = Table("table, with its indexes", "MB", "share")
+    for name, size in storage.bytes_by_table.items():
+        if size >= storage.bytes_total / 100:
+            table.add_row(name, f"{size / 1e6:,.2f}", f"{size / storage.bytes_total:.0%}")
+    console.print(table)
 
 
 if __name__ == "__main__":
