@@ -122,6 +122,9 @@ class Summary:
     by: SummaryBy
     totals: Totals
     rows: tuple[SummaryRow, ...]
+    includes_noise: bool = False
+    """The rows hold noise and superseded groups too."""
+
     hidden_noise_groups: int
     """Noise groups left out of the rows."""
 
@@ -178,8 +181,9 @@ class Figures:
 
 
 def trend_window(window: Window) -> Window:
-    """The last days of a window, as many as a trend shows."""
-    since = window.until - timedelta(days=TREND_DAYS - 1)
+    """The last days of a window, as many as a trend shows; from midnight, UTC, unless the window begins later."""
+    midnight = window.until.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight - timedelta(days=TREND_DAYS - 1)
     return Window(since if window.since is None else max(since, window.since), window.until)
 
 
@@ -236,6 +240,7 @@ def summarize(
         by=by,
         totals=_totals(groups, window, figures),
         rows=tuple(rows),
+        includes_noise=include_noise,
         hidden_noise_groups=sum(group.is_noise for group in hidden),
         hidden_superseded_groups=sum(group.evidence_class in HIDDEN_CLASSES for group in hidden),
         apart=_apart(groups),

@@ -9,23 +9,17 @@ from collections.abc import Callable
 import click
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
-from policybuilder.cli.output import blocked_cell, console, count, hint, plural, print_json, shorten, table
-from policybuilder.evidence import ViolationGroup
-from policybuilder.program import typed
+from policybuilder.cli.output import print_json
+from policybuilder.cli.summary_text import print_summary
 from policybuilder.rendering.text_safety import csv_cell, visible
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
 from policybuilder.store.summarizing import read_summary
-from policybuilder.summary import Summary, SummaryBy, SummaryRow
+from policybuilder.summary import Apart, Summary, SummaryBy, SummaryRow
 from policybuilder.times import isoformat
 
-_MAX_TEXT_ROWS = 50
-_WIDE = 130
-_GROUP_COLUMNS = ("networks", "reports", "", "directive", "blocked", "as", "page", "class", "last seen")
-_NARROW_GROUP_COLUMNS = ("networks", "reports", "directive", "blocked", "class")
-_WHOLE_COLUMNS = ("", "directive", "as", "class", "last seen")
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+_WITH_VIEWS = frozenset({SummaryBy.PAGE, SummaryBy.DAY})
 
 
 @click.command()
@@ -56,72 +50,8 @@ def command(
     _RENDERERS[output_format](summary)
 
 
-def _as_text(summary: Summary) -> None:
-    out = console()
-    totals = summary.totals
-    out.print(
-        f"{summary.site}: {plural(totals.reports, 'report')} in {plural(totals.groups, 'group')} from "
-        f"{plural(totals.reporters, 'network')} on the busiest day; {plural(totals.noise_reports, 'report')} of noise "
-        f"({summary.window})",
-        markup=False,
-    )
-    if not totals.groups:
-        program = typed("cspbuild")
-        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
-        return
-    shown = summary.rows[:_MAX_TEXT_ROWS]
-    most = max((row.reports for row in shown), default=0)
-    rows: list[tuple[str, ...]]
-    if summary.by is SummaryBy.GROUP:
-        cells = [_group_cells(row, row.group, most) for row in shown if row.group is not None]
-        columns = _GROUP_COLUMNS if out.width >= _WIDE else _NARROW_GROUP_COLUMNS
-        rows = [tuple(row[column] for column in columns) for row in cells]
-        out.print(table("", columns, rows, numbers=["networks", "reports"], whole=_WHOLE_COLUMNS))
-    else:
-        rows = [
-            (count(row.reporters), count(row.reports), _bar(row.reports, most), row.key, count(row.groups))
-            for row in shown
-        ]
-        out.print(
-            table(
-                "",
-                ("networks", "reports", "", summary.by, "groups"),
-                rows,
-                numbers=["networks", "reports", "groups"],
-            )
-        )
-    if len(summary.rows) > len(shown):
-        hint(
-            f"{len(summary.rows) - len(shown)} more rows: --format json or csv has them all, --by directive folds them"
-        )
-    if summary.hidden_noise_groups:
-        hint(f"{plural(summary.hidden_noise_groups, 'group')} of noise not shown: --noise shows them, with the reason")
-
-
-def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str, str]:
-    """What each column may show of a group."""
-    page = shorten(group.pages[0].url if group.pages else group.document_origin, 40)
-    kind = group.evidence_class.value if not group.is_noise else f"{group.evidence_class.value}: {group.rule}"
-    return {
-        "networks": count(row.reporters),
-        "reports": count(row.reports),
-        "": _bar(row.reports, most),
-        "directive": group.directive,
-        "blocked": blocked_cell(group),
-        "as": group.disposition.value,
-        "page": page + (f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""),
-        "class": kind + (", yours" if group.trusted_reports else ""),
-        "last seen": f"{group.last_seen_at:%m-%d %H:%M}",
-    }
-
-
-def _bar(number: int, most: int) -> str:
-    """Eight cells, in eighths, so that a glance compares rows."""
-    eighths = round(64 * number / most) if most else 0
-    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
-
-
 def _as_json(summary: Summary) -> None:
+    totals = summary.totals
     print_json(
         "summary",
         {
@@ -132,27 +62,58 @@ def _as_json(summary: Summary) -> None:
                 "until": isoformat(summary.window.until),
             },
             "totals": {
-                "reports": summary.totals.reports,
-                "groups": summary.totals.groups,
-                "reporters": summary.totals.reporters,
-                "noise_reports": summary.totals.noise_reports,
+                "reports": totals.reports,
+                "groups": totals.groups,
+                "reporters": totals.reporters,
+                "noise_reports": totals.noise_reports,
+                "estimated_reports": totals.estimated_reports,
+                "sampling_rate": None if totals.sampling_rate is None else round(totals.sampling_rate, 6),
+                "views": totals.views,
+                "views_from": totals.views_from,
             },
+            "warnings": [
+                {"code": warning.code, "message": warning.message, "fix": warning.fix} for warning in summary.warnings
+            ],
             "hidden_noise_groups": summary.hidden_noise_groups,
+            "hidden_superseded_groups": summary.hidden_superseded_groups,
+            "apart": [_json_apart(apart) for apart in summary.apart],
+            "attack_like": None if summary.attack_like is None else _json_apart(summary.attack_like),
+            "trend_days": summary.trend_days,
             "rows": [_json_row(summary.by, row) for row in summary.rows],
         },
     )
 
 
+def _json_apart(apart: Apart) -> dict[str, object]:
+    return {
+        "class": apart.evidence_class,
+        "rule": apart.rule,
+        "meaning": apart.meaning,
+        "groups": apart.groups,
+        "reports": apart.reports,
+        "estimated_reports": apart.estimated_reports,
+    }
+
+
 def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
     counts: dict[str, object] = {
         "reports": row.reports,
+        "estimated_reports": row.estimated_reports,
         "reporters": row.reporters,
         "first_seen": isoformat(row.first_seen_at) if row.first_seen_at else None,
         "last_seen": isoformat(row.last_seen_at) if row.last_seen_at else None,
     }
     group = row.group
     if group is None:
-        return {by.value: row.key, **counts, "groups": row.groups, "noise_reports": row.noise_reports}
+        folded: dict[str, object] = {
+            by.value: row.key,
+            **counts,
+            "groups": row.groups,
+            "noise_reports": row.noise_reports,
+        }
+        if by in _WITH_VIEWS:
+            return {**folded, "views": row.views, "reports_per_1000_views": _per_1000_views(row)}
+        return {**folded, "trend": row.trend}
     return {
         "group": group.fingerprint,
         "directive": group.directive,
@@ -166,6 +127,8 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
         "class": group.evidence_class,
         "rule": group.rule,
         "decision": group.decision,
+        "held": row.is_held,
+        "trend": row.trend,
         "sample": group.sample,
         "source_file": group.source_file,
         "line_number": group.line_number,
@@ -175,14 +138,19 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
 def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """What CSV and Markdown show, a row a line."""
     if summary.by is not SummaryBy.GROUP:
-        columns = (summary.by.value, "reporters", "reports", "groups", "noise_reports")
-        return columns, [
-            (row.key, str(row.reporters), str(row.reports), str(row.groups), str(row.noise_reports))
+        columns = (summary.by.value, "reporters", "reports", "groups", "noise_reports", "estimated_reports")
+        with_views = summary.by in _WITH_VIEWS
+        return (*columns, *(("views", "reports_per_1000_views") if with_views else ())), [
+            (
+                *(row.key, str(row.reporters), str(row.reports), str(row.groups), str(row.noise_reports)),
+                str(row.estimated_reports),
+                *((_or_empty(row.views), _or_empty(_per_1000_views(row))) if with_views else ()),
+            )
             for row in summary.rows
         ]
     group_columns = (
         *("directive", "blocked", "disposition", "reporters", "reports", "first_seen", "last_seen"),
-        *("page", "class", "rule", "sample"),
+        *("page", "class", "rule", "sample", "estimated_reports", "held", "decision"),
     )
     rows: list[tuple[str, ...]] = [
         (
@@ -197,11 +165,23 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             group.evidence_class.value,
             group.rule,
             group.sample,
+            str(row.estimated_reports),
+            "yes" if row.is_held else "no",
+            group.decision or "",
         )
         for row in summary.rows
         if (group := row.group) is not None
     ]
     return group_columns, rows
+
+
+def _per_1000_views(row: SummaryRow) -> float | None:
+    share = row.reports_per_1000_views
+    return None if share is None else round(share, 3)
+
+
+def _or_empty(number: float | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _as_csv(summary: Summary) -> None:
@@ -228,7 +208,7 @@ def _markdown_cell(text: str) -> str:
 
 
 _RENDERERS: dict[str, Callable[[Summary], None]] = {
-    "text": _as_text,
+    "text": print_summary,
     "json": _as_json,
     "csv": _as_csv,
     "markdown": _as_markdown,

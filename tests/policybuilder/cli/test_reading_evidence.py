@@ -38,11 +38,20 @@ def test_summary_gives_scripts_the_promised_keys(cspbuild: Cspbuild) -> None:
     assert document["schema"] == "summary/1"
     assert document["site"] == "shop"
     assert document["window"] == {"since": None, "until": "2026-11-23T10:00:00Z"}
-    assert document["totals"] == {"reports": 6, "groups": 5, "reporters": 3, "noise_reports": 1}
+    assert document["totals"] == {
+        "reports": 6,
+        "groups": 5,
+        "reporters": 3,
+        "noise_reports": 1,
+        "estimated_reports": 6,
+        "sampling_rate": 1.0,
+        "views": None,
+        "views_from": None,
+    }
     first = document["rows"][0]
     assert {
         *("directive", "blocked", "disposition", "reports", "reporters", "first_seen", "last_seen", "pages", "noise"),
-        *("decision", "sample"),
+        *("decision", "sample", "estimated_reports", "held", "trend"),
     } <= first.keys()
     assert (first["directive"], first["blocked"]) == ("img-src", "https://img.example/a.png")
     assert (first["reports"], first["reporters"], first["pages"]) == (2, 2, [PAGE])

@@ -1,0 +1,217 @@
+"""A summary as people read it: what is wrong first, then what is asked of the policy, then what is set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from policybuilder.cli.output import Cell, blocked_cell, console, count, hint, plural, shorten, table
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.program import typed
+from policybuilder.rendering.text_safety import visible
+from policybuilder.summary import APART_CLASSES, Summary, SummaryBy, SummaryRow
+
+_MAX_TEXT_ROWS = 50
+_TREND_DAYS = 7
+_GROUP_COLUMNS = (
+    *("networks", "reports", "", "trend", "directive", "blocked", "as", "page", "class", "state", "last seen"),
+)
+_GIVEN_UP = ("last seen", "as", "page", "", "trend", "state", "class")
+"""Columns in the order in which they are left out where lines are short.
+
+A state then stands behind the class, and both below what was blocked, if there is anything to say.
+"""
+
+_FOLDED_AT = {"blocked": 40, "page": 24, "source": 50}
+"""Columns of long texts, with how much of one has to fit on a line for the others to stay."""
+
+_WHOLE_COLUMNS = ("", "trend", "directive", "as", "class", "state", "last seen")
+_NUMBERS = ("networks", "reports", "groups", "views", "per 1,000 views")
+_COLUMN_GAP = 3
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+def print_summary(summary: Summary) -> None:
+    """Print it, as wide as the terminal is; hints go to standard error."""
+    out = console()
+    _print_head(out, summary)
+    if not summary.totals.groups:
+        program = typed("cspbuild")
+        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
+        return
+    _print_alarms(out, summary)
+    rows = _in_order(summary)
+    shown = rows[:_MAX_TEXT_ROWS]
+    if shown and summary.by is SummaryBy.GROUP:
+        _print_groups(out, shown)
+    elif shown:
+        _print_folded(out, summary.by, shown)
+    _print_apart(out, summary)
+    _print_hints(summary, hidden_rows=len(rows) - len(shown))
+
+
+def _print_head(out: Console, summary: Summary) -> None:
+    totals = summary.totals
+    estimate = ""
+    if totals.estimated_reports != totals.reports:
+        estimate = f" (≈ {count(totals.estimated_reports)} before sampling)"
+    views = f"; {plural(totals.views, 'page view')}" if totals.views is not None else ""
+    out.print(
+        f"{summary.site}: {plural(totals.reports, 'report')}{estimate} in {plural(totals.groups, 'group')} from "
+        f"{plural(totals.reporters, 'network')} on the busiest day; {plural(totals.noise_reports, 'report')} of noise"
+        f"{views} ({summary.window})",
+        markup=False,
+    )
+
+
+def _print_alarms(out: Console, summary: Summary) -> None:
+    """What nobody may overlook: each a line of its own, which says so in words where there are no colours."""
+    for warning in summary.warnings:
+        out.print(Text(f"\nWARNING: {visible(warning.message)}\n  try: {visible(warning.fix)}", style="bold yellow"))
+    if attacks := summary.attack_like:
+        out.print(
+            Text(
+                f"\nATTACK-LIKE: {plural(attacks.groups, 'group')} with {plural(attacks.reports, 'report')} "
+                f"{'looks' if attacks.groups == 1 else 'look'} like attempts to inject code; read them first",
+                style="bold red",
+            )
+        )
+
+
+def _in_order(summary: Summary) -> list[SummaryRow]:
+    """What looks like an attack first; what is set apart is told below the table, unless it was asked for."""
+    if summary.by is not SummaryBy.GROUP:
+        return list(summary.rows)
+    rows = [(row, row.group) for row in summary.rows if row.group is not None]
+    kept = [(row, group) for row, group in rows if summary.includes_noise or group.evidence_class not in APART_CLASSES]
+    kept.sort(key=lambda pair: pair[1].evidence_class is not EvidenceClass.ATTACK_LIKE)
+    return [row for row, _ in kept]
+
+
+def _print_table(out: Console, columns: Sequence[str], cells: Sequence[Mapping[str, Cell]]) -> None:
+    rows = [tuple(row[name] for name in columns) for row in cells]
+    out.print(table("", columns, rows, numbers=_NUMBERS, whole=_WHOLE_COLUMNS))
+
+
+def _fitting(columns: Sequence[str], cells: Sequence[Mapping[str, str]], width: int) -> tuple[str, ...]:
+    """The columns that say something in any row, as many as stand beside each other in `width`."""
+    kept = [name for name in columns if any(row[name] for row in cells)]
+    widths = {name: max(len(name), *(len(row[name]) for row in cells)) for name in kept}
+    widths = {name: min(needed, _FOLDED_AT.get(name, needed)) for name, needed in widths.items()}
+    for name in _GIVEN_UP:
+        if sum(widths[each] + _COLUMN_GAP for each in kept) <= width:
+            break
+        if name in kept:
+            kept.remove(name)
+    return tuple(kept)
+
+
+def _print_groups(out: Console, rows: Sequence[SummaryRow]) -> None:
+    most = max(row.reports for row in rows)
+    cells = [_group_cells(row, row.group, most) for row in rows if row.group is not None]
+    columns = _fitting(_GROUP_COLUMNS, cells, out.width)
+    if "state" not in columns:
+        cells = [{**row, "class": ", ".join(filter(None, (row["class"], row["state"])))} for row in cells]
+    if "class" in columns:
+        _print_table(out, columns, cells)
+    else:
+        _print_table(out, columns, [{**row, "blocked": _with_class_below(row)} for row in cells])
+
+
+def _with_class_below(row: Mapping[str, str]) -> Cell:
+    return row["blocked"] if row["class"] == EvidenceClass.GENUINE.value else (row["blocked"], f"({row['class']})")
+
+
+def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str, str]:
+    """What each column may show of a group."""
+    page = shorten(group.pages[0].url if group.pages else group.document_origin, 40)
+    kind = group.evidence_class.value
+    if group.evidence_class in APART_CLASSES:
+        kind = f"{kind}: {group.rule}"
+    elif group.trusted_reports:
+        kind = f"{kind}, yours"
+    return {
+        **_common_cells(row, most),
+        "directive": group.directive,
+        "blocked": blocked_cell(group),
+        "as": group.disposition.value,
+        "page": page + (f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""),
+        "class": kind,
+        "state": _state(row, group),
+        "last seen": f"{group.last_seen_at:%m-%d %H:%M}",
+    }
+
+
+def _state(row: SummaryRow, group: ViolationGroup) -> str:
+    """What a person said about it, or that a person has to."""
+    if group.decision is not None:
+        return f"decided: {group.decision}"
+    return "held" if row.is_held else ""
+
+
+def _print_folded(out: Console, by: SummaryBy, rows: Sequence[SummaryRow]) -> None:
+    most = max(row.reports for row in rows)
+    cells = [{**_common_cells(row, most), by.value: row.key, "groups": count(row.groups)} for row in rows]
+    columns = ("networks", "reports", "", "trend", by.value, "groups", "views", "per 1,000 views")
+    _print_table(out, _fitting(columns, cells, out.width), cells)
+
+
+def _common_cells(row: SummaryRow, most: int) -> dict[str, str]:
+    share = row.reports_per_1000_views
+    estimate = "" if row.estimated_reports == row.reports else f" ≈ {count(row.estimated_reports)}"
+    return {
+        "networks": count(row.reporters),
+        "reports": count(row.reports) + estimate,
+        "": _bar(row.reports, most),
+        "trend": sparkline(row.trend[-_TREND_DAYS:]),
+        "views": "" if row.views is None else count(row.views),
+        "per 1,000 views": "" if share is None else f"{share:,.1f}",
+    }
+
+
+def _bar(number: int, most: int) -> str:
+    """Eight cells, in eighths, so that a glance compares rows."""
+    eighths = round(64 * number / most) if most else 0
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """A character for each number, as high as its share of the largest; empty when all are zero."""
+    most = max(numbers, default=0)
+    if most == 0:
+        return ""
+    # The least that is not zero stands as high as the lowest block; nothing is a dot.
+    return "".join(_LEVELS[(number * len(_LEVELS) - 1) // most] if number else "·" for number in numbers)
+
+
+def _print_apart(out: Console, summary: Summary) -> None:
+    if not summary.apart:
+        return
+    rows = [
+        (count(apart.groups), count(apart.reports), apart.evidence_class.value, apart.rule, apart.meaning)
+        for apart in summary.apart
+    ]
+    columns = ("groups", "reports", "class", "rule", "what it is")
+    title = "Set apart: no policy is made of this"
+    out.print(table(title, columns, rows, numbers=["groups", "reports"], whole=["class"]))
+
+
+def _print_hints(summary: Summary, *, hidden_rows: int) -> None:
+    if hidden_rows:
+        hint(f"{hidden_rows} more rows: --format json or csv has them all, --by directive folds them")
+    if summary.hidden_noise_groups:
+        hint(f"{plural(summary.hidden_noise_groups, 'group')} of noise not shown: --noise shows them, with the reason")
+    if summary.hidden_superseded_groups:
+        superseded = plural(summary.hidden_superseded_groups, "superseded group")
+        hint(f"{superseded} not shown, seen only before the last deployment: --noise shows them")
+    if summary.over_budget_groups:
+        program = typed("cspbuild")
+        hint(
+            "(other) stands for what was new beyond the site's budget: raise it with  "
+            f"{program} site set {summary.site} --new-groups-per-hour N"
+        )
+    if any(row.is_held for row in summary.rows):
+        hint(f"held: it has a price that evidence alone does not pay; see  {typed('cspbuild')} suggest")

@@ -1,0 +1,245 @@
+"""Tests of what a summary puts first, beside and apart, for people and for scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from policybuilder.cli.summary_text import sparkline
+from policybuilder.csp import SampleExtent
+from policybuilder.evidence import EvidenceClass
+from policybuilder.store.clock import DAY_MS, to_ms
+from tests.policybuilder.cli.conftest import Cspbuild
+from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations
+
+AS_OF = ("--as-of", "2026-11-20T23:00:00Z")
+PICTURE = make_violation("img-src", "https://img.example/a.png")
+INLINE = make_violation("script-src-elem", "inline", sample="go()", sample_extent=SampleExtent.WHOLE)
+
+
+def report(database: Engine, *observations: Any) -> None:
+    record_observations(database, *observations)
+
+
+def summary(cspbuild: Cspbuild, *arguments: str) -> Any:
+    return cspbuild("summary", *AS_OF, "--format", "json", *arguments).json()
+
+
+def test_an_estimate_stands_beside_a_count_that_differs_and_nowhere_else(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE, stands_for=100), make_observation(PICTURE), make_observation(INLINE))
+    document = summary(cspbuild)
+    assert (document["totals"]["estimated_reports"], document["totals"]["sampling_rate"]) == (102, round(3 / 102, 6))
+    assert sorted((row["reports"], row["estimated_reports"], row["reporters"]) for row in document["rows"]) == [
+        (1, 1, 1),
+        (2, 101, 1),
+    ]
+    out = cspbuild("summary", *AS_OF).out
+    assert "default: 3 reports (≈ 102 before sampling) in 2 groups" in out
+    assert out.count("≈") == 2
+    assert "2 ≈ 101" in out
+    (page,) = summary(cspbuild, "--by", "page")["rows"]
+    (day,) = summary(cspbuild, "--by", "day")["rows"]
+    assert page["estimated_reports"] == day["estimated_reports"] == 102
+
+
+@pytest.mark.usefixtures("database")
+def test_nothing_reported_has_no_sampling_rate(cspbuild: Cspbuild) -> None:
+    totals = summary(cspbuild)["totals"]
+    assert (totals["estimated_reports"], totals["sampling_rate"]) == (0, None)
+
+
+def test_what_looks_like_an_attack_is_said_above_the_table_and_stands_first_in_it(
+    cspbuild: Cspbuild, database: Engine
+) -> None:
+    attack = make_violation("script-src-elem", "https://evil.example/x.js")
+    seen = [make_observation(PICTURE, network=str(number)) for number in range(9)]
+    report(database, *seen, make_observation(attack, evidence_class=EvidenceClass.ATTACK_LIKE))
+    lines = cspbuild("summary", *AS_OF).out.splitlines()
+    alarm = next(number for number, line in enumerate(lines) if line.startswith("ATTACK-LIKE: 1 group with 1 report"))
+    first = next(number for number, line in enumerate(lines) if "https://evil.example" in line)
+    second = next(number for number, line in enumerate(lines) if "https://img.example" in line)
+    assert alarm < first < second
+    document = summary(cspbuild)
+    assert document["attack_like"]["reports"] == 1
+    assert [row["class"] for row in document["rows"]] == ["genuine", "attack-like"]
+
+
+APART = [EvidenceClass.EXTENSION, EvidenceClass.BOT, EvidenceClass.CONTRADICTION]
+
+
+def test_what_no_policy_is_made_of_is_set_apart_with_what_it_is(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE), *(make_observation(INLINE, evidence_class=each) for each in APART))
+    document = summary(cspbuild)
+    assert {(apart["class"], apart["groups"], apart["reports"]) for apart in document["apart"]} == {
+        ("extension", 1, 1),
+        ("bot", 1, 1),
+        ("contradiction", 1, 1),
+    }
+    assert all(apart["meaning"] for apart in document["apart"])
+    out = cspbuild("summary", *AS_OF).out
+    table, _, below = out.partition("Set apart")
+    assert "go()" not in table
+    assert all(each.value in below for each in APART)
+    assert "an extension in the visitor's browser" in below
+    assert cspbuild("summary", *AS_OF, "--noise").out.partition("Set apart")[0].count("go()") == len(APART)
+
+
+def test_what_was_seen_only_before_the_last_deployment_is_folded_away(cspbuild: Cspbuild, database: Engine) -> None:
+    later = SEEN_AT + timedelta(hours=2)
+    report(database, make_observation(PICTURE), make_observation(INLINE, seen_at=later))
+    options = ("--policy", "img-src https://img.example", "--stage", "enforce", "--at", "2026-11-20T11:30:00Z")
+    assert cspbuild("deploy", "record", *options).code == 0
+    document = summary(cspbuild)
+    assert [row["blocked"] for row in document["rows"]] == ["inline"]
+    assert (document["hidden_superseded_groups"], document["hidden_noise_groups"]) == (1, 0)
+    assert document["totals"]["noise_reports"] == 0
+    assert [(apart["class"], apart["rule"]) for apart in document["apart"]] == [("superseded", "older-than-deployment")]
+    ran = cspbuild("summary", *AS_OF)
+    assert "1 superseded group not shown" in ran.err
+    assert {row["class"] for row in summary(cspbuild, "--noise")["rows"]} == {"superseded", "genuine"}
+
+
+def test_held_and_decided_groups_say_so(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE, is_trusted=True), make_observation(INLINE, is_trusted=True))
+    rows = {row["blocked"]: row for row in summary(cspbuild)["rows"]}
+    assert (rows["inline"]["held"], rows[PICTURE.blocked_uri]["held"]) == (True, False)
+    ran = cspbuild("summary", *AS_OF)
+    assert "held" in next(line for line in ran.out.splitlines() if "go()" in line)
+    assert "held: it has a price" in ran.err
+    assert cspbuild("decide", "reject", "https://img.example").code == 0
+    decided = {row["blocked"]: row for row in summary(cspbuild)["rows"]}
+    assert decided[PICTURE.blocked_uri]["decision"] == "reject"
+    assert "decided: reject" in cspbuild("summary", *AS_OF).out
+
+
+def test_a_trend_counts_the_days_up_to_the_clock(cspbuild: Cspbuild, database: Engine) -> None:
+    days_ago = [0, 0, 0, 0, 2, 13, 14]
+    report(database, *(make_observation(PICTURE, seen_at=SEEN_AT - timedelta(days=days)) for days in days_ago))
+    document = summary(cspbuild)
+    (row,) = document["rows"]
+    assert row["trend"] == [1, *[0] * 10, 1, 0, 4]
+    assert (document["trend_days"][0], document["trend_days"][-1]) == ("2026-11-07", "2026-11-20")
+    assert "····▂·█" in cspbuild("summary", *AS_OF).out
+    (short,) = summary(cspbuild, "--since", "2026-11-19")["rows"]
+    assert short["trend"] == [0, 4]
+
+
+def test_views_stand_beside_what_was_reported_for_a_thousand_of_them(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, *[make_observation(PICTURE, stands_for=10)] * 3)
+    other = make_violation("img-src", "https://img.example/a.png", document_uri=f"{ORIGIN}/unlogged")
+    report(database, make_observation(other))
+    assert summary(cspbuild, "--by", "page")["rows"][0]["views"] is None
+    assert "per 1,000 views" not in cspbuild("summary", *AS_OF, "--by", "page").out
+    with database.begin() as connection:
+        insert = text("INSERT INTO page_view (site, page, day, views) VALUES ('default', :page, :day, :views)")
+        day = to_ms(SEEN_AT) // DAY_MS
+        views = [{"page": PAGE, "day": day, "views": 4_000}, {"page": f"{ORIGIN}/quiet", "day": day, "views": 2_000}]
+        connection.execute(insert, views)
+    document = summary(cspbuild, "--by", "page")
+    found = {row["page"]: (row["views"], row["reports_per_1000_views"]) for row in document["rows"]}
+    # Both pages reported the same group, whose estimate is 31 for 4 reports.
+    assert found == {PAGE: (4_000, 5.75), f"{ORIGIN}/unlogged": (None, None)}
+    assert (document["totals"]["views"], document["totals"]["views_from"]) == (6_000, "access-log")
+    (by_day,) = summary(cspbuild, "--by", "day")["rows"]
+    assert (by_day["views"], by_day["reports_per_1000_views"]) == (6_000, 5.167)
+    out = cspbuild("summary", *AS_OF, "--by", "page").out
+    assert "per 1,000 views" in out
+    assert "4,000" in out
+    rows = list(csv.DictReader(io.StringIO(cspbuild("summary", *AS_OF, "--by", "page", "--format", "csv").out)))
+    assert {(row["page"], row["views"], row["reports_per_1000_views"]) for row in rows} == {
+        (PAGE, "4000", "5.75"),
+        (f"{ORIGIN}/unlogged", "", ""),
+    }
+
+
+def test_views_that_somebody_said_stand_in_where_no_log_tells(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE))
+    options = ("--policy", "img-src *", "--stage", "report-only", "--views-per-day", "500", "--at", "2026-11-01")
+    cspbuild("deploy", "record", *options)
+    totals = summary(cspbuild, "--since", "7d")["totals"]
+    assert (totals["views"], totals["views_from"]) == (3_500, "deployment")
+    assert summary(cspbuild)["totals"]["views"] is None
+
+
+def test_few_networks_behind_many_reports_are_a_loud_warning_that_changes_nothing_else(
+    cspbuild: Cspbuild, database: Engine
+) -> None:
+    report(database, *[make_observation(PICTURE, network="edge")] * 199)
+    quiet = summary(cspbuild)
+    assert quiet["warnings"] == []
+    report(database, make_observation(PICTURE, network="edge"))
+    document = summary(cspbuild)
+    (warning,) = document["warnings"]
+    assert warning["code"] == "few-networks"
+    assert "CSP_CLIENT_HEADER and CSP_TRUSTED_PROXIES" in warning["fix"]
+    assert [row["class"] for row in document["rows"]] == [row["class"] for row in quiet["rows"]]
+    out = cspbuild("summary", *AS_OF).out
+    assert "WARNING: 100 % of the 200 reports to default on 2026-11-20 came from one network" in out
+    assert "CSP_CLIENT_HEADER" in out
+    assert summary(cspbuild, "--as-of", "2026-11-29T00:00:00Z")["warnings"] == []
+
+
+def test_a_rehearsal_key_in_many_hands_is_a_warning_with_the_command_that_ends_it(
+    cspbuild: Cspbuild, database: Engine
+) -> None:
+    report(database, *(make_observation(PICTURE, network=network, is_trusted=True) for network in "abcd"))
+    (warning,) = summary(cspbuild)["warnings"]
+    assert warning["code"] == "rehearsal-key-leaked"
+    assert warning["fix"] == "cspbuild site rotate default --rehearsal"
+
+
+@pytest.mark.parametrize("columns", [200, 160, 120, 100, 80])
+def test_rows_stay_within_the_terminal_and_directives_whole(cspbuild: Cspbuild, database: Engine, columns: int) -> None:
+    long = make_violation("script-src-elem", f"https://cdn.example/{'very-long-path/' * 9}app.js")
+    report(
+        database,
+        make_observation(long, stands_for=1_000),
+        make_observation(INLINE, is_trusted=True),
+        make_observation(PICTURE, evidence_class=EvidenceClass.ATTACK_LIKE),
+    )
+    out = cspbuild("summary", *AS_OF, COLUMNS=str(columns)).out
+    lines = out.splitlines()[2:]
+    assert max(map(len, lines)) <= columns
+    assert sum(" script-src-elem " in line for line in lines) == 2
+    assert "1 ≈ 1,000" in out
+    joined = "".join(out.split())
+    assert "attack-like" in joined
+    assert "genuine,yours" in joined
+    assert "held" in joined
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ((), ""),
+        ((0, 0), ""),
+        ((1,), "█"),
+        ((0, 1, 8), "·▁█"),
+        ((1, 2, 3, 4, 5, 6, 7, 8), "▁▂▃▄▅▆▇█"),
+        ((1, 10**9), "▁█"),
+    ],
+)
+def test_a_sparkline_is_as_high_as_its_numbers(numbers: tuple[int, ...], shown: str) -> None:
+    assert sparkline(numbers) == shown
+
+
+def test_new_cells_are_no_formulas_and_no_escapes(cspbuild: Cspbuild, database: Engine) -> None:
+    hostile = make_violation("img-src", "https://img.example/\x1b[2J", document_uri="=1+1\u202e")
+    report(database, make_observation(hostile, evidence_class=EvidenceClass.ATTACK_LIKE))
+    for fmt in ("text", "json", "csv", "markdown"):
+        for by in ("group", "directive", "source", "page", "day"):
+            out = cspbuild("summary", *AS_OF, "--by", by, "--format", fmt).out
+            assert {character for character in out if not character.isprintable()} <= {"\n"}
+    cells = [
+        cell
+        for row in csv.reader(io.StringIO(cspbuild("summary", *AS_OF, "--by", "page", "--format", "csv").out))
+        for cell in row
+    ]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert json.loads(cspbuild("summary", *AS_OF, "--format", "json").out)["rows"]
