@@ -55,8 +55,8 @@ def judge_evidence(
         yield _finding(
             "few-reporters",
             "info",
-            f"{audience} networks reported on the busiest day; strangers are believed from {least} on, and a workforce "
-            "behind one address is one network",
+            f"strangers are believed on a site of {least} networks a day or more, and this one had {audience}; a "
+            "workforce behind one address is one network",
             "rehearse, import a recording of yours, or decide what is held",
         )
     origins = sorted(
