@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from collector.settings import Settings, load_settings
+from collector.setup_warnings import RecentWarnings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
@@ -189,6 +190,7 @@ class _ForwardedScheme:
 
 def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, access: Access) -> APIRouter:
     router = APIRouter()
+    warnings = RecentWarnings(engine)
 
     @router.get("/healthz")
     async def healthz() -> Any:
@@ -197,7 +199,7 @@ def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, ac
 
     @router.get("/readyz")
     async def readyz() -> Any:
-        """Able to store; 503 with the reasons otherwise."""
+        """Able to store; 503 with the reasons otherwise. Doubts about the set-up are warnings, and 200 all the same."""
         reasons = []
         try:
             await asyncio.to_thread(ask_for_anything, engine)
@@ -205,7 +207,11 @@ def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, ac
             reasons.append(f"database: {type(error).__name__}")
         if not ingest.has_room:
             reasons.append("queue: full")
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        found = () if reasons else await warnings.current()
+        return JSONResponse(
+            {"ready": not reasons, "reasons": reasons, "warnings": [asdict(warning) for warning in found]},
+            503 if reasons else 200,
+        )
 
     @router.get("/metrics", dependencies=[Depends(access.require_bearer)])
     async def metrics() -> Any:

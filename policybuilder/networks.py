@@ -6,7 +6,7 @@ set-up proxy does, and must not change what is believed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_REHEARSAL_NETWORKS = 3
@@ -58,6 +58,9 @@ def leaked_days(rehearsal_networks: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(day for day, count in rehearsal_networks.items() if count > MAX_REHEARSAL_NETWORKS))
 
 
+FEW_NETWORKS_FIX = "behind a CDN or proxy, set CSP_CLIENT_HEADER and CSP_TRUSTED_PROXIES"
+
+
 def setup_warnings(
     site: str, days: Sequence[NetworksOfDay], rehearsal_networks: Mapping[str, int], *, program: str = "cspbuild"
 ) -> tuple[SetupWarning, ...]:
@@ -87,10 +90,21 @@ def setup_warnings(
                 f"{share} % of the {last.reports:,} reports to {site} on {_shown_days([day.day for day in crowded])} "
                 f"came from {'one network' if networks == 1 else f'{networks} networks'}: either the collector takes "
                 "the address of a CDN or proxy for that of the client, or a few senders flood it, or few people visit",
-                "behind a CDN or proxy, set CSP_CLIENT_HEADER and CSP_TRUSTED_PROXIES",
+                FEW_NETWORKS_FIX,
             )
         )
     return tuple(warnings)
+
+
+def public_warnings(days_of_sites: Iterable[Sequence[NetworksOfDay]]) -> tuple[SetupWarning, ...]:
+    """The same for whoever asks: without the names and figures of sites, and nothing about keys."""
+    if not any(few_networks(days) for days in days_of_sites):
+        return ()
+    message = (
+        "nearly all reports of a day came from a few client networks: either the collector takes the address of a CDN "
+        "or proxy for that of the client, or a few senders flood it, or few people visit"
+    )
+    return (SetupWarning("few-networks", message, FEW_NETWORKS_FIX),)
 
 
 def _shown_days(days: Sequence[str]) -> str:

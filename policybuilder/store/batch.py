@@ -79,7 +79,7 @@ class PageDelta:
 
 @dataclass(slots=True)
 class NetworkDelta:
-    """A client network's reports on one day."""
+    """What a client network posted on one day; nothing where it stands in imported files alone."""
 
     reports: int = 0
     rehearsed_reports: int = 0

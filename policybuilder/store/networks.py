@@ -24,7 +24,7 @@ def read_rehearsal_networks(connection: Connection, site: str, window: Window) -
     table = _NETWORK_DAYS
     rows = connection.execute(
         select(table.c.day, func.count())
-        .where(*_days(site, window), table.c.rehearsed_reports > 0)
+        .where(table.c.site == site, *_days(window), table.c.rehearsed_reports > 0)
         .group_by(table.c.day)
         .order_by(table.c.day)
     )
@@ -33,32 +33,41 @@ def read_rehearsal_networks(connection: Connection, site: str, window: Window) -
 
 def read_networks(connection: Connection, site: str, window: Window) -> tuple[NetworksOfDay, ...]:
     """How evenly the site's client networks reported on each day of the window, oldest first, rehearsals left out."""
+    return read_networks_of_sites(connection, window, _NETWORK_DAYS.c.site == site).get(site, ())
+
+
+def read_networks_of_sites(
+    connection: Connection, window: Window, *conditions: ColumnElement[bool]
+) -> Mapping[str, tuple[NetworksOfDay, ...]]:
+    """The same of every site for which the conditions hold, by its name; sites without reports are left out."""
     table = _NETWORK_DAYS
     strangers = table.c.reports - table.c.rehearsed_reports
     ranked = (
         select(
+            table.c.site,
             table.c.day,
             strangers.label("reports"),
-            func.row_number().over(partition_by=table.c.day, order_by=strangers.desc()).label("place"),
+            func.row_number().over(partition_by=(table.c.site, table.c.day), order_by=strangers.desc()).label("place"),
         )
-        .where(*_days(site, window), strangers > 0)
+        .where(*_days(window), strangers > 0, *conditions)
         .subquery()
     )
     busiest = case((ranked.c.place <= FEW_NETWORKS, ranked.c.reports), else_=0)
     rows = connection.execute(
-        select(ranked.c.day, func.sum(ranked.c.reports), func.count(), func.sum(busiest))
-        .group_by(ranked.c.day)
-        .order_by(ranked.c.day)
+        select(ranked.c.site, ranked.c.day, func.sum(ranked.c.reports), func.count(), func.sum(busiest))
+        .group_by(ranked.c.site, ranked.c.day)
+        .order_by(ranked.c.site, ranked.c.day)
     )
-    return tuple(
-        NetworksOfDay(day=day_name(day), reports=int(reports), networks=int(networks), busiest_reports=int(most))
-        for day, reports, networks, most in rows
-    )
+    found: dict[str, tuple[NetworksOfDay, ...]] = {}
+    for site, day, reports, networks, most in rows:
+        of_day = NetworksOfDay(
+            day=day_name(day), reports=int(reports), networks=int(networks), busiest_reports=int(most)
+        )
+        found[site] = (*found.get(site, ()), of_day)
+    return found
 
 
-def _days(site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
+def _days(window: Window) -> tuple[ColumnElement[bool], ...]:
     table = _NETWORK_DAYS
     until = table.c.day <= to_ms(window.until) // DAY_MS
-    if window.since is None:
-        return table.c.site == site, until
-    return table.c.site == site, until, table.c.day >= to_ms(window.since) // DAY_MS
+    return (until,) if window.since is None else (until, table.c.day >= to_ms(window.since) // DAY_MS)

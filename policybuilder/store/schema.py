@@ -233,7 +233,7 @@ class PolicyReporterRow(SQLModel, table=True):
 
 
 class NetworkDayRow(SQLModel, table=True):
-    """A client network's reports to a site on a day: the site's audience, and how unevenly it reports."""
+    """A client network that reported to a site on a day: the site's audience, and how unevenly it reports."""
 
     __tablename__ = "network_day"
     __table_args__ = _KEY_IS_MOST
@@ -242,6 +242,8 @@ class NetworkDayRow(SQLModel, table=True):
     day: int = Field(sa_column=_big(primary_key=True))
     network: int = Field(sa_column=_big(primary_key=True))
     reports: int = Field(sa_column=_big())
+    """Reports that it posted; those of imported files do not count."""
+
     rehearsed_reports: int = Field(sa_column=_big())
     """Of these, how many arrived at a rehearsal key: one that many networks know has leaked."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.collector.ingest.builders import batch_body, envelope
 from tests.support.loopback import Request, Response, forward
 from tests.support.service import RunningCollector, post, run_collector
 
@@ -80,3 +82,23 @@ def test_no_start_revokes_a_key(tmp_path: Path, between: str) -> None:
     with run_collector(tmp_path) as collector:
         assert collector.rehearsal_key != pasted
         assert [answer_to(collector, key) for key in (pasted, collector.rehearsal_key)] == [204, 204]
+
+
+def test_few_networks_behind_many_reports_are_a_warning_to_whoever_asks_and_nothing_else(tmp_path: Path) -> None:
+    """A load balancer sees a service that is ready; nobody learns which site it is, or how many reports it had."""
+    with run_collector(tmp_path) as collector:
+        answer_to(collector, "default")
+        answer = get(collector, "/readyz")
+        assert (answer.status, json.loads(answer.body)) == (200, {"ready": True, "reasons": [], "warnings": []})
+    batch = batch_body(*[envelope()] * 200)
+    with run_collector(tmp_path) as collector:
+        url = f"{collector.base_url}/report/default"
+        assert post(url, batch, [("Content-Type", "application/reports+json")])[0] == 204
+        answer = get(collector, "/readyz")
+        document = json.loads(answer.body)
+        (warning,) = document.pop("warnings")
+        assert (answer.status, document) == (200, {"ready": True, "reasons": []})
+        assert warning["code"] == "few-networks"
+        assert "CSP_CLIENT_HEADER and CSP_TRUSTED_PROXIES" in warning["fix"]
+        assert "default" not in answer.body.decode()
+        assert "200" not in answer.body.decode()

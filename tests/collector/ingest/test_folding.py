@@ -187,13 +187,13 @@ def test_sampled_reports_stand_for_many() -> None:
     assert list(batch.hours.values()) == [HourDelta(2, 0, 120)]
 
 
-def test_a_network_is_rehearsed_only_by_what_arrives_at_the_rehearsal_key() -> None:
+def test_a_network_posted_what_arrived_and_rehearsed_what_arrived_at_the_rehearsal_key() -> None:
     batch = folded(
         make_observation(is_trusted=True),
         make_observation(is_trusted=True, is_imported=True),
         make_observation(),
     )
-    assert list(batch.networks.values()) == [NetworkDelta(3, 1)]
+    assert list(batch.networks.values()) == [NetworkDelta(2, 1)]
 
 
 def test_a_sample_is_the_violation_as_json_and_no_client() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from policybuilder.networks import NetworksOfDay
-from policybuilder.store.networks import read_networks, read_rehearsal_networks
+from policybuilder.store.networks import read_networks, read_networks_of_sites, read_rehearsal_networks
 from policybuilder.store.reading import snapshot
 from policybuilder.times import Window
 from tests.support.evidence import SEEN_AT, make_observation, make_violation, record_observations
@@ -59,3 +59,18 @@ def test_rehearsals_are_no_part_of_a_days_evenness(engine: Engine) -> None:
         assert read_networks(connection, "default", ALL) == (
             NetworksOfDay(day="2026-11-20", reports=5, networks=2, busiest_reports=5),
         )
+
+
+def test_an_imported_file_is_no_part_of_a_days_evenness(engine: Engine) -> None:
+    """Its clients are as the file says, or unknown; the collector's settings have no part in them."""
+    record_observations(engine, *[make_observation(make_violation(), network="", is_imported=True)] * 300)
+    with snapshot(engine) as connection:
+        assert read_networks(connection, "default", ALL) == ()
+
+
+def test_networks_are_told_for_each_site(engine: Engine) -> None:
+    report_from(engine, "a", 3)
+    record_observations(engine, make_observation(make_violation(), site="shop", network="a"))
+    with snapshot(engine) as connection:
+        found = read_networks_of_sites(connection, ALL)
+    assert {site: [day.reports for day in days] for site, days in found.items()} == {"default": [3], "shop": [1]}
