@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Engine, Row, Table, bindparam, delete, sel
 
 from policybuilder.store.engine import writing
 
-PORTION_ROWS = 5_000
-"""Rows of one transaction: some hundredths of a second."""
+PORTION_ROWS = 2_000
+"""Rows of one transaction: less than a tenth of a second."""
 
 
 def keys_in_portions(
