@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from collector.commands import prune, rules, views
+from collector.commands import prune, reclassify, rules, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
@@ -193,6 +193,7 @@ def config(output_format: str) -> None:
 
 
 command.add_command(prune.command)
+command.add_command(reclassify.command)
 command.add_command(rules.command)
 command.add_command(views.command)
 

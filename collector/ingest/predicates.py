@@ -131,6 +131,9 @@ PREDICATES: Mapping[str, Callable[[Context], bool]] = {
 FORGETFUL_PREDICATES = frozenset({"reflected-in-query"})
 """Those that read what is never stored."""
 
+POLICY_PREDICATES = frozenset({"own-policy-allows", "looks-like-a-known-host"})
+"""Those that read the report's policy, of which a group keeps only some."""
+
 
 def scheme_is_in(url: str, schemes: frozenset[str]) -> bool:
     """Whether a cleaned URL has one of the schemes; keywords such as `inline` count as schemes."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.ingest.hosts import host_matches, host_of
-from collector.ingest.predicates import FORGETFUL_PREDICATES, PREDICATES, Context, scheme_is_in
+from collector.ingest.predicates import FORGETFUL_PREDICATES, POLICY_PREDICATES, PREDICATES, Context, scheme_is_in
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
 
@@ -57,6 +57,9 @@ class Rule:
 
     reads_forgotten: bool
     """It reads what is never stored (the user agent, a query), so it cannot be tried again later."""
+
+    reads_policy: bool
+    """It reads the policy that the report names."""
 
     origin: str = "built-in"
     """Or the operator's file."""
@@ -161,6 +164,7 @@ def _rule_of(table: Mapping[str, Any], where: str, origin: str) -> Rule:
     if not names:
         raise CspbuildError(f"{where} has no condition; write one of {', '.join(_CONDITIONS)}")
     conditions = []
+    reads_policy = not POLICY_PREDICATES.isdisjoint(table.get("when", ()))
     reads_forgotten = not _FORGETFUL_CONDITIONS.isdisjoint(names)
     for name in names:
         entries = _texts(table[name], f"{where}: {name}")
@@ -168,7 +172,7 @@ def _rule_of(table: Mapping[str, Any], where: str, origin: str) -> Rule:
             raise CspbuildError(f"{where}: {name} is empty, so the rule could never hold")
         conditions.append(_CONDITIONS[name](entries, f"{where}: {name}"))
         reads_forgotten |= name == "when" and not FORGETFUL_PREDICATES.isdisjoint(entries)
-    return Rule(rule_id, evidence_class, reason, source, tuple(conditions), reads_forgotten, origin)
+    return Rule(rule_id, evidence_class, reason, source, tuple(conditions), reads_forgotten, reads_policy, origin)
 
 
 def _class_of(value: Any, where: str) -> EvidenceClass:
