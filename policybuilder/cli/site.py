@@ -194,7 +194,7 @@ def _show(site: Site, output_format: str) -> None:
         print_json("site", _document(site))
         return
     rows = [
-        ("site", site.name),
+        ("site", site.name if site.is_active else f"{site.name} (switched off: its keys answer 404)"),
         ("key", site.key or "(none: revoked)"),
         *(("older key, still live", key) for key in site.live_keys[:-1]),
         ("document hosts", ", ".join(site.hosts) or "any"),
@@ -225,6 +225,7 @@ def _document(site: Site) -> dict[str, object]:
         "created_at": isoformat(site.created_at),
         "live_keys": list(site.live_keys),
         "aliases": {alias.alias: alias.host for alias in site.aliases},
+        "active": site.is_active,
         "retention_days": site.retention_days,
         "new_groups_per_hour": site.new_groups_per_hour,
         "reports_per_second": site.reports_per_second,

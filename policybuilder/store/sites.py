@@ -100,6 +100,9 @@ class Site:
     reports_per_second: int | None = None
     """None for the collector's setting."""
 
+    is_active: bool = True
+    """False when it is switched off."""
+
 
 def key_digest(key: str) -> str:
     """What is stored of a key."""
@@ -272,6 +275,7 @@ def get_site(engine: Engine, name: str) -> Site:
             retention_days=row.retention_days,
             new_groups_per_hour=row.new_groups_per_hour,
             reports_per_second=row.reports_per_second,
+            is_active=row.is_active,
         )
 
 

@@ -120,7 +120,11 @@ def test_rotation_of_other_keys_leaves_the_file_alone(cspbuild: Cspbuild, argume
 def test_off_says_how_to_switch_on_again(cspbuild: Cspbuild) -> None:
     off = cspbuild("site", "off", "shop")
     assert (off.code, off.out, off.err) == (0, "", "shop is off; back on with  cspbuild site on shop\n")
+    assert "shop (switched off: its keys answer 404)" in cspbuild("site", "show", "shop").out
+    listed = cspbuild("site", "list", "--format", "json").json()["sites"]
+    assert {site["name"]: site["active"] for site in listed} == {"default": True, "shop": False}
     assert cspbuild("site", "on", "shop").err == "shop is on\n"
+    assert "switched off" not in cspbuild("site", "show", "shop").out
 
 
 @pytest.mark.usefixtures("database")
