@@ -19,6 +19,7 @@ class _LazyGroup(click.Group):
         "header": ("policybuilder.cli.header", "The response headers to send now."),
         "preset": ("policybuilder.cli.preset", "A sound starting policy for a kind of site."),
         "summary": ("policybuilder.cli.summary", "What browsers reported, most reporters first."),
+        "scripts": ("policybuilder.cli.scripts", "External scripts, and the hashes reported of them."),
         "suggest": ("policybuilder.cli.suggest", "The policy that the evidence speaks for."),
         "decide": ("policybuilder.cli.decide", "Your answers: allow, reject, ignore, or class otherwise."),
         "replay": ("policybuilder.cli.replay", "Every recorded group against a policy."),

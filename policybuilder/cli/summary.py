@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 
 import click
@@ -11,7 +9,7 @@ import click
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import print_json
 from policybuilder.cli.summary_text import print_summary
-from policybuilder.rendering.text_safety import csv_cell, visible
+from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
@@ -185,26 +183,11 @@ def _or_empty(number: float | None) -> str:
 
 
 def _as_csv(summary: Summary) -> None:
-    columns, rows = _columns(summary)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([csv_cell(visible(cell)) for cell in row] for row in rows)
-    click.echo(text.getvalue(), nl=False)
+    click.echo(csv_table(*_columns(summary)), nl=False)
 
 
 def _as_markdown(summary: Summary) -> None:
-    columns, rows = _columns(summary)
-    click.echo("| " + " | ".join(columns) + " |")
-    click.echo("|" + " --- |" * len(columns))
-    for row in rows:
-        click.echo("| " + " | ".join(_markdown_cell(cell) for cell in row) + " |")
-
-
-def _markdown_cell(text: str) -> str:
-    """As code, so that nothing in it is markup; a backtick or a bar would end the code or the cell."""
-    shown = visible(text).replace("`", "'").replace("|", "\\|")
-    return f"`{shown}`" if shown else ""
+    click.echo(markdown_table(*_columns(summary)), nl=False)
 
 
 _RENDERERS: dict[str, Callable[[Summary], None]] = {

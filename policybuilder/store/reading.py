@@ -156,6 +156,15 @@ def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, .
     )
 
 
+def read_vouched_hosts(connection: Connection, site: str) -> tuple[str, ...]:
+    """The hosts, with ports, of documents that trusted evidence is of."""
+    table = _table(schema.GroupRow)
+    origins = connection.scalars(
+        select(table.c.document_origin).distinct().where(table.c.site == site, table.c.trusted_reports > 0)
+    )
+    return tuple(sorted({origin.partition("://")[2] for origin in origins if "://" in origin}))
+
+
 def _leaked_days(connection: Connection, site: str, window: Window) -> tuple[int, ...]:
     """Days, since 1970, on which more networks used the rehearsal key than an operator has."""
     return tuple(day_number(day) for day in leaked_days(read_rehearsal_networks(connection, site, window)))

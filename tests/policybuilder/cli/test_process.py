@@ -145,7 +145,10 @@ def test_help_names_every_command_and_what_to_start_with(program: Cspbuild) -> N
     ran = program("--help")
     assert ran.code == 0
     listed = [line.split()[0] for line in ran.out.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["site", "header", "preset", "summary", "suggest", "decide", "replay", "match", "diff", "parse"]
+    assert listed == [
+        *("site", "header", "preset", "summary", "scripts", "suggest", "decide", "replay", "match", "diff", "deploy"),
+        "parse",
+    ]
     assert "Start with  cspbuild header" in ran.out
 
 
