@@ -243,3 +243,14 @@ def test_new_cells_are_no_formulas_and_no_escapes(cspbuild: Cspbuild, database: 
     ]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     assert json.loads(cspbuild("summary", *AS_OF, "--format", "json").out)["rows"]
+
+
+def test_what_is_beyond_the_budget_comes_with_the_command_that_raises_it(cspbuild: Cspbuild, database: Engine) -> None:
+    assert cspbuild("site", "set", "default", "--new-groups-per-hour", "10").code == 0
+    floods = [make_violation("img-src", f"https://img.example/{number}/a.png") for number in range(40)]
+    report(database, *(make_observation(violation) for violation in floods))
+    ran = cspbuild("summary", *AS_OF)
+    assert "https://img.example/(other)" in ran.out
+    assert "(other) stands for what was new beyond the site's budget" in ran.err
+    assert "site set default --new-groups-per-hour N" in ran.err
+    assert summary(cspbuild)["totals"]["reports"] == 40
