@@ -7,7 +7,9 @@ public suffix, short ones only by their looks, and hosts that differ in a number
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
@@ -19,7 +21,7 @@ from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 _MIN_EDITED_CHARACTERS = 6
 """In shorter names one character makes another word."""
 
-_MAX_KNOWN_HOSTS = 200
+_MAX_KNOWN_HOSTS = 100
 
 # https://www.unicode.org/reports/tr39/, those letters of other scripts that stand for ASCII in registered look-alikes.
 _CONFUSABLES = str.maketrans(
@@ -49,7 +51,7 @@ def _split(host: str) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=1024)
 def hosts_named_by(policy: str) -> tuple[str, ...]:
-    """The hosts of a policy's source expressions, without wildcards; the first two hundred."""
+    """The hosts of a policy's source expressions, without wildcards; the first hundred."""
     found: dict[str, None] = {}
     for directive in parse_serialized_policy(policy).directives:
         if directive.name in SOURCE_LIST_DIRECTIVES:
@@ -60,31 +62,65 @@ def hosts_named_by(policy: str) -> tuple[str, ...]:
     return tuple(found)[:_MAX_KNOWN_HOSTS]
 
 
-def looks_like_one_of(authority: str, known: Iterable[str]) -> bool:
+def looks_like_one_of(authority: str, known: tuple[str, ...]) -> bool:
     """Whether a host is none of the `known` ones nor beside one of them, but looks like it."""
     parts = _split(without_port(authority))
     if parts is None:
         return False
-    known_parts = [(host, split) for host in known if (split := _split(host)) is not None]
-    if any(split[1:] == parts[1:] for _, split in known_parts):
-        return False
-    return any(_looks_like(parts, host, split) for host, split in known_parts)
-
-
-def _looks_like(parts: tuple[str, str, str], known: str, known_parts: tuple[str, str, str]) -> bool:
     _, name, suffix = parts
-    below, known_name, known_suffix = known_parts
-    if name == known.replace(".", "-"):
-        return True
-    if suffix != known_suffix:
+    names = _names_of(known)
+    if (name, suffix) in names.registered:
         return False
-    if below and name == f"{below}.{known_name}".replace(".", "-"):
+    if name in names.with_hyphens or (name, suffix) in names.with_hyphens:
         return True
-    shown, known_shown = _shown(name), _shown(known_name)
-    if any(skeleton(shown.replace("1", one)) == skeleton(known_shown.replace("1", one)) for one in "li"):
+    shown = _shown(name)
+    return any(_looks_like(shown, each) for each in names.by_suffix.get(suffix, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Hosts, taken apart once for all that are compared with them."""
+
+    registered: frozenset[tuple[str, str]]
+    """(name, suffix)."""
+
+    with_hyphens: frozenset[str | tuple[str, str]]
+    """Whole hosts whose dots became hyphens, under any suffix; and what stands before the suffix, under the same."""
+
+    by_suffix: Mapping[str, Sequence[str]]
+    """Names as a browser may show them."""
+
+
+@lru_cache(maxsize=512)
+def _names_of(hosts: tuple[str, ...]) -> _Names:
+    registered: set[tuple[str, str]] = set()
+    with_hyphens: set[str | tuple[str, str]] = set()
+    by_suffix: dict[str, set[str]] = defaultdict(set)
+    for host in hosts:
+        parts = _split(host)
+        if parts is None:
+            continue
+        below, name, suffix = parts
+        registered.add((name, suffix))
+        with_hyphens.add(host.replace(".", "-"))
+        if below:
+            with_hyphens.add((f"{below}.{name}".replace(".", "-"), suffix))
+        by_suffix[suffix].add(_shown(name))
+    return _Names(
+        frozenset(registered),
+        frozenset(with_hyphens),
+        {suffix: tuple(sorted(names)) for suffix, names in by_suffix.items()},
+    )
+
+
+def _looks_like(shown: str, known: str) -> bool:
+    # Only pairs that run together change the length, and each by one: most names are told apart by that alone.
+    if abs(len(shown) - len(known)) > 2:
+        return False
+    if any(skeleton(shown.replace("1", one)) == skeleton(known.replace("1", one)) for one in "li"):
         # Siblings that count differ in a digit alone (img0, img1), and look alike only where a letter stands for one.
-        return _without_digits(shown) != _without_digits(known_shown)
-    return min(len(shown), len(known_shown)) >= _MIN_EDITED_CHARACTERS and is_one_edit(shown, known_shown)
+        return _without_digits(shown) != _without_digits(known)
+    return min(len(shown), len(known)) >= _MIN_EDITED_CHARACTERS and is_one_edit(shown, known)
 
 
 def _shown(name: str) -> str:
@@ -97,6 +133,7 @@ def _shown(name: str) -> str:
         return name
 
 
+@lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
     """What is left when everything that looks alike is made one. https://www.unicode.org/reports/tr39/#def-skeleton"""
     apart = unicodedata.normalize("NFD", name.lower())

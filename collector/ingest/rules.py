@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from collector.ingest.hosts import host_matches, host_of
+from collector.ingest.hosts import host_matches, host_of, without_port
 from collector.ingest.predicates import FORGETFUL_PREDICATES, POLICY_PREDICATES, PREDICATES, Context, scheme_is_in
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
@@ -222,11 +222,26 @@ def _schemes(*fields: str) -> Callable[[Sequence[str], str], Condition]:
 
 def _hosts(*fields: str) -> Callable[[Sequence[str], str], Condition]:
     def compile_hosts(entries: Sequence[str], where: str) -> Condition:
-        patterns = _checked(entries, _HOST, where, "host; write ads.example or *.ads.example")
+        # Told apart once: everybody's reports pass these lists, and few hosts are on them.
+        with_port, exact, below = [], set(), []
+        for pattern in _checked(entries, _HOST, where, "host; write ads.example or *.ads.example"):
+            if without_port(pattern) != pattern:
+                with_port.append(pattern)
+            elif pattern.startswith("*."):
+                below.append(pattern[1:])
+            else:
+                exact.add(pattern)
+        endings = tuple(below)
+
+        def is_listed(authority: str) -> bool:
+            host = without_port(authority)
+            if host in exact or host.endswith(endings):
+                return True
+            return any(host_matches(pattern, authority) for pattern in with_port)
 
         def holds(context: Context) -> bool:
-            hosts = [host for field in fields if (host := host_of(getattr(context.violation, field))) is not None]
-            return any(host_matches(pattern, host) for host in hosts for pattern in patterns)
+            hosts = (host_of(getattr(context.violation, field)) for field in fields)
+            return any(host is not None and is_listed(host) for host in hosts)
 
         return holds
 
@@ -256,9 +271,13 @@ def _samples(entries: Sequence[str], where: str) -> Condition:
 def _user_agents(entries: Sequence[str], where: str) -> Condition:
     patterns = [_pieces(entry, where) for entry in entries]
 
+    @lru_cache(maxsize=512)
+    def has_a_word(user_agent: str) -> bool:
+        return any(_is_within(pieces, user_agent, begins_a_word=True) for pieces in patterns)
+
     def holds(context: Context) -> bool:
         user_agent = context.user_agent[:_MAX_USER_AGENT_CHARACTERS]
-        return bool(user_agent) and any(_is_within(pieces, user_agent, begins_a_word=True) for pieces in patterns)
+        return bool(user_agent) and has_a_word(user_agent)
 
     return holds
 

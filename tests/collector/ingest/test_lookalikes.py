@@ -95,7 +95,7 @@ FAMILIES = [
 
 def test_hosts_that_sites_use_together_are_never_look_alikes_of_each_other() -> None:
     everybody = [host for family in FAMILIES for host in family]
-    taken = [(host, other) for host in everybody for other in everybody if looks_like_one_of(host, [other])]
+    taken = [(host, other) for host in everybody for other in everybody if looks_like_one_of(host, (other,))]
     assert taken == []
 
 
@@ -105,12 +105,12 @@ def test_a_policy_names_the_hosts_of_its_sources() -> None:
 
 
 def test_of_a_giant_policy_the_first_hosts_are_compared() -> None:
-    assert len(hosts_named_by("img-src " + " ".join(f"a{number}.example" for number in range(500)))) == 200
+    assert len(hosts_named_by("img-src " + " ".join(f"a{number}.example" for number in range(500)))) == 100
 
 
 @given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=4))
 def test_no_text_is_too_odd_to_be_compared(host: str, known: list[str]) -> None:
-    assert not looks_like_one_of(host, [*known, host])
+    assert not looks_like_one_of(host, (*known, host))
 
 
 @given(st.text("abcdefg", min_size=1, max_size=8), st.text("abcdefg", min_size=1, max_size=8))
