@@ -210,12 +210,14 @@ def _directive(members: Mapping[str, Any]) -> str:
 
 
 def _blocked_uri(members: Mapping[str, Any]) -> str:
-    """[C] leaves blockedURL out for a frame at a data: URL; [O] sends `self` or nothing for inline code and eval."""
+    """[C] leaves blockedURL out for a frame at a data: URL; [O] sends `self` or nothing for inline code and eval.
+
+    [O] Keywords come in quotes or with a colon from browsers and relays that take them for sources or schemes.
+    """
     text = _first_text(members, "blocked-uri", "blockedURL", "blockedURI")
-    word = text.strip().lower()
-    if word in {"'self'", "self"}:
-        return "self"
-    return word if word in KEYWORD_BLOCKED_URIS else clean_url(text)
+    word = text.strip().lower().strip("'").removesuffix("://").removesuffix(":")
+    is_keyword = word in KEYWORD_BLOCKED_URIS and (word or not text.strip(" '"))
+    return word if is_keyword else clean_url(text)
 
 
 def _disposition(members: Mapping[str, Any]) -> Disposition:

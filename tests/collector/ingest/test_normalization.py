@@ -257,6 +257,17 @@ BLOCKED = [
     ("INLINE", "inline"),
     ("self", "self"),  # [O] Firefox, for inline code and eval
     ("'self'", "self"),
+    ("'inline'", "inline"),
+    ("inline:", "inline"),
+    ("eval://", "eval"),
+    ("wasm-eval:", "wasm-eval"),
+    ("''", ""),
+    (":", INVALID),
+    ("://", INVALID),
+    ("null", "null"),  # an opaque origin
+    ("blob:null/1-2", "blob"),
+    ("mediastream:", "mediastream"),
+    ("javascript:", "javascript"),
     ("", ""),  # [O] CSP2 browsers; [F] cross-origin frame-ancestors
     (None, ""),
     ("data", "data"),

@@ -188,3 +188,11 @@ def test_rules_that_read_what_is_forgotten_say_so(tmp_path: Path) -> None:
     assert forgetful == {"reflected-in-query", "in-app-request", "in-app-script", "bot"}
     own = rules_of(tmp_path, rule(when='["reflected-in-query"]')).rules[1]
     assert (own.rule_id, own.reads_forgotten) == ("ads", True)
+
+
+def test_the_readmes_example_is_a_file_of_rules(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (example,) = (part.partition("```")[0] for part in readme.split("```toml\n") if "[[rule]]" in part)
+    rules = rules_of(tmp_path, example)
+    assert seen(rules, user_agent="AcmeScanner/2") == "our-scanner"
+    assert rules.disabled == ("loopback-blocked",)
