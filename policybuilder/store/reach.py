@@ -7,16 +7,26 @@ audiences, each by the networks that somebody really has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select, true
 
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
-from policybuilder.store.tables import chunks, table_of
-from policybuilder.suggestion.trust import Prevalence, Reach, Share, SourceKey, Thresholds, has_own_audience
+from policybuilder.store.tables import column_of, is_any, table_of
+from policybuilder.suggestion.trust import (
+    Z_99,
+    Prevalence,
+    Reach,
+    Share,
+    SourceKey,
+    Thresholds,
+    has_own_audience,
+    is_prevalent,
+    wilson_lower_bound,
+)
 from policybuilder.times import Window
 
 
@@ -36,7 +46,7 @@ def read_prevalence(
     networks = select(func.count()).where(*within_days(table, site, window)).group_by(table.c.day)
     audience = max((int(number) for number in connection.scalars(networks)), default=0)
     pages = _page_audiences(connection, site, window, audience, thresholds)
-    reader = _Reader(connection, site, window, pages, thresholds.min_reporters)
+    reader = _Reader(connection, site, window, pages, audience, thresholds)
     return Prevalence(
         audience=audience,
         smallest_page=min(pages.values(), default=None),
@@ -79,68 +89,63 @@ class _Reader:
     pages: Mapping[str, int]
     """Those with an audience of their own, with its size."""
 
-    min_reporters: int
+    audience: int
+    thresholds: Thresholds
 
     def reach_of(self, groups: Sequence[ViolationGroup]) -> Reach:
-        fingerprints = sorted(group.fingerprint for group in groups)
+        fingerprints = [group.fingerprint for group in groups]
         table = table_of(schema.GroupReporterRow)
-        # Of more groups than a statement can name, the networks of one portion: fewer than there are, and never more.
-        by_day: dict[int, int] = {}
-        for chunk in chunks(fingerprints):
-            for day, networks in self.connection.execute(
-                select(table.c.day, func.count(table.c.network.distinct()))
-                .where(*within_days(table, self.site, self.window), table.c.fingerprint.in_(chunk))
-                .group_by(table.c.day)
-            ):
-                by_day[day] = max(by_day.get(day, 0), int(networks))
-        most = max(by_day.values(), default=0)
-        own = sorted({page.url for group in groups for page in group.pages} & self.pages.keys())
-        return Reach(
-            reporters=most,
-            days=len(by_day),
-            span=self._span(fingerprints),
-            best_page=self._best_page(fingerprints, own) if most >= self.min_reporters else None,
+        is_source = is_any(self.connection, table.c.fingerprint, fingerprints)
+        networks = (
+            select(func.count(table.c.network.distinct()))
+            .where(*within_days(table, self.site, self.window), is_source)
+            .group_by(table.c.day)
         )
+        by_day = [int(number) for number in self.connection.scalars(networks)]
+        reach = Reach(reporters=max(by_day, default=0), days=len(by_day), span=self._span(fingerprints))
+        if reach.reporters < self.thresholds.min_reporters or is_prevalent(reach, self.audience, self.thresholds):
+            return reach
+        return replace(reach, best_page=self._best_page(fingerprints))
 
     def _span(self, fingerprints: Sequence[str]) -> timedelta:
         table = table_of(schema.GroupRow)
-        extremes = select(func.min(table.c.received_first_ms), func.max(table.c.received_last_ms))
-        times = [
-            time
-            for chunk in chunks(fingerprints)
-            for row in self.connection.execute(
-                extremes.where(table.c.site == self.site, table.c.fingerprint.in_(chunk))
+        first, last = self.connection.execute(
+            select(func.min(table.c.received_first_ms), func.max(table.c.received_last_ms)).where(
+                table.c.site == self.site, is_any(self.connection, table.c.fingerprint, fingerprints)
             )
-            for time in row
-            if time is not None
-        ]
-        return timedelta(milliseconds=max(times) - min(times)) if times else timedelta()
+        ).one()
+        return timedelta() if first is None else timedelta(milliseconds=last - first)
 
-    def _best_page(self, fingerprints: Sequence[str], pages: Sequence[str]) -> Share | None:
+    def _best_page(self, fingerprints: Sequence[str]) -> Share | None:
         """The page of which the largest part of the audience reported the source that day, on whatever page.
 
-        Which page a network reported a source on is not kept; that it came to the page is.
+        Which page a network reported a source on is not kept, and the list of a group's pages is short enough to be
+        filled up by a stranger; that the network came to the page is kept.
         """
-        reporters, visitors = table_of(schema.GroupReporterRow), table_of(schema.PageReporterRow)
-        shares = []
-        for page in pages:
-            most = 0
-            for chunk in chunks(fingerprints):
-                both = (
-                    select(func.count(reporters.c.network.distinct()))
-                    .where(
-                        *within_days(reporters, self.site, self.window),
-                        reporters.c.fingerprint.in_(chunk),
-                        visitors.c.site == self.site,
-                        visitors.c.page == page,
-                        visitors.c.day == reporters.c.day,
-                        visitors.c.network == reporters.c.network,
-                    )
-                    .group_by(reporters.c.day)
-                )
-                most = max([most, *(int(number) for number in self.connection.scalars(both))])
-            shares.append(Share(most, self.pages[page]))
-        return max(shares, key=lambda share: (share.reporters / share.audience, share.audience), default=None)
+        table, visitors = table_of(schema.GroupReporterRow), table_of(schema.PageReporterRow)
+        reporters = (
+            select(table.c.day, table.c.network)
+            .distinct()
+            .where(
+                *within_days(table, self.site, self.window), is_any(self.connection, table.c.fingerprint, fingerprints)
+            )
+            .subquery("reporters")
+        )
+        page = select(column_of(self.connection, self.pages).label("page")).subquery("pages")
+        # Outer joins, so that SQLite goes through them in this order: the last is then looked up by its whole key.
+        came = and_(
+            visitors.c.site == self.site,
+            visitors.c.page == page.c.page,
+            visitors.c.day == reporters.c.day,
+            visitors.c.network == reporters.c.network,
+        )
+        both = (
+            select(page.c.page, reporters.c.day, func.count(visitors.c.network))
+            .select_from(page.outerjoin(reporters, true()).outerjoin(visitors, came))
+            .group_by(page.c.page, reporters.c.day)
+        )
+        shares = [Share(int(number), self.pages[name]) for name, _, number in self.connection.execute(both)]
+        return max(shares, key=lambda share: (wilson_lower_bound(share, Z_99), share.audience), default=None)
 
 
 def _policy_reach(connection: Connection, site: str, window: Window) -> dict[str, Reach]:

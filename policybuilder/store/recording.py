@@ -278,19 +278,33 @@ class Recording:
                 if (site, digest) in room.policies
             },
         )
+        known = self._known_pages(batch, room)
         self._upsert_networks(
             schema.PageReporterRow,
             "page",
             {
-                (
-                    site,
-                    page if (site, fingerprint, page) in room.pages else OTHER,
-                    day,
-                    hash_network(network, keys[site, day]),
-                )
-                for site, fingerprint, page, day, network in batch.page_networks
+                (site, page if (site, page) in known else OTHER, day, hash_network(network, keys[site, day]))
+                for site, _, page, day, network in batch.page_networks
             },
         )
+
+    def _known_pages(self, batch: Batch, room: _Room) -> set[tuple[str, str]]:
+        """Pages that some group has room for, or that were visited before.
+
+        A group's pages are few, and strangers may fill its list with some that they made up; the audience of a page is
+        nevertheless all who come there.
+        """
+        known = {(site, page) for site, _, page in room.pages}
+        table = table_of(schema.PageReporterRow)
+        asked: dict[str, set[str]] = defaultdict(set)
+        for site, _, page, _, _ in batch.page_networks:
+            if (site, page) not in known:
+                asked[site].add(page)
+        for site, pages in sorted(asked.items()):
+            for chunk in chunks(sorted(pages)):
+                visited = select(table.c.page).distinct().where(table.c.site == site, table.c.page.in_(chunk))
+                known.update((site, page) for page in self._connection.scalars(visited))
+        return known
 
     def _upsert_networks(self, row: type[SQLModel], member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
         self._upsert(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, ColumnElement, Connection, Table, Text, cast, func, literal, select
 from sqlmodel import SQLModel
 
 _T = TypeVar("_T")
@@ -16,6 +17,22 @@ _CHUNK = 400  # parameters of one IN (…): SQLite allows 32,766, and statements
 def table_of(row: type[SQLModel]) -> Table:
     """The table a row class describes."""
     return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+def is_any(connection: Connection, column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
+    """Whether a column is one of any number of texts."""
+    return column.in_(select(column_of(connection, texts)))
+
+
+def column_of(connection: Connection, texts: Collection[str]) -> ColumnElement[str]:
+    """Any number of texts as the one column of a table, which go as one parameter."""
+    given = json.dumps(sorted(texts))
+    if connection.dialect.name == "postgresql":
+        found: ColumnElement[str] = func.json_array_elements_text(cast(literal(given, Text), JSON)).column_valued(
+            "given"
+        )
+        return found
+    return func.json_each(given).table_valued("value", name="given").c.value
 
 
 def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -140,7 +140,7 @@ def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tup
     lacks = []
     if reach.reporters < thresholds.min_reporters:
         lacks.append(f"{thresholds.min_reporters} networks on one day (there were {reach.reporters})")
-    elif not _is_prevalent(reach, prevalence, thresholds):
+    elif not is_prevalent(reach, prevalence.audience, thresholds):
         share = reach.reporters / prevalence.audience
         lacks.append(f"{thresholds.min_prevalence:.0%} of the audience for certain (there were {share:.1%})")
     if reach.days < thresholds.min_days or reach.span < thresholds.min_span:
@@ -149,8 +149,9 @@ def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tup
     return tuple(lacks)
 
 
-def _is_prevalent(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> bool:
-    whole = Share(reach.reporters, prevalence.audience)
+def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:
+    """Whether enough of the site's networks, or of a page's, reported it."""
+    whole = Share(reach.reporters, audience)
     if wilson_lower_bound(whole) >= thresholds.min_prevalence:
         return True
     page = reach.best_page

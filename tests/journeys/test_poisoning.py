@@ -338,6 +338,14 @@ def known_sources_elsewhere() -> Iterator[Post]:
             yield report("img-src", "https://tiles.example/1.png", page=page), attacker(0), START + day * DAY
 
 
+def many_urls_of_a_known_source() -> Iterator[Post]:
+    """So many groups of their own that those of the visitors could be lost among them."""
+    for day in range(DAYS):
+        for batch in range(4):
+            bodies = (("img-src", f"https://tiles.example/forged/{batch}-{number}.png") for number in range(250))
+            yield reports(*bodies), attacker(0), START + day * DAY
+
+
 def script_hashes() -> Iterator[Post]:
     body = json.dumps(
         [
@@ -385,6 +393,7 @@ CAMPAIGNS: list[Callable[[], Iterator[Post]]] = [
     documents_of_another_site,
     policies_that_are_not_served,
     known_sources_elsewhere,
+    many_urls_of_a_known_source,
     script_hashes,
     scripts_from_everybody,
 ]
@@ -397,6 +406,19 @@ def test_no_campaign_changes_a_byte(collector: Collector, campaign: Callable[[],
     if campaign is not script_hashes:
         assert sum(group.reports for group in collector.groups()) > before
     unchanged(collector)
+
+
+def test_pages_made_up_beforehand_do_not_hide_the_real_one(engine: Engine) -> None:
+    """The list of a group's pages is short: full of others, it must not hide where the visitors were."""
+    add_site(engine, SITE, [HOST], START)
+    collector = Collector(engine)
+    own = report("style-src-elem", "https://styles.example/a.css")
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    for number in range(60):
+        forged = reports(("img-src", "https://tiles.example/1.png"), page=f"{PAGE}made-up/{number}")
+        collector.take([(forged, attacker(0), START)])
+    collector.take(visits(400))
+    assert "https://tiles.example" in str(collector.suggestion().policy)
 
 
 @pytest.mark.soak
