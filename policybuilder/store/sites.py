@@ -200,10 +200,10 @@ def ensure_default_site(engine: Engine, now: datetime) -> None:
     """The site that is there from the first start; does nothing once it exists, switched off or not."""
     with Session(writing(engine)) as session:
         if session.get(SiteRow, DEFAULT_SITE) is None:
-            session.add(SiteRow(name=DEFAULT_SITE, created_at_ms=to_ms(now)))
-            _add_key(session, DEFAULT_SITE, KeyKind.PUBLIC, DEFAULT_SITE, now)
             # Another process that starts at the same moment may have made it since we looked.
             with suppress(IntegrityError):
+                session.add(SiteRow(name=DEFAULT_SITE, created_at_ms=to_ms(now)))
+                _add_key(session, DEFAULT_SITE, KeyKind.PUBLIC, DEFAULT_SITE, now)
                 session.commit()
 
 
