@@ -92,12 +92,15 @@ def _judge(group: StoredGroup, hosts: Sequence[str], rules: Rules, result: Recla
     classification = min(found, key=lambda each: each.rule)
     if classification.evidence_class is group.evidence_class:
         result.relabelled += 1
-        return Move(group.fingerprint, group.fingerprint, group.evidence_class, classification.rule)
+        return _move(group, group.fingerprint, classification)
     change = (group.evidence_class, classification.evidence_class)
     result.groups[change] += 1
     result.reports[change] += group.reports
-    target = fingerprint_of(group.described, classification)
-    return Move(group.fingerprint, target, classification.evidence_class, classification.rule)
+    return _move(group, fingerprint_of(group.described, classification), classification)
+
+
+def _move(group: StoredGroup, target: str, to: Classification) -> Move:
+    return Move(group.fingerprint, target, to.evidence_class, to.rule, to.reason)
 
 
 def _class_of(violation: Violation, rule_id: str, hosts: Sequence[str], rules: Rules) -> Classification:
@@ -110,4 +113,4 @@ def _class_of(violation: Violation, rule_id: str, hosts: Sequence[str], rules: R
         return rule.applies(context)
 
     rule = next((rule for rule in rules.rules if holds(rule)), None)
-    return GENUINE if rule is None else Classification(rule.evidence_class, rule.rule_id)
+    return GENUINE if rule is None else Classification(rule.evidence_class, rule.rule_id, rule.reason)

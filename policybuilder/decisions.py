@@ -96,7 +96,11 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
         corrected = classes.get(group.fingerprint)
         if corrected is not None and corrected.evidence_class is not None:
             group = replace(  # noqa: PLW2901  (the same group, as people see it)
-                group, evidence_class=corrected.evidence_class, rule="decided", decision=DecisionAction.CLASS.value
+                group,
+                evidence_class=corrected.evidence_class,
+                rule="decided",
+                reason=corrected.note,
+                decision=DecisionAction.CLASS.value,
             )
         answer = next((decision for decision in answers if _concerns(decision, group)), None)
         decided.append(group if answer is None else replace(group, decision=answer.action.value))

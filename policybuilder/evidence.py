@@ -112,6 +112,9 @@ class ViolationGroup:
     rule: str
     """Id of the rule that chose the class."""
 
+    reason: str = ""
+    """What the rule says of such reports; empty for genuine ones, and for what was recorded without."""
+
     sample: str
     sample_extent: SampleExtent
     source_file: str

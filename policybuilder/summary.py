@@ -84,7 +84,7 @@ class Apart:
     evidence_class: EvidenceClass
     rule: str
     meaning: str
-    """Of the class, in words."""
+    """What the rule says of such reports, or else what the class means."""
 
     groups: int
     reports: int
@@ -312,10 +312,11 @@ def _attack_like(groups: Iterable[ViolationGroup]) -> Apart | None:
 
 
 def _folded_apart(evidence_class: EvidenceClass, rule: str, alike: Sequence[ViolationGroup]) -> Apart:
+    reasons = {group.reason for group in alike if group.reason} if rule else set()
     return Apart(
         evidence_class=evidence_class,
         rule=rule,
-        meaning=MEANINGS[evidence_class],
+        meaning=reasons.pop() if len(reasons) == 1 else MEANINGS[evidence_class],
         groups=len(alike),
         reports=sum(group.reports for group in alike),
         estimated_reports=sum(group.estimated_reports for group in alike),

@@ -6,7 +6,7 @@ Nothing is dropped: noise is stored under its rule, to be looked at. What the ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from collector.ingest.hosts import host_matches as host_matches  # noqa: PLC0414  (the endpoint asks noise for it)
@@ -18,10 +18,11 @@ from policybuilder.evidence import EvidenceClass
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """A report's class, and the id of the rule that chose it."""
+    """A report's class, the id of the rule that chose it, and what that says of such reports."""
 
     evidence_class: EvidenceClass
     rule: str
+    reason: str = field(default="", compare=False)
 
 
 GENUINE = Classification(EvidenceClass.GENUINE, "no-noise-rule")
@@ -38,4 +39,4 @@ def classify(
         site_hosts=site_hosts,
     )
     rule = (rules or built_in_rules()).first_that_applies(context)
-    return GENUINE if rule is None else Classification(rule.evidence_class, rule.rule_id)
+    return GENUINE if rule is None else Classification(rule.evidence_class, rule.rule_id, rule.reason)

@@ -9,6 +9,7 @@ import click
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import print_json
 from policybuilder.cli.summary_text import print_summary
+from policybuilder.evidence import MEANINGS
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -124,6 +125,7 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
         "noise": group.is_noise,
         "class": group.evidence_class,
         "rule": group.rule,
+        "reason": group.reason or MEANINGS[group.evidence_class],
         "decision": group.decision,
         "held": row.is_held,
         "trend": row.trend,

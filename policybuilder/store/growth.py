@@ -168,6 +168,7 @@ def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:
         "disposition": delta.columns["disposition"],
         "evidence_class": delta.columns["evidence_class"],
         "rule": OVER_BUDGET,
+        "reason": "more was new in an hour than the site's budget lets in",
         "sample": "",
         "sample_extent": SampleExtent.NONE.value,
         "source_file": "",

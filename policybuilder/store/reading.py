@@ -58,6 +58,7 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
             disposition=Disposition(row.disposition),
             evidence_class=EvidenceClass(row.evidence_class),
             rule=row.rule,
+            reason=row.reason,
             sample=row.sample,
             sample_extent=SampleExtent(row.sample_extent),
             source_file=row.source_file,

@@ -73,6 +73,7 @@ class Move:
     to_fingerprint: str
     evidence_class: EvidenceClass
     rule: str
+    reason: str
 
 
 def read_groups_in_portions(engine: Engine, site: str) -> Iterator[list[StoredGroup]]:
@@ -142,7 +143,9 @@ class _Moving:
         still = [move for move in moves if move.fingerprint in there]
         for move in still:
             if move.to_fingerprint == move.fingerprint:
-                self._connection.execute(update(groups).where(*self._of(groups, move)).values(rule=move.rule))
+                self._connection.execute(
+                    update(groups).where(*self._of(groups, move)).values(rule=move.rule, reason=move.reason)
+                )
             else:
                 self._move(move)
         if gone := [move.to_fingerprint for move in moves if move.fingerprint not in there]:
@@ -181,6 +184,7 @@ class _Moving:
             "fingerprint": move.to_fingerprint,
             "evidence_class": move.evidence_class.value,
             "rule": move.rule,
+            "reason": move.reason,
         }
         columns = [literal(new[column.name]) if column.name in new else column for column in groups.columns]
         statement = self._insert(groups).from_select(

@@ -122,6 +122,9 @@ class GroupRow(SQLModel, table=True):
     last_seen_ms: int = Field(sa_column=_big())
     reports: int = Field(sa_column=_big())
     trusted_reports: int = Field(sa_column=_big())
+    reason: str = Field(sa_column=_text())
+    """What the rule says of such reports, for people; empty where there is nothing to say."""
+
     estimated_reports: int = Field(sa_column=_big())
     """What was reported before sampling: each report counts 1 / its sampling rate."""
 

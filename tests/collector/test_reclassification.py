@@ -276,10 +276,12 @@ def test_a_group_whose_reports_disagree_stays_and_is_counted(engine: Engine) -> 
 def test_a_rule_of_another_name_changes_the_name_alone(engine: Engine) -> None:
     count_in(engine, observed(own_rules()))
     before = rows(engine, schema.GroupRow)[0]
-    Path("own.toml").write_text(Path("own.toml").read_text().replace('"tracker"', '"renamed"'))
+    Path("own.toml").write_text(
+        Path("own.toml").read_text().replace('"tracker"', '"renamed"').replace("a tracker", "another")
+    )
     result = run(engine, load_rules(Path("own.toml")))
     assert (result.relabelled, result.groups.total()) == (1, 0)
-    assert rows(engine, schema.GroupRow) == [{**before, "rule": "renamed"}]
+    assert rows(engine, schema.GroupRow) == [{**before, "rule": "renamed", "reason": "another"}]
 
 
 def test_what_stands_for_many_groups_stays(engine: Engine) -> None:

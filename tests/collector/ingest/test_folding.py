@@ -239,3 +239,13 @@ def test_hash_reports_are_counted_by_script_and_digest() -> None:
         ("https://shop.example/a.js", "sha256-AAAA"): ("script", 2),
         ("https://shop.example/a.js", ""): ("script", 1),
     }
+
+
+def test_a_group_keeps_what_its_rule_says() -> None:
+    """Written down, since a rule may be an operator's own, and gone by the time somebody reads of it."""
+    said = Classification(EvidenceClass.INJECTED, "tracker", "an operator's own words")
+    batch = folded(make_observation(classification=said))
+    (delta,) = batch.groups.values()
+    assert (delta.columns["rule"], delta.columns["reason"]) == ("tracker", "an operator's own words")
+    unsaid = Classification(EvidenceClass.INJECTED, "tracker")
+    assert folded(make_observation(classification=unsaid)).groups.keys() == batch.groups.keys()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from collector.ingest.noise import Classification
 from policybuilder.cli.summary_text import sparkline
 from policybuilder.csp import SampleExtent
 from policybuilder.evidence import EvidenceClass
@@ -88,6 +90,15 @@ def test_what_no_policy_is_made_of_is_set_apart_with_what_it_is(cspbuild: Cspbui
     assert all(each.value in below for each in APART)
     assert "an extension in the visitor's browser" in below
     assert cspbuild("summary", *AS_OF, "--noise").out.partition("Set apart")[0].count("go()") == len(APART)
+
+
+def test_what_is_set_apart_says_what_its_rule_says(cspbuild: Cspbuild, database: Engine) -> None:
+    said = Classification(EvidenceClass.INJECTED, "tracker", "what an operator wrote of it")
+    report(database, replace(make_observation(PICTURE), classification=said))
+    assert "what an operator wrote of it" in cspbuild("summary", *AS_OF).out
+    document = summary(cspbuild, "--noise")
+    assert [row["reason"] for row in document["rows"]] == ["what an operator wrote of it"]
+    assert [apart["meaning"] for apart in document["apart"]] == ["what an operator wrote of it"]
 
 
 def test_what_was_seen_only_before_the_last_deployment_is_folded_away(cspbuild: Cspbuild, database: Engine) -> None:

@@ -65,12 +65,10 @@ def upgrade() -> None:
         *(_big("new_groups"), _big("new_pages"), _big("new_policies")),
         sa.PrimaryKeyConstraint("site", "hour", "network"),
     )
-    op.add_column("decision", sa.Column("evidence_class", sa.Text(), nullable=False, server_default=""))
-    if op.get_bind().dialect.name == "postgresql":
-        op.alter_column("decision", "evidence_class", server_default=None)
-    op.add_column("deployment", sa.Column("note", sa.Text(), nullable=False, server_default=""))
-    if op.get_bind().dialect.name == "postgresql":
-        op.alter_column("deployment", "note", server_default=None)
+    for table, name in (("decision", "evidence_class"), ("deployment", "note"), ("violation_group", "reason")):
+        op.add_column(table, sa.Column(name, sa.Text(), nullable=False, server_default=""))
+        if op.get_bind().dialect.name == "postgresql":
+            op.alter_column(table, name, server_default=None)
     _filled("group_page", "trusted_reports", "0")
     # Which pages of a group were trusted was not kept; where all of its reports were, so were all its pages.
     op.execute(
