@@ -23,6 +23,7 @@ Line = Mapping[str, Any]
 
 _ROWS_AT_ONCE = 1_000
 _WITHHELD = frozenset({"site", "network", "key"})
+_RENAMED = {"evidence_class": "class"}
 
 # (type, row class) of tables whose rows are exported as they are, after site, policies, groups and their days.
 _PLAIN: tuple[tuple[str, type[SQLModel]], ...] = (
@@ -124,7 +125,13 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
         if name in _WITHHELD:
             continue
         if name.endswith("_ms"):
-            found[f"{name.removesuffix('_ms')}_at"] = None if value is None else isoformat(from_ms(value))
+            found[_instant(name)] = None if value is None else isoformat(from_ms(value))
         else:
-            found[name] = day_name(value) if name == "day" else value
+            found[_RENAMED.get(name, name)] = day_name(value) if name == "day" else value
     return found
+
+
+def _instant(name: str) -> str:
+    """What JSON calls an instant whose column is `name`."""
+    stem = name.removesuffix("_ms")
+    return stem if stem == "since" or stem.endswith("_at") else f"{stem}_at"

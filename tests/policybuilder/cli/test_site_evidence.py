@@ -72,6 +72,19 @@ def test_export_is_a_json_object_a_line(cspbuild: Cspbuild) -> None:
 
 
 @pytest.mark.usefixtures("evidence")
+def test_an_export_names_things_as_other_json_does(cspbuild: Cspbuild) -> None:
+    cspbuild("decide", "allow", "https://cdn.example", "--directive", "img-src", "--site", "shop")
+    cspbuild("decide", "undo", "1", "--site", "shop")
+    cspbuild("deploy", "record", "--site", "shop", "--stage", "enforce", "--policy", "img-src 'self'")
+    lines = {line["type"]: line for line in map(json.loads, cspbuild("site", "export", "shop").out.splitlines())}
+    keys = {key for line in lines.values() for key in line}
+    assert not [key for key in keys if "_at_at" in key or "_ms" in key]
+    assert {"created_at", "first_seen_at", "decided_at", "undone_at", "since"} <= keys
+    assert "class" in lines["group"]
+    assert "evidence_class" not in keys
+
+
+@pytest.mark.usefixtures("evidence")
 def test_export_to_a_file_is_for_its_operator_alone(cspbuild: Cspbuild) -> None:
     shown = cspbuild("site", "export", "shop").out
     Path("shop.jsonl").write_text("an older export")
