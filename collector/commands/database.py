@@ -24,3 +24,17 @@ def open_database(database_url: str | None) -> Any:
     from policybuilder.store.sites import open_sites  # noqa: PLC0415  (the same)
 
     return open_sites(load_settings(database_url=database_url).database_url, datetime.now(UTC))
+
+
+def open_existing_database(database_url: str | None, *, writes: bool = True) -> Any:
+    """The database of a command that makes sense only where evidence is; `writes` False to leave it as it is.
+
+    Raises CspbuildError where there is none, or an older one.
+    """
+    from policybuilder.store.engine import open_for_reading  # noqa: PLC0415  (start-up of --help)
+
+    engine = open_for_reading(load_settings(database_url=database_url).database_url)
+    if not writes:
+        return engine
+    engine.dispose()
+    return open_database(database_url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from collector.commands.database import database_url_option, open_database
+from collector.commands.database import database_url_option, open_existing_database
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
 
@@ -21,7 +21,7 @@ def command(database_url: str | None, output_format: str) -> None:
 
     from policybuilder.store.retention import prune  # noqa: PLC0415  (the same)
 
-    pruned = prune(open_database(database_url), datetime.now(UTC))
+    pruned = prune(open_existing_database(database_url), datetime.now(UTC))
     if output_format == "json":
         print_json("prune", {"removed": dict(pruned.removed), "rolled_up": {"group_hour": pruned.rolled_up}})
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.commands.database import database_url_option, open_database
+from collector.commands.database import database_url_option, open_existing_database
 from collector.commands.rules import rules_in_force, rules_option
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
@@ -33,7 +33,7 @@ def command(
     from policybuilder.store.sites import get_site, list_sites  # noqa: PLC0415  (the same)
 
     rules = rules_in_force(rules_file)
-    engine = open_database(database_url)
+    engine = open_existing_database(database_url, writes=not dry_run)
     sites = list_sites(engine) if site is None else (get_site(engine, site),)
     results = {each.name: reclassify(engine, each.name, each.hosts, rules, dry_run=dry_run) for each in sites}
     if output_format == "json":

@@ -78,6 +78,7 @@ def ignore(*, pattern: str, directive: str, **answer: str) -> None:
 @_answer_options
 def class_(*, group: str, evidence_class: str, note: str, site: str, database: str, output_format: str) -> None:
     """Say of what CLASS a GROUP is; its fingerprint, or the beginning of it, as  summary --format json  shows it."""
+    open_for_reading(database).dispose()  # what there is to class was reported: a database that is new has none
     engine = open_sites(database, datetime.now(UTC))
     get_site(engine, site)
     with snapshot(engine) as connection:
@@ -117,6 +118,7 @@ def list_(*, site: str, database: str, output_format: str, undone_too: bool) -> 
 @format_option()
 def undo(*, number: int, site: str, database: str, output_format: str) -> None:
     """Take back decision NUMBER; it stays in  decide list --all."""
+    open_for_reading(database).dispose()
     engine = open_sites(database, datetime.now(UTC))
     get_site(engine, site)
     _print([undo_decision(engine, site, number, datetime.now(UTC))], output_format)

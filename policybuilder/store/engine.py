@@ -17,6 +17,9 @@ from policybuilder.program import typed
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
+_TOLD_BY = {"alembic_version", "site"}
+"""Tables that every database of ours has, whatever its version."""
+
 SCHEMA_REVISION = "0002"
 """The newest migration, kept here too so that readers need not load what migrates; revisions count up."""
 
@@ -45,9 +48,11 @@ def parse_database_url(text_url: str) -> URL:
 def open_for_writing(text_url: str) -> Engine:
     """The database, created and migrated to this version's schema where needed.
 
-    Raises CspbuildError when the schema is newer than this program, EnvironmentFailedError when it cannot be reached.
+    Raises CspbuildError when the schema is newer than this program or the tables there are somebody else's,
+    EnvironmentFailedError when it cannot be reached.
     """
     url = parse_database_url(text_url)
+    _refuse_a_strangers(url)
     if url.get_backend_name() == "sqlite":
         _make_directory_for(Path(str(url.database)))
     from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415  (readers start without it)
@@ -80,6 +85,20 @@ def open_for_reading(text_url: str) -> Engine:
         raise CspbuildError(f"{shown} was made by a newer version of this program; upgrade cspbuild")
     program = typed("csp-collector")
     raise CspbuildError(f"{shown} has an older schema; run  {program} migrate --database-url {shown}")
+
+
+def _refuse_a_strangers(url: URL) -> None:
+    """Raises CspbuildError for a database that has tables, but not ours; read only, since it stays as it is."""
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        return
+    engine = _make_engine(url, creates=False)
+    with _reporting_failures(engine, url), engine.connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+    engine.dispose()
+    if tables and not tables >= _TOLD_BY:
+        raise CspbuildError(
+            f"{_shown(url)} holds tables of something else and no evidence of ours; name a database of its own"
+        )
 
 
 def ask_for_anything(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from collector.cli import command
 from policybuilder.errors import CspbuildError
 from policybuilder.store.engine import open_for_writing
-from policybuilder.store.sites import add_site
+from policybuilder.store.sites import add_site, ensure_default_site
 from tests.support.evidence import SEEN_AT, make_observation, make_violation, record_observations
 from tests.support.service import Ran, run_program
 
@@ -28,6 +28,7 @@ blocked-hosts = ["img.example"]
 def evidence(database_url: str) -> str:
     """A database with two groups of pictures in one site, one of them seen twice, and one in another."""
     engine = open_for_writing(database_url)
+    ensure_default_site(engine, SEEN_AT)
     add_site(engine, "shop", [], SEEN_AT)
     seen = [("default", "a"), ("default", "a"), ("default", "b"), ("shop", "a")]
     violations = [(site, make_violation(blocked_uri=f"https://img.example/{name}.png")) for site, name in seen]
@@ -71,7 +72,15 @@ def test_people_see_a_table_of_one_site(evidence: str) -> None:
     assert reclassify(evidence).out == ""
 
 
+@pytest.mark.parametrize("arguments", [["reclassify"], ["reclassify", "--dry-run"], ["prune"]])
+def test_no_database_is_made_to_judge_or_forget_nothing(arguments: list[str]) -> None:
+    with pytest.raises(CspbuildError, match=r"no database at data/csp\.db; start the collector once"):
+        CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert not Path("data").exists()
+
+
 def test_a_site_that_is_not_there_is_named() -> None:
+    CliRunner().invoke(command, ["migrate"], catch_exceptions=False)
     with pytest.raises(CspbuildError, match="no site 'nobody'"):
         CliRunner().invoke(command, ["reclassify", "--site", "nobody"], catch_exceptions=False)
 

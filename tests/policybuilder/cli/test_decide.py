@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +95,11 @@ def test_the_list_reads_well_and_empty_says_what_to_do(cspbuild: Cspbuild) -> No
     assert "any directive" in ran.out
     assert "\x1b" not in ran.out
     assert "\u202e" not in ran.out
+
+
+@pytest.mark.parametrize("arguments", [("undo", "1"), ("class", "0123", "bot")])
+def test_no_database_is_made_where_nothing_can_be_decided(cspbuild: Cspbuild, arguments: tuple[str, ...]) -> None:
+    ran = cspbuild("decide", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "no database at data/csp.db; start the collector once" in ran.err
+    assert not Path("data").exists()

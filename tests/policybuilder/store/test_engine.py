@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
@@ -114,6 +114,31 @@ def test_reading_leaves_a_strangers_file_as_it_is(tmp_path: Path) -> None:
         open_for_reading(f"sqlite:///{path}")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writing_leaves_a_strangers_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE other (x)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(CspbuildError, match=r"other\.db holds tables of something else") as refused:
+        open_for_writing(f"sqlite:///{path}")
+    assert refused.value.exit_code is ExitCode.USAGE
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("table", ["other", "alembic_version"])
+def test_writing_leaves_a_strangers_database_as_it_is(postgres: PostgresServer, table: str) -> None:
+    url = postgres.create_database()
+    engine = create_engine(parse_database_url(url))
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE {table} (version_num text)"))
+    with pytest.raises(CspbuildError, match="holds tables of something else"):
+        open_for_writing(url)
+    assert inspect(engine).get_table_names() == [table]
+    engine.dispose()
 
 
 def test_an_empty_database_holds_no_evidence(postgres: PostgresServer, tmp_path: Path) -> None:
