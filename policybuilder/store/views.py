@@ -157,7 +157,8 @@ def _insert(connection: Connection) -> type[postgresql.Insert | sqlite.Insert]:
 
 
 def _days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
-    until = table.c.day <= to_ms(window.until) // DAY_MS
+    # A day that only begins when the window ends has nothing in it.
+    until = table.c.day * DAY_MS < to_ms(window.until)
     if window.since is None:
         return table.c.site == site, until
     return table.c.site == site, until, table.c.day >= to_ms(window.since) // DAY_MS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,14 @@ def test_pages_beyond_the_bound_of_a_day_count_together(engine: Engine, monkeypa
     counted(engine, write("other.log", more))
     assert views_of(engine).by_day["2025-11-20"] == 9
     assert views_of(engine).by_page["(other)"] == 3
+
+
+def test_a_window_that_ends_at_midnight_has_nothing_of_the_day_that_begins(engine: Engine) -> None:
+    counted(engine, write("access.log", [line("/", day=20), line("/", day=21)]))
+    since, midnight = datetime(2025, 11, 20, 15, tzinfo=UTC), datetime(2025, 11, 21, tzinfo=UTC)
+    with engine.connect() as connection:
+        for until, views in ((midnight, 1), (midnight + timedelta(seconds=1), 2), (since + timedelta(hours=1), 1)):
+            assert read_views(connection, "default", Window(since, until)).total == views
 
 
 def test_bad_lines_are_counted_by_reason_with_their_numbers_and_no_content(
