@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import MEANINGS, NOISE_CLASSES, OTHER, OVER_BUDGET, EvidenceClass, ViolationGroup
 from policybuilder.networks import SetupWarning
 from policybuilder.replay import document_origins
@@ -23,6 +24,9 @@ HIDDEN_CLASSES = frozenset({EvidenceClass.SUPERSEDED})
 
 APART_CLASSES = NOISE_CLASSES | HIDDEN_CLASSES | {EvidenceClass.CONTRADICTION}
 """What no policy is made of, and nobody has to look at first."""
+
+_SETTLED = frozenset({DecisionAction.REJECT, DecisionAction.IGNORE, DecisionAction.CLASS})
+"""Answers after which nobody has to look at a group first any more."""
 
 
 class SummaryBy(enum.StrEnum):
@@ -135,7 +139,7 @@ class Summary:
     """What no policy is made of, shown in the rows or not; most reports first."""
 
     attack_like: Apart | None = None
-    """What looks like an attack, all rules together."""
+    """What looks like an attack and nobody decided about, all rules together."""
 
     over_budget_groups: int = 0
     """Groups that stand for what was new beyond the site's budget."""
@@ -201,6 +205,11 @@ def source_of(group: ViolationGroup) -> str:
     if not separator:
         return group.blocked or "(empty)"
     return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def is_alarming(group: ViolationGroup) -> bool:
+    """Whether a group looks like an attack, and no person said yet what is to become of it."""
+    return group.evidence_class is EvidenceClass.ATTACK_LIKE and group.decision not in _SETTLED
 
 
 def row_key(by: SummaryBy, group: ViolationGroup) -> str:
@@ -307,7 +316,7 @@ def _apart(groups: Iterable[ViolationGroup]) -> tuple[Apart, ...]:
 
 
 def _attack_like(groups: Iterable[ViolationGroup]) -> Apart | None:
-    found = [group for group in groups if group.evidence_class is EvidenceClass.ATTACK_LIKE]
+    found = [group for group in groups if is_alarming(group)]
     return _folded_apart(EvidenceClass.ATTACK_LIKE, "", found) if found else None
 
 

@@ -11,9 +11,12 @@ from policybuilder.cli.output import Cell, blocked_cell, console, count, hint, p
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
-from policybuilder.summary import APART_CLASSES, Summary, SummaryBy, SummaryRow
+from policybuilder.summary import APART_CLASSES, Summary, SummaryBy, SummaryRow, is_alarming
 
 _MAX_TEXT_ROWS = 50
+_MAX_ALARMING_ROWS = 10
+"""Whoever sends attacks by the dozen must not push everything else out of sight."""
+
 _TREND_DAYS = 7
 _GROUP_COLUMNS = (
     *("networks", "reports", "", "trend", "directive", "blocked", "as", "page", "class", "state", "last seen"),
@@ -43,14 +46,15 @@ def print_summary(summary: Summary) -> None:
         hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
         return
     _print_alarms(out, summary)
-    rows = _in_order(summary)
-    shown = rows[:_MAX_TEXT_ROWS]
-    if shown and summary.by is SummaryBy.GROUP:
-        _print_groups(out, shown)
-    elif shown:
+    alarming, others = _in_order(summary)
+    first = alarming[:_MAX_ALARMING_ROWS]
+    shown = others[: _MAX_TEXT_ROWS - len(first)]
+    if summary.by is not SummaryBy.GROUP:
         _print_folded(out, summary.by, shown)
+    else:
+        _print_groups(out, first, shown, more_alarming=len(alarming) - len(first))
     _print_apart(out, summary)
-    _print_hints(summary, hidden_rows=len(rows) - len(shown))
+    _print_hints(summary, hidden_rows=len(others) - len(shown))
 
 
 def _print_head(out: Console, summary: Summary) -> None:
@@ -81,14 +85,14 @@ def _print_alarms(out: Console, summary: Summary) -> None:
         )
 
 
-def _in_order(summary: Summary) -> list[SummaryRow]:
-    """What looks like an attack first; what is set apart is told below the table, unless it was asked for."""
-    if summary.by is not SummaryBy.GROUP:
-        return list(summary.rows)
-    rows = [(row, row.group) for row in summary.rows if row.group is not None]
-    kept = [(row, group) for row, group in rows if summary.includes_noise or group.evidence_class not in APART_CLASSES]
-    kept.sort(key=lambda pair: pair[1].evidence_class is not EvidenceClass.ATTACK_LIKE)
-    return [row for row, _ in kept]
+def _in_order(summary: Summary) -> tuple[list[SummaryRow], list[SummaryRow]]:
+    """What looks like an attack, then the others; what is set apart is told below the table, unless asked for."""
+    alarming: list[SummaryRow] = []
+    others: list[SummaryRow] = []
+    for row in summary.rows:
+        if row.group is None or summary.includes_noise or row.group.evidence_class not in APART_CLASSES:
+            (alarming if row.group is not None and is_alarming(row.group) else others).append(row)
+    return alarming, others
 
 
 def _print_table(out: Console, columns: Sequence[str], cells: Sequence[Mapping[str, Cell]]) -> None:
@@ -109,16 +113,25 @@ def _fitting(columns: Sequence[str], cells: Sequence[Mapping[str, str]], width: 
     return tuple(kept)
 
 
-def _print_groups(out: Console, rows: Sequence[SummaryRow]) -> None:
+def _print_groups(
+    out: Console, first: Sequence[SummaryRow], others: Sequence[SummaryRow], *, more_alarming: int
+) -> None:
+    """A table of the groups that look like an attack, how many more there are, and the others."""
+    rows = [*first, *others]
+    if not rows:
+        return
     most = max(row.reports for row in rows)
     cells = [_group_cells(row, row.group, most) for row in rows if row.group is not None]
     columns = _fitting(_GROUP_COLUMNS, cells, out.width)
     if "state" not in columns:
         cells = [{**row, "class": ", ".join(filter(None, (row["class"], row["state"])))} for row in cells]
-    if "class" in columns:
-        _print_table(out, columns, cells)
-    else:
-        _print_table(out, columns, [{**row, "blocked": _with_class_below(row)} for row in cells])
+    shown: list[dict[str, Cell]] = [
+        {**row, "blocked": row["blocked"] if "class" in columns else _with_class_below(row)} for row in cells
+    ]
+    if more_alarming:
+        more = (plural(more_alarming, "more attack-like group") + ":", "--format json has them all")
+        shown.insert(len(first), {**dict.fromkeys(columns, ""), "blocked": more})
+    _print_table(out, columns, shown)
 
 
 def _with_class_below(row: Mapping[str, str]) -> Cell:
@@ -153,6 +166,8 @@ def _state(row: SummaryRow, group: ViolationGroup) -> str:
 
 
 def _print_folded(out: Console, by: SummaryBy, rows: Sequence[SummaryRow]) -> None:
+    if not rows:
+        return
     most = max(row.reports for row in rows)
     cells = [{**_common_cells(row, most), by.value: row.key, "groups": count(row.groups)} for row in rows]
     columns = ("networks", "reports", "", "trend", by.value, "groups", "views", "per 1,000 views")

@@ -72,6 +72,45 @@ def test_what_looks_like_an_attack_is_said_above_the_table_and_stands_first_in_i
     assert [row["class"] for row in document["rows"]] == ["genuine", "attack-like"]
 
 
+def test_attacks_by_the_dozen_leave_room_for_the_others(cspbuild: Cspbuild, database: Engine) -> None:
+    attacks = [
+        make_observation(
+            make_violation("script-src-elem", f"https://evil{number}.example/x.js"),
+            evidence_class=EvidenceClass.ATTACK_LIKE,
+            network=network,
+        )
+        for number in range(60)
+        for network in "ab"
+    ]
+    report(database, *attacks, make_observation(PICTURE), make_observation(INLINE))
+    ran = cspbuild("summary", *AS_OF)
+    lines = ran.out.splitlines()
+    places = [number for number, line in enumerate(lines) if "attack-like" in line and "evil" in line]
+    more = next(number for number, line in enumerate(lines) if "50 more attack-like groups:" in line)
+    others = [number for number, line in enumerate(lines) if PICTURE.blocked_uri in line or "go()" in line]
+    assert len(places) == 10
+    assert max(places) < more < min(others)
+    assert len(others) == 2
+    assert "ATTACK-LIKE: 60 groups" in ran.out
+    assert "more row" not in ran.err
+
+
+@pytest.mark.parametrize("answer", [("reject", "https://evil.example"), ("ignore", "https://evil.example"), None])
+def test_attacks_that_somebody_decided_about_are_no_alarm_any_more(
+    cspbuild: Cspbuild, database: Engine, answer: tuple[str, ...] | None
+) -> None:
+    attack = make_violation("script-src-elem", "https://evil.example/x.js")
+    seen = [make_observation(PICTURE, network=str(number)) for number in range(9)]
+    report(database, *seen, make_observation(attack, evidence_class=EvidenceClass.ATTACK_LIKE))
+    (group,) = (row["group"] for row in summary(cspbuild)["rows"] if row["class"] == "attack-like")
+    assert cspbuild("decide", *(answer or ("class", group, "attack-like"))).code == 0
+    assert summary(cspbuild)["attack_like"] is None
+    out = cspbuild("summary", *AS_OF).out
+    assert "ATTACK-LIKE" not in out
+    assert out.index(PICTURE.blocked_uri) < out.index("https://evil.example/x.js")
+    assert "decided: " in out
+
+
 APART = [EvidenceClass.EXTENSION, EvidenceClass.BOT, EvidenceClass.CONTRADICTION]
 
 
