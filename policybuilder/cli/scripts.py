@@ -21,6 +21,10 @@ _MAX_TEXT_ROWS = 100
 _SHOWN_DIGEST = 18
 """Characters of a hash in a terminal: enough to tell two apart."""
 
+_TEXT_COLUMNS = ("mark", "script", "hash reported", "first seen", "last seen", "reports")
+_WIDE = 120
+"""Columns of a terminal that has room for all of them; a narrower one does without the last two."""
+
 _COLUMNS = ("script", "mark", "third_party", "hash", "first_seen", "last_seen", "reports", "advice")
 
 
@@ -59,19 +63,21 @@ def _as_text(site: str, window: Window, scripts: tuple[ReportedScript, ...]) -> 
             )
         )
     shown = scripts[:_MAX_TEXT_ROWS]
+    columns = _TEXT_COLUMNS if out.width >= _WIDE else _TEXT_COLUMNS[:-2]
     rows = [
         (
-            script.mark.value + (" (third party)" if script.is_alarming else ""),
+            (script.mark.value, "(third party)") if script.is_alarming else script.mark.value,
             (script.url, f"  {script.advice}"),
             tuple(_short(each.hash) for each in script.hashes),
             tuple(f"{each.first_seen_at:%Y-%m-%d}" for each in script.hashes),
             tuple(f"{each.last_seen_at:%Y-%m-%d}" for each in script.hashes),
             tuple(count(each.reports) for each in script.hashes),
-        )
+        )[: len(columns)]
         for script in shown
     ]
-    columns = ("mark", "script", "hash reported", "first seen", "last seen", "reports")
     out.print(table("", columns, rows, numbers=["reports"], whole=["mark", "hash reported", "first seen", "last seen"]))
+    if any(_short(each.hash).endswith("…") for script in shown for each in script.hashes):
+        hint("hashes are shortened here: --format json has them whole")
     if len(scripts) > len(shown):
         hint(f"{len(scripts) - len(shown)} more: --format json or csv has them all")
 

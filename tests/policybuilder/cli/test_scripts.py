@@ -66,10 +66,24 @@ def test_people_read_of_changes_first_and_that_it_was_reported(cspbuild: Cspbuil
     lines = ran.out.splitlines()
     assert lines[0].startswith("shop: 4 external scripts reported")
     assert "DRIFT: 1 script of third parties reported with another hash than before" in ran.out
-    assert "drift (third party)" in ran.out
+    assert "(third party)" in ran.out
+    assert "hashes are shortened here: --format json has them whole" in ran.err
     assert "add crossorigin" in ran.out
     assert "pin it with integrity" in ran.out
     assert "\x1b" not in ran.out
+
+
+@pytest.mark.parametrize(("columns", "last_column"), [("80", "first seen"), ("119", "first seen"), ("120", "reports")])
+@pytest.mark.usefixtures("reported")
+def test_a_narrow_terminal_keeps_the_script_and_the_advice(cspbuild: Cspbuild, columns: str, last_column: str) -> None:
+    lines = cspbuild("scripts", *AS_OF, COLUMNS=columns).out.splitlines()
+    header = next(line for line in lines if "hash reported" in line)
+    assert header.rstrip().endswith(last_column)
+    assert max(map(len, lines[1:])) <= int(columns)
+    start, end = header.index("script"), header.index("hash reported")
+    text = "".join(line[start:end].strip() for line in lines[lines.index(header) :])
+    assert LIBRARY in text
+    assert "addcrossorigin" in text.replace(" ", "")
 
 
 @pytest.mark.usefixtures("reported")
