@@ -27,7 +27,7 @@ from collector.ingest.sampling import stands_for
 from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
 from collector.settings import Settings, Shed
-from policybuilder.store.sites import SiteKey, find_key
+from policybuilder.store.sites import KeyKind, SiteKey, find_key
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,7 +76,10 @@ logger = logging.getLogger(__name__)
 
 
 class KeyDirectory:
-    """Site keys, looked up in the database and remembered for a few seconds; unknown ones too."""
+    """Site keys, looked up in the database and remembered for five seconds; unknown ones too.
+
+    Not so rehearsal keys, which are few: one that was revoked must not vouch for another report.
+    """
 
     _TTL_SECONDS = 5.0
     _MAX_KEYS = 4096
@@ -93,6 +96,8 @@ class KeyDirectory:
             return remembered[1]
         found = await asyncio.to_thread(find_key, self._engine, key)
         self._known.pop(key, None)
+        if found is not None and found.kind is KeyKind.REHEARSAL:
+            return found
         self._known[key] = (now, found)
         if len(self._known) > self._MAX_KEYS:
             self._known.popitem(last=False)

@@ -101,7 +101,7 @@ def set_(
 ) -> None:
     """Change a site: its hosts, aliases, budgets, and how long its evidence is kept.
 
-    Reports that come in from now on are read by it, within seconds; those that are counted stay as they are.
+    Reports that come in from now on are read by it, within five seconds; those that are counted stay as they are.
     """
     if bool(hosts) + any_host + bool(added_hosts or removed_hosts) > 1:
         raise click.UsageError("--host, --any-host, and --add-host with --remove-host are three ways; take one")
@@ -153,7 +153,10 @@ def show(name: str | None, site: str, database: str, output_format: str) -> None
 @database_option
 @format_option()
 def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, revoke_old: bool) -> None:
-    """A new public key beside the old ones, which stay live until --revoke-old."""
+    """A new public key beside the old ones, which stay live until --revoke-old.
+
+    A collector that runs refuses a revoked public key within five seconds, and a rehearsal key at once.
+    """
     if rehearsal and revoke_old:
         raise click.UsageError("--revoke-old is about public keys; --rehearsal alone revokes the old rehearsal keys")
     engine = open_sites(database, datetime.now(UTC))
@@ -171,7 +174,7 @@ def rotate(name: str, database: str, output_format: str, *, rehearsal: bool, rev
 @click.argument("name")
 @database_option
 def off(name: str, database: str) -> None:
-    """Switch a site off: its keys answer 404, its evidence stays."""
+    """Switch a site off: its keys answer 404, the public ones within five seconds; its evidence stays."""
     set_site_active(open_sites(database, datetime.now(UTC)), name, active=False)
     hint(f"{name} is off; back on with  {typed('cspbuild')} site on {name}")
 

@@ -447,6 +447,16 @@ def test_a_key_that_is_revoked_and_a_site_that_is_switched_off_are_unknown(sqlit
     assert sqlite_endpoint.ask(report_body(), path=f"/report/{rotated.key}").status == 204
 
 
+def test_a_rehearsal_key_that_is_replaced_vouches_for_nothing_more(sqlite_endpoint: Endpoint) -> None:
+    """At once, though it was answered a moment before."""
+    now = datetime.now(UTC)
+    site = add_site(sqlite_endpoint.engine, "leaked", [], now)
+    path = f"/report/{site.rehearsal_key}"
+    assert sqlite_endpoint.ask(report_body(), path=path).status == 204
+    rotate_site(sqlite_endpoint.engine, "leaked", rehearsal=True, revoke_old=False, now=now)
+    assert sqlite_endpoint.ask(report_body(), path=path).status == 404
+
+
 def test_while_a_rotation_is_under_way_both_keys_are_answered(sqlite_endpoint: Endpoint) -> None:
     now = datetime.now(UTC)
     old = add_site(sqlite_endpoint.engine, "rotating", [], now)
