@@ -19,11 +19,8 @@ from policybuilder.views import Views
 TREND_DAYS = 14
 """As many as a glance takes in; two weeks show what weekends do."""
 
-HIDDEN_CLASSES = frozenset({EvidenceClass.SUPERSEDED})
-"""Left out of the rows beside noise: evidence that is no question any more."""
-
-APART_CLASSES = NOISE_CLASSES | HIDDEN_CLASSES | {EvidenceClass.CONTRADICTION}
-"""What no policy is made of, and nobody has to look at first."""
+APART_CLASSES = NOISE_CLASSES | {EvidenceClass.SUPERSEDED, EvidenceClass.CONTRADICTION}
+"""What no policy is made of, and nobody has to look at first: left out of the rows unless it is asked for."""
 
 _SETTLED = frozenset({DecisionAction.REJECT, DecisionAction.IGNORE, DecisionAction.CLASS})
 """Answers after which nobody has to look at a group first any more."""
@@ -63,6 +60,12 @@ class SummaryRow:
     last_seen_at: datetime | None
     groups: int = 1
     noise_reports: int = 0
+    attack_like_reports: int = 0
+    """Of groups that look like an attack, and nobody decided about."""
+
+    apart_reports: int = 0
+    """Of groups that are set apart: noise, and what else no policy is made of."""
+
     group: ViolationGroup | None = None
     """The group itself, in rows by group."""
 
@@ -127,13 +130,16 @@ class Summary:
     totals: Totals
     rows: tuple[SummaryRow, ...]
     includes_noise: bool = False
-    """The rows hold noise and superseded groups too."""
+    """The rows hold what is set apart, too."""
 
     hidden_noise_groups: int
     """Noise groups left out of the rows."""
 
     hidden_superseded_groups: int = 0
     """Superseded groups left out of the rows."""
+
+    hidden_contradiction_groups: int = 0
+    """Groups left out of the rows because the policies they name allow what they report."""
 
     apart: tuple[Apart, ...] = ()
     """What no policy is made of, shown in the rows or not; most reports first."""
@@ -233,9 +239,7 @@ def summarize(
     figures: Figures,
 ) -> Summary:
     """Fold `groups`, of the classes that people and deployments gave them, into rows."""
-    shown = [
-        group for group in groups if include_noise or not (group.is_noise or group.evidence_class in HIDDEN_CLASSES)
-    ]
+    shown = [group for group in groups if include_noise or group.evidence_class not in APART_CLASSES]
     trend_days = () if by in {SummaryBy.PAGE, SummaryBy.DAY} else trend_days_of(window)
     rows = _rows(shown, by, figures, trend_days, origins=document_origins(groups))
     if by is SummaryBy.DAY:
@@ -251,7 +255,8 @@ def summarize(
         rows=tuple(rows),
         includes_noise=include_noise,
         hidden_noise_groups=sum(group.is_noise for group in hidden),
-        hidden_superseded_groups=sum(group.evidence_class in HIDDEN_CLASSES for group in hidden),
+        hidden_superseded_groups=sum(group.evidence_class is EvidenceClass.SUPERSEDED for group in hidden),
+        hidden_contradiction_groups=sum(group.evidence_class is EvidenceClass.CONTRADICTION for group in hidden),
         apart=_apart(groups),
         attack_like=_attack_like(groups),
         over_budget_groups=sum(group.rule == OVER_BUDGET for group in groups),
@@ -355,6 +360,8 @@ def _group_row(group: ViolationGroup, trend: tuple[int, ...], origins: Sequence[
         first_seen_at=group.first_seen_at,
         last_seen_at=group.last_seen_at,
         noise_reports=group.reports if group.is_noise else 0,
+        attack_like_reports=group.reports if is_alarming(group) else 0,
+        apart_reports=group.reports if group.evidence_class in APART_CLASSES else 0,
         group=group,
         is_held=is_genuine and group.decision is None and isinstance(candidate(group, origins), Hold),
         trend=trend,
@@ -377,6 +384,8 @@ def _folded_rows(
             last_seen_at=max(group.last_seen_at for group in alike),
             groups=len(alike),
             noise_reports=sum(group.reports for group in alike if group.is_noise),
+            attack_like_reports=sum(group.reports for group in alike if is_alarming(group)),
+            apart_reports=sum(group.reports for group in alike if group.evidence_class in APART_CLASSES),
         )
         for key, alike in members.items()
     ]
@@ -389,12 +398,16 @@ class _Sums:
     reports: int = 0
     estimated: float = 0
     noise: int = 0
+    attack_like: int = 0
+    apart: int = 0
     members: set[str] = field(default_factory=set)
 
     def add(self, group: ViolationGroup, reports: int, estimated: float) -> None:
         self.reports += reports
         self.estimated += estimated
         self.noise += reports if group.is_noise else 0
+        self.attack_like += reports if is_alarming(group) else 0
+        self.apart += reports if group.evidence_class in APART_CLASSES else 0
         self.members.add(group.fingerprint)
 
     def row(self, key: str, reporters: ReporterCounts, views: int | None) -> SummaryRow:
@@ -407,6 +420,8 @@ class _Sums:
             last_seen_at=None,
             groups=len(self.members),
             noise_reports=self.noise,
+            attack_like_reports=self.attack_like,
+            apart_reports=self.apart,
             views=views,
         )
 

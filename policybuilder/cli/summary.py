@@ -9,7 +9,7 @@ import click
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import print_json
 from policybuilder.cli.summary_text import print_summary
-from policybuilder.evidence import MEANINGS
+from policybuilder.evidence import MEANINGS, ViolationGroup
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -75,6 +75,7 @@ def _as_json(summary: Summary) -> None:
             ],
             "hidden_noise_groups": summary.hidden_noise_groups,
             "hidden_superseded_groups": summary.hidden_superseded_groups,
+            "hidden_contradiction_groups": summary.hidden_contradiction_groups,
             "apart": [_json_apart(apart) for apart in summary.apart],
             "attack_like": None if summary.attack_like is None else _json_apart(summary.attack_like),
             "trend_days": summary.trend_days,
@@ -109,6 +110,8 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
             **counts,
             "groups": row.groups,
             "noise_reports": row.noise_reports,
+            "attack_like_reports": row.attack_like_reports,
+            "apart_reports": row.apart_reports,
         }
         if by in _WITH_VIEWS:
             return {**folded, "views": row.views, "reports_per_1000_views": _per_1000_views(row)}
@@ -125,7 +128,7 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
         "noise": group.is_noise,
         "class": group.evidence_class,
         "rule": group.rule,
-        "reason": group.reason or MEANINGS[group.evidence_class],
+        "reason": _reason(group),
         "decision": group.decision,
         "held": row.is_held,
         "trend": row.trend,
@@ -135,22 +138,28 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
     }
 
 
+def _reason(group: ViolationGroup) -> str:
+    return group.reason or MEANINGS[group.evidence_class]
+
+
 def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """What CSV and Markdown show, a row a line."""
     if summary.by is not SummaryBy.GROUP:
         columns = (summary.by.value, "reporters", "reports", "groups", "noise_reports", "estimated_reports")
         with_views = summary.by in _WITH_VIEWS
-        return (*columns, *(("views", "reports_per_1000_views") if with_views else ())), [
+        view_columns = ("views", "reports_per_1000_views") if with_views else ()
+        return (*columns, *view_columns, "attack_like_reports", "apart_reports"), [
             (
                 *(row.key, str(row.reporters), str(row.reports), str(row.groups), str(row.noise_reports)),
                 str(row.estimated_reports),
                 *((_or_empty(row.views), _or_empty(_per_1000_views(row))) if with_views else ()),
+                *(str(row.attack_like_reports), str(row.apart_reports)),
             )
             for row in summary.rows
         ]
     group_columns = (
         *("directive", "blocked", "disposition", "reporters", "reports", "first_seen", "last_seen"),
-        *("page", "class", "rule", "sample", "estimated_reports", "held", "decision"),
+        *("page", "class", "rule", "sample", "estimated_reports", "held", "decision", "group", "reason"),
     )
     rows: list[tuple[str, ...]] = [
         (
@@ -168,6 +177,8 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             str(row.estimated_reports),
             "yes" if row.is_held else "no",
             group.decision or "",
+            group.fingerprint,
+            _reason(group),
         )
         for row in summary.rows
         if (group := row.group) is not None

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from policybuilder.cli.output import Cell, blocked_cell, console, count, hint, plural, shorten, table
+from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
@@ -31,7 +32,7 @@ _FOLDED_AT = {"blocked": 40, "page": 24, "source": 50}
 """Columns of long texts, with how much of one has to fit on a line for the others to stay."""
 
 _WHOLE_COLUMNS = ("", "trend", "directive", "as", "class", "state", "last seen")
-_NUMBERS = ("networks", "reports", "groups", "views", "per 1,000 views")
+_NUMBERS = ("networks", "reports", "groups", "attack-like", "set apart", "views", "per 1,000 views")
 _COLUMN_GAP = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -161,7 +162,8 @@ def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str,
 def _state(row: SummaryRow, group: ViolationGroup) -> str:
     """What a person said about it, or that a person has to."""
     if group.decision is not None:
-        return f"decided: {group.decision}"
+        is_class = group.decision == DecisionAction.CLASS
+        return f"decided: {group.evidence_class if is_class else group.decision}"
     return "held" if row.is_held else ""
 
 
@@ -170,7 +172,10 @@ def _print_folded(out: Console, by: SummaryBy, rows: Sequence[SummaryRow]) -> No
         return
     most = max(row.reports for row in rows)
     cells = [{**_common_cells(row, most), by.value: row.key, "groups": count(row.groups)} for row in rows]
-    columns = ("networks", "reports", "", "trend", by.value, "groups", "views", "per 1,000 views")
+    columns = (
+        *("networks", "reports", "", "trend", by.value, "groups"),
+        *("attack-like", "set apart", "views", "per 1,000 views"),
+    )
     _print_table(out, _fitting(columns, cells, out.width), cells)
 
 
@@ -182,6 +187,8 @@ def _common_cells(row: SummaryRow, most: int) -> dict[str, str]:
         "reports": count(row.reports) + estimate,
         "": _bar(row.reports, most),
         "trend": sparkline(row.trend[-_TREND_DAYS:]),
+        "attack-like": count(row.attack_like_reports) if row.attack_like_reports else "",
+        "set apart": count(row.apart_reports) if row.apart_reports else "",
         "views": "" if row.views is None else count(row.views),
         "per 1,000 views": "" if share is None else f"{share:,.1f}",
     }
@@ -216,9 +223,14 @@ def _print_apart(out: Console, summary: Summary) -> None:
 
 def _print_hints(summary: Summary, *, hidden_rows: int) -> None:
     if hidden_rows:
-        hint(f"{hidden_rows} more rows: --format json or csv has them all, --by directive folds them")
-    if summary.hidden_noise_groups:
-        hint(f"{plural(summary.hidden_noise_groups, 'group')} of noise not shown: --noise shows them, with the reason")
+        hint(f"{plural(hidden_rows, 'more row')}: --format json or csv has them all, --by directive folds them")
+    noise, contradictions = summary.hidden_noise_groups, summary.hidden_contradiction_groups
+    hidden = (
+        f"{plural(noise, 'group')} of noise" if noise else "",
+        plural(contradictions, "contradiction") if contradictions else "",
+    )
+    if any(hidden):
+        hint(f"{' and '.join(filter(None, hidden))} not shown: --noise shows them, with the reason")
     if summary.hidden_superseded_groups:
         superseded = plural(summary.hidden_superseded_groups, "superseded group")
         hint(f"{superseded} not shown, seen only before the last deployment: --noise shows them")
@@ -226,7 +238,7 @@ def _print_hints(summary: Summary, *, hidden_rows: int) -> None:
         program = typed("cspbuild")
         hint(
             "(other) stands for what was new beyond the site's budget: raise it with  "
-            f"{program} site set {summary.site} --new-groups-per-hour N"
+            f"{program} site set {summary.site} --new-groups-per-hour N  or leave it, if somebody floods the site"
         )
     if any(row.is_held for row in summary.rows):
         hint(f"held: it has a price that evidence alone does not pay; see  {typed('cspbuild')} suggest")

@@ -108,6 +108,18 @@ def test_noise_is_folded_away_until_asked_for(shop: Any) -> None:
     assert "Hide noise" in shown
 
 
+def test_contradictions_are_folded_away_with_the_noise(start: Start, make_group: MakeGroup) -> None:
+    review = start()
+    contradiction = make_group(evidence_class=EvidenceClass.CONTRADICTION, directive="font-src")
+    noise = make_group(evidence_class=EvidenceClass.BOT, directive="img-src")
+    review.evidence.groups["default"] = [contradiction, make_group(directive="style-src-elem")]
+    assert "font-src" not in page_of(review, "/")
+    assert "Show 1 contradiction" in text_of(page_of(review, "/"))
+    assert "font-src" in page_of(review, "/?noise=1")
+    review.evidence.groups["default"].append(noise)
+    assert "Show 1 noise violation and 1 contradiction" in text_of(page_of(review, "/"))
+
+
 def test_a_site_with_noise_alone_says_so(start: Start, make_group: MakeGroup) -> None:
     review = start()
     review.evidence.groups["default"] = [make_group(evidence_class=EvidenceClass.BOT)]

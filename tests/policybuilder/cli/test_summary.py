@@ -108,7 +108,51 @@ def test_attacks_that_somebody_decided_about_are_no_alarm_any_more(
     out = cspbuild("summary", *AS_OF).out
     assert "ATTACK-LIKE" not in out
     assert out.index(PICTURE.blocked_uri) < out.index("https://evil.example/x.js")
-    assert "decided: " in out
+    assert f"decided: {'attack-like' if answer is None else answer[0]}" in out
+
+
+def test_what_is_not_shown_is_counted_by_its_class_in_every_view(cspbuild: Cspbuild, database: Engine) -> None:
+    other = make_violation("img-src", "https://evil.example/a.png")
+    report(
+        database,
+        make_observation(PICTURE),
+        *(make_observation(INLINE, evidence_class=each) for each in (*APART, EvidenceClass.INJECTED)),
+        make_observation(other, evidence_class=EvidenceClass.ATTACK_LIKE),
+    )
+    for by in ("group", "directive", "source", "page"):
+        ran = cspbuild("summary", *AS_OF, "--by", by)
+        assert "3 groups of noise and 1 contradiction not shown" in ran.err
+        document = summary(cspbuild, "--by", by)
+        assert (document["hidden_noise_groups"], document["hidden_contradiction_groups"]) == (3, 1)
+        assert sum(row["reports"] for row in document["rows"]) == 2
+        assert "inline" not in ran.out.partition("Set apart")[0]
+    rows = {row["source"]: row for row in summary(cspbuild, "--by", "source", "--noise")["rows"]}
+    marks = {source: (row["attack_like_reports"], row["apart_reports"]) for source, row in rows.items()}
+    assert marks == {"https://evil.example": (1, 0), "https://img.example": (0, 0), "inline": (0, 4)}
+    (day,) = summary(cspbuild, "--by", "day", "--noise")["rows"]
+    assert (day["reports"], day["attack_like_reports"], day["apart_reports"]) == (6, 1, 4)
+    assert "attack-like" in cspbuild("summary", *AS_OF, "--by", "source").out
+    table = csv.DictReader(io.StringIO(cspbuild("summary", *AS_OF, "--by", "source", "--format", "csv").out))
+    assert {row["source"]: row["attack_like_reports"] for row in table} == {
+        "https://evil.example": "1",
+        "https://img.example": "0",
+    }
+
+
+def test_tables_for_scripts_name_the_group_and_the_reason(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(INLINE, evidence_class=EvidenceClass.BOT))
+    (expected,) = summary(cspbuild, "--noise")["rows"]
+    arguments = ("summary", *AS_OF, "--noise", "--format")
+    (row,) = csv.DictReader(io.StringIO(cspbuild(*arguments, "csv").out))
+    assert (row["group"], row["reason"]) == (expected["group"], expected["reason"])
+    assert expected["reason"]
+    assert expected["group"] in cspbuild(*arguments, "markdown").out
+
+
+def test_one_row_more_is_one(cspbuild: Cspbuild, database: Engine) -> None:
+    pictures = [make_violation("img-src", f"https://img{number}.example/a.png") for number in range(51)]
+    report(database, *(make_observation(picture) for picture in pictures))
+    assert "1 more row: " in cspbuild("summary", *AS_OF).err
 
 
 APART = [EvidenceClass.EXTENSION, EvidenceClass.BOT, EvidenceClass.CONTRADICTION]
@@ -302,5 +346,5 @@ def test_what_is_beyond_the_budget_comes_with_the_command_that_raises_it(cspbuil
     ran = cspbuild("summary", *AS_OF)
     assert "https://img.example/(other)" in ran.out
     assert "(other) stands for what was new beyond the site's budget" in ran.err
-    assert "site set default --new-groups-per-hour N" in ran.err
+    assert "site set default --new-groups-per-hour N  or leave it, if somebody floods the site" in ran.err
     assert summary(cspbuild)["totals"]["reports"] == 40
