@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -18,9 +18,12 @@ from sqlalchemy import Engine
 
 from collector.access_logs import REJECTED, NotCounted, PageView, page_view
 from collector.files import open_file, read_limited
+from collector.ingest.aliases import Aliases, follow_in_url
+from collector.ingest.hosts import host_matches, host_of
 from collector.ingest.normalization import clean_url
 from policybuilder.errors import CspbuildError
 from policybuilder.store.engine import writing
+from policybuilder.store.sites import Site
 from policybuilder.store.views import CountedLines, ViewRecording, find_counted_lines
 
 MAX_LINE_BYTES = 64 * 1024
@@ -63,16 +66,26 @@ def parse_origin(text: str) -> str:
     return origin
 
 
+def check_origin(origin: str, site: Site) -> None:
+    """Raises CspbuildError where no page on `origin` is one of the site's, who may have no hosts and so take any."""
+    authority = host_of(follow_in_url(origin, site.aliases)) or ""
+    if site.hosts and not any(host_matches(host, authority) for host in site.hosts):
+        aliases = "".join(f", {alias}" for alias in site.aliases)
+        raise CspbuildError(f"{authority} is no host of {site.name} (there are: {', '.join(site.hosts)}{aliases})")
+
+
 def count_views(
     engine: Engine,
     site: str,
     names: Sequence[str],
     *,
     origin: str,
+    aliases: Aliases = (),
     on_progress: Callable[[str, int, int], None] = lambda _name, _done, _size: None,
 ) -> ViewCount:
     """Count the page views of `site`, whose pages are on `origin`, in access logs (`.gz` too, `-` for standard input).
 
+    They count for the pages that those on `origin` stand for by `aliases`, as reports do.
     `on_progress` is called with the file's name, bytes read and its size (0 when unknown). Each portion of lines is
     one transaction, so an interrupted run can be repeated. Raises CspbuildError for a file that cannot be read, or that
     changed in the part that was counted before; what was counted until then stays.
@@ -82,7 +95,7 @@ def count_views(
     for name in names:
         with open_file(name, "access logs") as file:
             log = _Log(engine, site, name, recording, result)
-            for _ in log.count(_lines(file.lines), origin):
+            for _ in log.count(_lines(file.lines), origin, aliases):
                 on_progress(name, file.position, file.size)
             on_progress(name, file.size, file.size)
     return result
@@ -115,7 +128,7 @@ class _Log:
         self._before = CountedLines()
         self._views: Counter[tuple[int, str]] = Counter()
 
-    def count(self, lines: Iterator[_Line], origin: str) -> Iterator[None]:
+    def count(self, lines: Iterator[_Line], origin: str, aliases: Aliases) -> Iterator[None]:
         """Count the lines that were not counted before; yields after each portion."""
         now = datetime.now(UTC)
         for line in lines:
@@ -129,6 +142,8 @@ class _Log:
             if not line.is_finished and not isinstance(found, PageView):
                 # Perhaps the rest of it is yet to be written: it is read again the next time.
                 break
+            if isinstance(found, PageView):
+                found = replace(found, page=follow_in_url(found.page, aliases))
             self._add(line, found)
             if self._number - self._before.lines >= CHUNK_LINES:
                 self._commit()

@@ -34,14 +34,15 @@ def import_(files: tuple[str, ...], site: str, origin: str, database_url: str | 
     log is read: one that grew goes on where it ended. Of a line only the page and the day are kept.
     """
     from collector.progress import import_progress  # noqa: PLC0415  (only import needs it)
-    from collector.view_counting import count_views, parse_origin  # noqa: PLC0415  (the same)
+    from collector.view_counting import check_origin, count_views, parse_origin  # noqa: PLC0415  (the same)
     from policybuilder.store.sites import get_site  # noqa: PLC0415  (the same)
 
     pages_at = parse_origin(origin)
     engine = open_database(database_url)
-    get_site(engine, site)
+    found = get_site(engine, site)
+    check_origin(pages_at, found)
     with import_progress() as on_progress:
-        result = count_views(engine, site, files, origin=pages_at, on_progress=on_progress)
+        result = count_views(engine, site, files, origin=pages_at, aliases=found.aliases, on_progress=on_progress)
     _show_count(site, result, output_format)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from policybuilder.store.engine import open_for_writing
+from policybuilder.store.sites import add_site, parse_alias
 from tests.support.service import Ran, run_program
 
 LINES = (
@@ -50,6 +55,38 @@ def test_views_are_imported_and_listed(tmp_path: Path) -> None:
     listed = views(tmp_path, "list")
     assert "2025-11-20" in listed.out
     assert "1 view from 3 lines of 1 log" in listed.out
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A directory with a log, and a database with the site `shop` in it."""
+    (tmp_path / "access.log").write_text(LINES)
+    engine = open_for_writing(f"sqlite:///{tmp_path}/data/csp.db")
+    alias = parse_alias("staging.shop.example=www.shop.example")
+    add_site(engine, "shop", ["www.shop.example"], datetime.now(UTC), aliases=[alias])
+    engine.dispose()
+    return tmp_path
+
+
+def test_an_origin_that_is_none_of_the_sites_is_refused(shop: Path) -> None:
+    ran = views(shop, "import", "access.log", "--origin", "https://evil.example", "--site", "shop")
+    assert (ran.code, ran.out) == (2, "")
+    assert "evil.example is no host of shop (there are: www.shop.example, staging.shop.example=www.shop" in ran.err
+    assert views(shop, "list", "--site", "shop", "--format", "json").json()["views"] == 0
+
+
+def test_logs_of_a_staging_copy_count_for_what_it_stands_for(shop: Path) -> None:
+    line = (
+        '{"ts": 1763632800, "request": {"method": "GET", "host": "staging.shop.example", "uri": "/cart"}, '
+        '"status": 200}\n'
+    )
+    origin = ("--origin", "https://staging.shop.example", "--site", "shop")
+    for log in ("access.log", "-"):
+        ran = views(shop, "import", log, *origin, "--format", "json", text=line)
+        assert (ran.code, ran.json()["views"]) == (0, 1)
+    with closing(sqlite3.connect(shop / "data" / "csp.db")) as connection:
+        pages = connection.execute("SELECT page, sum(views) FROM page_view GROUP BY page").fetchall()
+    assert pages == [("https://www.shop.example/cart", 2)]
 
 
 @pytest.mark.parametrize(
