@@ -14,7 +14,7 @@ from policybuilder.networks import SetupWarning
 from policybuilder.replay import document_origins
 from policybuilder.suggestion.candidates import Hold, candidate
 from policybuilder.times import Window
-from policybuilder.views import Views
+from policybuilder.views import SaidViews, Views, said_of_day, said_of_window
 
 TREND_DAYS = 14
 """As many as a glance takes in; two weeks show what weekends do."""
@@ -42,6 +42,13 @@ class ViewsFrom(enum.StrEnum):
     ACCESS_LOG = "access-log"
     DEPLOYMENT = "deployment"
     """A person said how many there are in a day."""
+
+
+class RowViewsFrom(enum.StrEnum):
+    """Where the page views of one row come from."""
+
+    LOG = "log"
+    SAID = "said"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,9 @@ class SummaryRow:
     """What the group asks for has a price that evidence alone does not pay: a person decides. In rows by group."""
 
     views: int | None = None
-    """Page views, in rows by page and by day, where access logs tell."""
+    """Page views, in rows by page and by day, where something tells."""
+
+    views_from: RowViewsFrom | None = None
 
     trend: tuple[int, ...] = ()
     """Reports of each day of `Summary.trend_days`; empty in rows by page and by day."""
@@ -184,8 +193,8 @@ class Figures:
     views: Views = field(default_factory=Views)
     """Of the window; for rows by page of all that is kept before its end, as their reports are."""
 
-    views_per_day: int | None = None
-    """As somebody said; used where no access log tells."""
+    said: Sequence[SaidViews] = ()
+    """Page views a day as somebody said, oldest first; used where no access log tells."""
 
     warnings: tuple[SetupWarning, ...] = ()
 
@@ -302,13 +311,11 @@ def _totals(groups: Sequence[ViolationGroup], window: Window, figures: Figures) 
 
 
 def _views_of(window: Window, figures: Figures) -> tuple[int | None, ViewsFrom | None]:
-    """Access logs before what somebody said; that needs to know how many days there were."""
+    """Access logs before what somebody said."""
     if figures.views:
         return figures.views.total, ViewsFrom.ACCESS_LOG
-    if figures.views_per_day is not None and window.since is not None:
-        days = (window.until - window.since) / timedelta(days=1)
-        return round(figures.views_per_day * days), ViewsFrom.DEPLOYMENT
-    return None, None
+    said = said_of_window(figures.said, window)
+    return said, None if said is None else ViewsFrom.DEPLOYMENT
 
 
 def _apart(groups: Iterable[ViolationGroup]) -> tuple[Apart, ...]:
@@ -410,7 +417,9 @@ class _Sums:
         self.apart += reports if group.evidence_class in APART_CLASSES else 0
         self.members.add(group.fingerprint)
 
-    def row(self, key: str, reporters: ReporterCounts, views: int | None) -> SummaryRow:
+    def row(
+        self, key: str, reporters: ReporterCounts, views: int | None, views_from: RowViewsFrom = RowViewsFrom.LOG
+    ) -> SummaryRow:
         return SummaryRow(
             key=key,
             reports=self.reports,
@@ -423,6 +432,7 @@ class _Sums:
             attack_like_reports=self.attack_like,
             apart_reports=self.apart,
             views=views,
+            views_from=None if views is None else views_from,
         )
 
 
@@ -448,4 +458,11 @@ def _day_rows(groups: Sequence[ViolationGroup], figures: Figures) -> list[Summar
         group = by_fingerprint.get(count.fingerprint)
         if group is not None:
             days[count.day].add(group, count.reports, count.estimated_reports)
-    return [sums.row(day, figures.reporters, figures.views.by_day.get(day)) for day, sums in days.items()]
+    rows = []
+    for day, sums in days.items():
+        logged = figures.views.by_day.get(day)
+        if logged is None:
+            rows.append(sums.row(day, figures.reporters, said_of_day(figures.said, day), RowViewsFrom.SAID))
+        else:
+            rows.append(sums.row(day, figures.reporters, logged))
+    return rows

@@ -114,7 +114,12 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
             "apart_reports": row.apart_reports,
         }
         if by in _WITH_VIEWS:
-            return {**folded, "views": row.views, "reports_per_1000_views": _per_1000_views(row)}
+            return {
+                **folded,
+                "views": row.views,
+                "views_from": row.views_from,
+                "reports_per_1000_views": _per_1000_views(row),
+            }
         return {**folded, "trend": row.trend}
     return {
         "group": group.fingerprint,
@@ -148,12 +153,14 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         columns = (summary.by.value, "reporters", "reports", "groups", "noise_reports", "estimated_reports")
         with_views = summary.by in _WITH_VIEWS
         view_columns = ("views", "reports_per_1000_views") if with_views else ()
-        return (*columns, *view_columns, "attack_like_reports", "apart_reports"), [
+        sources = ("views_from",) if with_views else ()
+        return (*columns, *view_columns, "attack_like_reports", "apart_reports", *sources), [
             (
                 *(row.key, str(row.reporters), str(row.reports), str(row.groups), str(row.noise_reports)),
                 str(row.estimated_reports),
                 *((_or_empty(row.views), _or_empty(_per_1000_views(row))) if with_views else ()),
                 *(str(row.attack_like_reports), str(row.apart_reports)),
+                *((row.views_from or "",) if with_views else ()),
             )
             for row in summary.rows
         ]

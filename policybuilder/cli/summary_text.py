@@ -12,7 +12,7 @@ from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
-from policybuilder.summary import APART_CLASSES, Summary, SummaryBy, SummaryRow, is_alarming
+from policybuilder.summary import APART_CLASSES, RowViewsFrom, Summary, SummaryBy, SummaryRow, is_alarming
 
 _MAX_TEXT_ROWS = 50
 _MAX_ALARMING_ROWS = 10
@@ -189,9 +189,15 @@ def _common_cells(row: SummaryRow, most: int) -> dict[str, str]:
         "trend": sparkline(row.trend[-_TREND_DAYS:]),
         "attack-like": count(row.attack_like_reports) if row.attack_like_reports else "",
         "set apart": count(row.apart_reports) if row.apart_reports else "",
-        "views": "" if row.views is None else count(row.views),
+        "views": _views_cell(row),
         "per 1,000 views": "" if share is None else f"{share:,.1f}",
     }
+
+
+def _views_cell(row: SummaryRow) -> str:
+    if row.views is None:
+        return ""
+    return count(row.views) + (" said" if row.views_from is RowViewsFrom.SAID else "")
 
 
 def _bar(number: int, most: int) -> str:

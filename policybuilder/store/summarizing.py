@@ -33,7 +33,7 @@ from policybuilder.summary import (
 )
 from policybuilder.superseded import with_superseded
 from policybuilder.times import Window
-from policybuilder.views import Views, views_per_day_said
+from policybuilder.views import Views, views_said
 
 _WARNING_DAYS = 7
 """What was wrong longer ago is either put right, or wrong still."""
@@ -47,7 +47,7 @@ def read_summary(connection: Connection, site: str, window: Window, *, by: Summa
         reporters=_reporters(connection, site, window, by, groups),
         days=_day_counts(connection, site, window, by),
         views=_views(connection, site, window, by),
-        views_per_day=views_per_day_said(deployments),
+        said=views_said(deployments),
         warnings=read_warnings(connection, site, window),
     )
     return summarize(groups, site=site, window=window, by=by, include_noise=include_noise, figures=figures)

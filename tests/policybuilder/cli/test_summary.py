@@ -258,7 +258,34 @@ def test_views_that_somebody_said_stand_in_where_no_log_tells(cspbuild: Cspbuild
     cspbuild("deploy", "record", *options)
     totals = summary(cspbuild, "--since", "7d")["totals"]
     assert (totals["views"], totals["views_from"]) == (3_500, "deployment")
-    assert summary(cspbuild)["totals"]["views"] is None
+    assert summary(cspbuild, "--since", "30d")["totals"] == summary(cspbuild)["totals"]
+    assert summary(cspbuild)["totals"]["views"] == round(500 * (19 + 23 / 24))
+    assert summary(cspbuild, "--as-of", "2026-11-01T00:00:00Z")["totals"]["views"] is None
+
+
+def test_days_without_a_log_have_the_views_that_somebody_said_since_then(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, *(make_observation(PICTURE, seen_at=SEEN_AT - timedelta(days=days)) for days in range(5)))
+    for views, at in (("500", "2026-11-17T12:00:00Z"), ("800", "2026-11-19")):
+        options = ("--policy", "img-src *", "--stage", "report-only", "--views-per-day", views, "--at", at)
+        assert cspbuild("deploy", "record", *options).code == 0
+    with database.begin() as connection:
+        insert = text("INSERT INTO page_view (site, page, day, views) VALUES ('default', :page, :day, :views)")
+        connection.execute(insert, {"page": PAGE, "day": to_ms(SEEN_AT) // DAY_MS, "views": 40})
+    arguments = ("--by", "day", "--noise")
+    assert [
+        (row["day"][-2:], row["views"], row["views_from"], row["reports_per_1000_views"])
+        for row in summary(cspbuild, *arguments)["rows"]
+    ] == [
+        ("16", None, None, None),
+        ("17", 500, "said", 2.0),
+        ("18", 500, "said", 2.0),
+        ("19", 800, "said", 1.25),
+        ("20", 40, "log", 25.0),
+    ]
+    out = cspbuild("summary", *AS_OF, *arguments).out
+    assert ("500 said" in out, "40 said" in out) == (True, False)
+    table = csv.DictReader(io.StringIO(cspbuild("summary", *AS_OF, *arguments, "--format", "csv").out))
+    assert [row["views_from"] for row in table] == ["", "said", "said", "said", "log"]
 
 
 def test_few_networks_behind_many_reports_are_a_loud_warning_that_changes_nothing_else(
