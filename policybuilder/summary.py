@@ -156,6 +156,9 @@ class Summary:
     attack_like: Apart | None = None
     """What looks like an attack and nobody decided about, all rules together."""
 
+    groups_before: int = 0
+    """Groups that there are without the beginning of a window that has none."""
+
     over_budget_groups: int = 0
     """Groups that stand for what was new beyond the site's budget."""
 
@@ -197,6 +200,8 @@ class Figures:
     """Page views a day as somebody said, oldest first; used where no access log tells."""
 
     warnings: tuple[SetupWarning, ...] = ()
+    groups_before: int = 0
+    """Groups that there are without the beginning of the window, where it has none."""
 
 
 def trend_window(window: Window) -> Window:
@@ -268,6 +273,7 @@ def summarize(
         hidden_contradiction_groups=sum(group.evidence_class is EvidenceClass.CONTRADICTION for group in hidden),
         apart=_apart(groups),
         attack_like=_attack_like(groups),
+        groups_before=figures.groups_before,
         over_budget_groups=sum(group.rule == OVER_BUDGET for group in groups),
         trend_days=trend_days,
         warnings=figures.warnings,

@@ -43,8 +43,7 @@ def print_summary(summary: Summary) -> None:
     out = console()
     _print_head(out, summary)
     if not summary.totals.groups:
-        program = typed("cspbuild")
-        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
+        _hint_at_nothing(summary)
         return
     _print_alarms(out, summary)
     alarming, others = _in_order(summary)
@@ -58,15 +57,27 @@ def print_summary(summary: Summary) -> None:
     _print_hints(summary, hidden_rows=len(others) - len(shown))
 
 
+def _hint_at_nothing(summary: Summary) -> None:
+    if before := summary.groups_before:
+        is_one = before == 1
+        hint(f"none in this window; without --since there {'is' if is_one else 'are'} {plural(before, 'group')}")
+    else:
+        program = typed("cspbuild")
+        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
+
+
 def _print_head(out: Console, summary: Summary) -> None:
     totals = summary.totals
     estimate = ""
     if totals.estimated_reports != totals.reports:
         estimate = f" (≈ {count(totals.estimated_reports)} before sampling)"
+    networks = f"from {plural(totals.reporters, 'network')} on the busiest day"
+    if totals.reports and not totals.reporters:
+        networks = "from networks that are not kept any more"
     views = f"; {plural(totals.views, 'page view')}" if totals.views is not None else ""
     out.print(
-        f"{summary.site}: {plural(totals.reports, 'report')}{estimate} in {plural(totals.groups, 'group')} from "
-        f"{plural(totals.reporters, 'network')} on the busiest day; {plural(totals.noise_reports, 'report')} of noise"
+        f"{summary.site}: {plural(totals.reports, 'report')}{estimate} in {plural(totals.groups, 'group')} "
+        f"{networks}; {plural(totals.noise_reports, 'report')} of noise"
         f"{views} ({summary.window})",
         markup=False,
     )
@@ -183,7 +194,8 @@ def _common_cells(row: SummaryRow, most: int) -> dict[str, str]:
     share = row.reports_per_1000_views
     estimate = "" if row.estimated_reports == row.reports else f" ≈ {count(row.estimated_reports)}"
     return {
-        "networks": count(row.reporters),
+        # Networks are kept for a shorter time than reports.
+        "networks": count(row.reporters) if row.reporters or not row.reports else "–",
         "reports": count(row.reports) + estimate,
         "": _bar(row.reports, most),
         "trend": sparkline(row.trend[-_TREND_DAYS:]),

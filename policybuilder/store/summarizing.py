@@ -49,6 +49,7 @@ def read_summary(connection: Connection, site: str, window: Window, *, by: Summa
         views=_views(connection, site, window, by),
         said=views_said(deployments),
         warnings=read_warnings(connection, site, window),
+        groups_before=_groups_before(connection, site, window) if not groups else 0,
     )
     return summarize(groups, site=site, window=window, by=by, include_noise=include_noise, figures=figures)
 
@@ -63,6 +64,10 @@ def read_warnings(connection: Connection, site: str, window: Window) -> tuple[Se
         read_rehearsal_networks(connection, site, recent),
         program=typed("cspbuild"),
     )
+
+
+def _groups_before(connection: Connection, site: str, window: Window) -> int:
+    return 0 if window.since is None else len(read_evidence(connection, site, Window(None, window.until)))
 
 
 def _day_counts(connection: Connection, site: str, window: Window, by: SummaryBy) -> Sequence[DayCount]:

@@ -155,6 +155,28 @@ def test_one_row_more_is_one(cspbuild: Cspbuild, database: Engine) -> None:
     assert "1 more row: " in cspbuild("summary", *AS_OF).err
 
 
+def test_an_empty_window_is_not_taken_for_a_collector_without_reports(cspbuild: Cspbuild, database: Engine) -> None:
+    empty = (*AS_OF, "--since", "2h")
+    assert "no reports yet" in cspbuild("summary", *empty).err
+    report(database, make_observation(PICTURE), make_observation(INLINE))
+    ran = cspbuild("summary", *empty)
+    assert "none in this window; without --since there are 2 groups" in ran.err
+    assert "no reports yet" not in ran.err
+    assert "no reports yet" in cspbuild("summary", "--as-of", "2026-11-01").err
+
+
+def test_networks_that_are_not_kept_any_more_are_a_dash_and_not_none(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE))
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM group_reporter"))
+    out = cspbuild("summary", *AS_OF).out
+    (line,) = (line for line in out.splitlines() if PICTURE.blocked_uri in line)
+    assert line.split()[:2] == ["–", "1"]
+    assert "from networks that are not kept any more" in out
+    (row,) = summary(cspbuild)["rows"]
+    assert row["reporters"] == 0
+
+
 APART = [EvidenceClass.EXTENSION, EvidenceClass.BOT, EvidenceClass.CONTRADICTION]
 
 
