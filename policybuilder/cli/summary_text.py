@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -20,18 +21,26 @@ _MAX_ALARMING_ROWS = 10
 
 _TREND_DAYS = 7
 _GROUP_COLUMNS = (
-    *("networks", "reports", "", "trend", "directive", "blocked", "as", "page", "class", "state", "last seen"),
+    *("networks", "reports", "", "trend", "directive", "blocked", "as", "page", "class", "state", "group"),
+    "last seen",
 )
-_GIVEN_UP = ("last seen", "as", "page", "", "trend", "state", "class")
+_GIVEN_UP = ("last seen", "as", "", "page", "state", "group", "class", "trend")
 """Columns in the order in which they are left out where lines are short.
 
 A state then stands behind the class, and both below what was blocked, if there is anything to say.
 """
 
+_GROUP_FROM_WIDTH = 140
+_GROUP_DIGITS = 8
+"""Of a fingerprint: enough to name a group to `decide class`."""
+
+_TELLING_COLUMNS = ("directive", "blocked", "as", "page", "class", "state")
+"""What tells rows apart; counts and times say nothing of what a row is about."""
+
 _FOLDED_AT = {"blocked": 40, "page": 24, "source": 50}
 """Columns of long texts, with how much of one has to fit on a line for the others to stay."""
 
-_WHOLE_COLUMNS = ("", "trend", "directive", "as", "class", "state", "last seen")
+_WHOLE_COLUMNS = ("", "trend", "directive", "as", "class", "state", "group", "last seen")
 _NUMBERS = ("networks", "reports", "groups", "attack-like", "set apart", "views", "per 1,000 views")
 _COLUMN_GAP = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -133,12 +142,20 @@ def _print_groups(
     if not rows:
         return
     most = max(row.reports for row in rows)
-    cells = [_group_cells(row, row.group, most) for row in rows if row.group is not None]
-    columns = _fitting(_GROUP_COLUMNS, cells, out.width)
+    groups = [row.group for row in rows if row.group is not None]
+    cells = [_group_cells(row, group, most) for row, group in zip(rows, groups, strict=True)]
+    offered = [name for name in _GROUP_COLUMNS if name != "group" or out.width >= _GROUP_FROM_WIDTH]
+    columns = _fitting(offered, cells, out.width)
     if "state" not in columns:
         cells = [{**row, "class": ", ".join(filter(None, (row["class"], row["state"])))} for row in cells]
+    below = ["" if "class" in columns else _class_below(row) for row in cells]
+    alike = [
+        (*(row[name] for name in _TELLING_COLUMNS if name in columns), line)
+        for row, line in zip(cells, below, strict=True)
+    ]
     shown: list[dict[str, Cell]] = [
-        {**row, "blocked": row["blocked"] if "class" in columns else _with_class_below(row)} for row in cells
+        {**row, "blocked": tuple(filter(None, (row["blocked"], line, told)))}
+        for row, line, told in zip(cells, below, _told_apart(groups, alike), strict=True)
     ]
     if more_alarming:
         more = (plural(more_alarming, "more attack-like group") + ":", "--format json has them all")
@@ -146,8 +163,39 @@ def _print_groups(
     _print_table(out, columns, shown)
 
 
-def _with_class_below(row: Mapping[str, str]) -> Cell:
-    return row["blocked"] if row["class"] == EvidenceClass.GENUINE.value else (row["blocked"], f"({row['class']})")
+def _class_below(row: Mapping[str, str]) -> str:
+    return "" if row["class"] == EvidenceClass.GENUINE.value else f"({row['class']})"
+
+
+def _told_apart(groups: Sequence[ViolationGroup], alike: Sequence[tuple[str, ...]]) -> list[str]:
+    """For each group what tells it from the others whose rows read alike; empty where none does."""
+    members: dict[tuple[str, ...], list[ViolationGroup]] = defaultdict(list)
+    for group, key in zip(groups, alike, strict=True):
+        members[key].append(group)
+    return [_told_from(group, members[key]) for group, key in zip(groups, alike, strict=True)]
+
+
+def _told_from(group: ViolationGroup, others: Sequence[ViolationGroup]) -> str:
+    if len(others) == 1:
+        return ""
+    differences: tuple[Callable[[ViolationGroup], str], ...] = (_disposition_of, _host_of)
+    differing = [name_of for name_of in differences if len({name_of(other) for other in others}) > 1]
+    names = [tuple(name_of(other) for name_of in differing) for other in others]
+    if len(set(names)) < len(names):
+        differing.append(_number_of)
+    return f"({', '.join(name_of(group) for name_of in differing)})"
+
+
+def _disposition_of(group: ViolationGroup) -> str:
+    return group.disposition.value
+
+
+def _host_of(group: ViolationGroup) -> str:
+    return group.document_origin.rpartition("://")[2]
+
+
+def _number_of(group: ViolationGroup) -> str:
+    return f"group {group.fingerprint[:_GROUP_DIGITS]}"
 
 
 def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str, str]:
@@ -166,6 +214,7 @@ def _group_cells(row: SummaryRow, group: ViolationGroup, most: int) -> dict[str,
         "page": page + (f" +{len(group.pages) - 1}" if len(group.pages) > 1 else ""),
         "class": kind,
         "state": _state(row, group),
+        "group": group.fingerprint[:_GROUP_DIGITS],
         "last seen": f"{group.last_seen_at:%m-%d %H:%M}",
     }
 

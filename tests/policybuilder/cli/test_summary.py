@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from collector.ingest.noise import Classification
 from policybuilder.cli.summary_text import sparkline
-from policybuilder.csp import SampleExtent
+from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
 from policybuilder.store.clock import DAY_MS, to_ms
 from tests.policybuilder.cli.conftest import Cspbuild
@@ -175,6 +175,47 @@ def test_networks_that_are_not_kept_any_more_are_a_dash_and_not_none(cspbuild: C
     assert "from networks that are not kept any more" in out
     (row,) = summary(cspbuild)["rows"]
     assert row["reporters"] == 0
+
+
+@pytest.mark.parametrize(("columns", "is_shown"), [(200, True), (140, True), (139, False), (100, False)])
+def test_wide_terminals_show_which_group_a_row_is(
+    cspbuild: Cspbuild, database: Engine, columns: int, *, is_shown: bool
+) -> None:
+    report(database, make_observation(PICTURE), make_observation(INLINE, evidence_class=EvidenceClass.BOT))
+    groups = [row["group"] for row in summary(cspbuild, "--noise")["rows"]]
+    out = cspbuild("summary", *AS_OF, "--noise", COLUMNS=str(columns)).out
+    assert [group[:8] in out for group in groups] == [is_shown] * 2
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_rows_that_would_read_alike_say_what_tells_them_apart(
+    cspbuild: Cspbuild, database: Engine, columns: int
+) -> None:
+    blocked = f"https://cdn.example/{'long/' * 5}app.js"
+    known: list[dict[str, Any]] = [
+        {},
+        {"disposition": Disposition.ENFORCE},
+        {"document_uri": "https://blog.shop.example/cart"},
+    ]
+    report(database, *(make_observation(make_violation("script-src-elem", blocked, **each)) for each in known))
+    beginning = "the same beginning of two scripts that differ later "
+    for end in "ab":
+        code = make_violation("script-src", "inline", sample=beginning + end, sample_extent=SampleExtent.WHOLE)
+        report(database, make_observation(code))
+    out = cspbuild("summary", *AS_OF, COLUMNS=str(columns)).out
+    for told in ("(report, shop.example)", "(enforce, shop.example)", "(report, blog.shop.example)"):
+        assert told in out
+    rows = [row for row in summary(cspbuild)["rows"] if row["blocked"] == "inline"]
+    assert len(rows) == 2
+    for row in rows:
+        assert f"(group {row['group'][:8]})" in out
+
+
+def test_the_class_gives_way_before_the_trend(cspbuild: Cspbuild, database: Engine) -> None:
+    report(database, make_observation(PICTURE, is_trusted=True))
+    out = cspbuild("summary", *AS_OF, COLUMNS="80").out
+    assert "trend" in out
+    assert "(genuine, yours)" in out
 
 
 APART = [EvidenceClass.EXTENSION, EvidenceClass.BOT, EvidenceClass.CONTRADICTION]
