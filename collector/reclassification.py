@@ -21,7 +21,7 @@ from collector.ingest.predicates import Context
 from collector.ingest.rules import Rule, Rules
 from policybuilder.csp.violation import Violation
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
-from policybuilder.store.reclassifying import Move, StoredGroup, move_groups, read_groups_in_portions
+from policybuilder.store.reclassifying import Move, StoredGroup, find_groups, move_groups, read_groups_in_portions
 
 
 @dataclass(slots=True)
@@ -37,6 +37,9 @@ class Reclassified:
 
     relabelled: int = 0
     """Groups that keep their class, by another rule."""
+
+    merged: int = 0
+    """Groups that become part of another one: what was counted in which cannot be told any more."""
 
     undecided_groups: int = 0
     """Groups whose reports would be of several classes: they stay."""
@@ -60,6 +63,8 @@ def reclassify(
     """
     result = Reclassified()
     arrived: set[str] = set()
+    made: set[str] = set()
+    left: set[str] = set()
     for portion in read_groups_in_portions(engine, site):
         moves: list[Move] = []
         for group in portion:
@@ -70,6 +75,12 @@ def reclassify(
             if move is not None:
                 moves.append(move)
                 arrived.add(move.to_fingerprint)
+        becoming = [move for move in moves if move.to_fingerprint != move.fingerprint]
+        there = find_groups(engine, site, [move.to_fingerprint for move in becoming]) - left
+        for move in becoming:
+            result.merged += move.to_fingerprint in there or move.to_fingerprint in made
+            made.add(move.to_fingerprint)
+            left.add(move.fingerprint)
         if not dry_run:
             move_groups(engine, site, moves)
         on_progress(result.looked_at)

@@ -55,6 +55,7 @@ def _described(item: tuple[str, Reclassified]) -> dict[str, Any]:
             for (had, has), groups in sorted(result.groups.items())
         ],
         "relabelled_groups": result.relabelled,
+        "merged_groups": result.merged,
         "undecided": {"groups": result.undecided_groups, "reports": result.undecided_reports},
     }
 
@@ -72,7 +73,16 @@ def _print_table(results: dict[str, Reclassified], *, dry_run: bool) -> None:
     changed = sum(result.groups.total() for result in results.values())
     would = "would change" if dry_run else "changed"
     hint(f"{plural(changed, 'group')} of {count(looked_at)} {would} class")
+    if merged := sum(result.merged for result in results.values()):
+        be, other = ("would be" if dry_run else _verb(merged, "was", "were")), _verb(merged, "another", "others")
+        hint(f"{plural(merged, 'group')} {be} merged into {other}; that cannot be taken back")
     if relabelled := sum(result.relabelled for result in results.values()):
-        hint(f"{plural(relabelled, 'group')} keep their class by another rule")
+        keep = _verb(relabelled, "keeps its", "keep their")
+        hint(f"{plural(relabelled, 'group')} {keep} class by another rule")
     if undecided := sum(result.undecided_groups for result in results.values()):
-        hint(f"{plural(undecided, 'group')} stay: what is kept of them speaks for several classes")
+        stay, of = _verb(undecided, "stays", "stay"), _verb(undecided, "it", "them")
+        hint(f"{plural(undecided, 'group')} {stay}: what is kept of {of} speaks for several classes")
+
+
+def _verb(number: int, one: str, several: str) -> str:
+    return one if number == 1 else several

@@ -118,7 +118,13 @@ def set_(
     )
     if changes == SiteChanges():
         raise click.UsageError(f"nothing to change; see  {typed('cspbuild')} site set --help")
-    _show(change_site(open_sites(database, datetime.now(UTC)), name, changes), output_format)
+    engine = open_sites(database, datetime.now(UTC))
+    before = get_site(engine, name)
+    after = change_site(engine, name, changes)
+    _show(after, output_format)
+    if output_format == "text" and (before.hosts, before.aliases) != (after.hosts, after.aliases):
+        again = f"{typed('csp-collector')} reclassify --site {name}"
+        hint(f"old evidence: {again}" + ("  (aliases count from now on)" if before.aliases != after.aliases else ""))
 
 
 @command.command("list")

@@ -7,7 +7,6 @@ transaction moves a few groups whole, so that it may be interrupted and repeated
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.store import schema
 from policybuilder.store.engine import writing
 from policybuilder.store.recording import MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
+from policybuilder.store.samples import read_samples
 from policybuilder.store.tables import chunks, table_of
 
 GROUPS_AT_ONCE = 20
@@ -97,6 +97,17 @@ def read_groups_in_portions(engine: Engine, site: str) -> Iterator[list[StoredGr
             )
         last = fingerprints[-1]
         yield [_stored(row, samples.get(row.fingerprint, ()), policies.get(row.fingerprint, ())) for row in rows]
+
+
+def find_groups(engine: Engine, site: str, fingerprints: Sequence[str]) -> set[str]:
+    """Which of the fingerprints are those of groups that there are."""
+    groups = table_of(schema.GroupRow)
+    found: set[str] = set()
+    with engine.connect() as connection:
+        for chunk in chunks(fingerprints):
+            there = select(groups.c.fingerprint).where(groups.c.site == site, groups.c.fingerprint.in_(chunk))
+            found.update(connection.scalars(there))
+    return found
 
 
 def move_groups(engine: Engine, site: str, moves: Sequence[Move]) -> int:
@@ -274,13 +285,14 @@ class _Moving:
 
 def _samples_of(connection: Connection, site: str, fingerprints: Sequence[str]) -> dict[str, list[Violation]]:
     table = table_of(schema.SampleRow)
-    found: dict[str, list[Violation]] = defaultdict(list)
-    for row in connection.execute(
+    rows = connection.execute(
         select(table.c.fingerprint, table.c.report)
         .where(table.c.site == site, table.c.fingerprint.in_(fingerprints))
         .order_by(table.c.fingerprint, table.c.digest)
-    ):
-        found[row.fingerprint].append(_violation(row.report))
+    ).all()
+    found: dict[str, list[Violation]] = defaultdict(list)
+    for row, violation in zip(rows, read_samples(connection, site, [row.report for row in rows]), strict=True):
+        found[row.fingerprint].append(violation)
     return found
 
 
@@ -318,16 +330,4 @@ def _stored(row: Row[Any], samples: Sequence[Violation], policies: Sequence[str]
         reports=row.reports,
         described=described,
         violations=tuple(samples) or under,
-    )
-
-
-def _violation(report: str) -> Violation:
-    """A report as `sample` keeps it."""
-    members = json.loads(report)
-    return Violation(
-        **{
-            **members,
-            "disposition": Disposition(members["disposition"]),
-            "sample_extent": SampleExtent(members["sample_extent"]),
-        }
     )

@@ -181,7 +181,9 @@ def test_a_group_joins_the_one_that_is_there(engine: Engine) -> None:
     count_in(engine, observed(number=1), observed(number=2, hour=1), observed(number=1, hour=30))
     count_in(engine, observed(rules, number=2, hour=1), observed(rules, number=3, hour=60))
     assert classes(engine) == [("genuine", "no-noise-rule", 3), ("injected", "tracker", 2)]
-    assert run(engine, rules).reports == {(GENUINE, INJECTED): 3}
+    assert reclassify(engine, "default", HOSTS, rules, dry_run=True).merged == 1
+    result = run(engine, rules)
+    assert (result.reports, result.merged) == ({(GENUINE, INJECTED): 3}, 1)
     (group,) = rows(engine, schema.GroupRow)
     assert (group["evidence_class"], group["rule"], group["reports"]) == ("injected", "tracker", 5)
     assert group["first_seen_ms"] == group["received_first_ms"] == to_ms(SEEN_AT)

@@ -60,6 +60,22 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(evidence: str) -> 
     assert all(not site["changes"] and site["undecided"]["groups"] == 0 for site in settled["sites"])
 
 
+def test_a_merge_is_said_to_be_for_good(evidence: str) -> None:
+    reclassify(evidence)
+    engine = open_for_writing(evidence)
+    violations = [make_violation(blocked_uri=f"https://img.example/{name}.png") for name in "ab"]
+    record_observations(engine, *map(make_observation, violations))
+    engine.dispose()
+    would = reclassify(evidence, "--dry-run", "--site", "default")
+    assert "2 groups would be merged into others; that cannot be taken back\n" in would.err
+    done = reclassify(evidence, "--site", "default", "--format", "json").json()
+    assert done["sites"][0]["merged_groups"] == 2
+    engine = open_for_writing(evidence)
+    record_observations(engine, make_observation(violations[0]))
+    engine.dispose()
+    assert "1 group was merged into another; that cannot be taken back\n" in reclassify(evidence).err
+
+
 def test_people_see_a_table_of_one_site(evidence: str) -> None:
     would = reclassify(evidence, "--dry-run", "--site", "shop")
     assert would.err == "1 group of 1 would change class\n"

@@ -241,3 +241,21 @@ def test_a_change_that_cannot_be_is_one_line_and_changes_nothing(
     assert (ran.code, ran.out) == (2, "")
     assert says in ran.err
     assert cspbuild("site", "show", "shop", "--format", "json").json() == before
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--add-host", "www.shop.example"), "old evidence: csp-collector reclassify --site shop\n"),
+        (
+            ("--alias", "staging.example=shop.example"),
+            "old evidence: csp-collector reclassify --site shop  (aliases count from now on)\n",
+        ),
+        (("--add-host", "shop.example"), ""),
+        (("--retention-days", "30"), ""),
+    ],
+)
+def test_new_hosts_say_how_old_evidence_comes_to_them(cspbuild: Cspbuild, options: tuple[str, ...], says: str) -> None:
+    ran = cspbuild("site", "set", "shop", *options)
+    assert (ran.code, ran.err) == (0, says)
