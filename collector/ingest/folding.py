@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 
 from collector.ingest.noise import Classification
@@ -12,6 +11,7 @@ from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp.violation import Violation
 from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally
 from policybuilder.store.clock import DAY_MS, HOUR_MS
+from policybuilder.store.samples import sample_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def fold(batch: Batch, observation: Observation) -> None:
         # How evenly clients post says whether their addresses are right; a file was not posted, and has its own.
         reporter.reports += 1
         reporter.rehearsed_reports += observation.is_trusted
-    report = json.dumps(asdict(violation), ensure_ascii=False, sort_keys=True)
+    report = sample_text(violation, digest)
     batch.samples.setdefault((site, fingerprint, _digest(report)), (report, at_ms))
 
 

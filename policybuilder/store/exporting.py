@@ -5,9 +5,9 @@ Client networks are counted, never listed; keys of either kind stay where they a
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, union_all
@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from policybuilder.store import schema
 from policybuilder.store.clock import day_name, from_ms
+from policybuilder.store.samples import read_samples
 from policybuilder.store.tables import table_of
 from policybuilder.times import isoformat
 
@@ -50,8 +51,7 @@ def export_site(connection: Connection, site: str) -> Iterator[Line]:
     yield from _days(connection, site)
     for kind, plain in _PLAIN:
         yield from _rows(connection, kind, plain, site)
-    for line in _rows(connection, "sample", schema.SampleRow, site):
-        yield {**line, "report": json.loads(line["report"])}
+    yield from _samples(connection, site)
 
 
 def _names(connection: Connection, site: str) -> dict[str, Any]:
@@ -105,6 +105,14 @@ def _days(connection: Connection, site: str) -> Iterator[Line]:
             **{name: int(getattr(row, name)) for name in names},
             "reporters": reporters.get((row.fingerprint, row.day), 0),
         }
+
+
+def _samples(connection: Connection, site: str) -> Iterator[Line]:
+    """Each sample as a report, with its policy."""
+    for rows in connection.execute(_of_site(schema.SampleRow, site)).partitions():
+        reports = read_samples(connection, site, [row.report for row in rows])
+        for row, report in zip(rows, reports, strict=True):
+            yield {"type": "sample", **_plain(row), "report": asdict(report)}
 
 
 def _rows(connection: Connection, kind: str, row_class: type[SQLModel], site: str) -> Iterator[dict[str, Any]]:
