@@ -10,10 +10,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, delete, exists, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 
-from policybuilder.store.recording import forget_reporter_keys
+from policybuilder.store import schema
+from policybuilder.store.engine import writing
+from policybuilder.store.tables import table_of
 
 _PATIENCE_MS = 200
 """How long readers are waited for; while we wait nobody else can write, and there is a next time."""
@@ -27,12 +29,30 @@ class Forgotten:
     """Rows deleted now. Whoever stores a report deletes them too, so none may be left to do."""
 
     is_complete: bool
-    """Whether no file holds them any more; if not, somebody was reading, and it can be tried again."""
+    """Whether no file holds them any more; if not, somebody was in the way, and it can be tried again."""
 
 
 def forget(engine: Engine, now_ms: int) -> Forgotten:
     """Delete the keys whose day is over, and what the database's files still hold of any that are deleted."""
-    return Forgotten(forget_reporter_keys(engine, now_ms), is_complete=clear_files(engine))
+    table = table_of(schema.ReporterKeyRow)
+    with writing(engine).begin() as connection:
+        keys = forget_keys(connection, now_ms)
+        is_left = bool(connection.scalar(select(exists().where(table.c.expires_at_ms <= now_ms))))
+    return Forgotten(keys, is_complete=clear_files(engine) and not is_left)
+
+
+def forget_keys(connection: Connection, now_ms: int) -> int:
+    """Delete the keys whose day is over, but for those that somebody still writes with. Returns how many.
+
+    Who waited for these, in whatever order the table has them, could wait for a writer who waits for them.
+    """
+    table = table_of(schema.ReporterKeyRow)
+    statement = delete(table).where(table.c.expires_at_ms <= now_ms)
+    if connection.dialect.name == "postgresql":
+        keys = table.primary_key.columns
+        free = select(*keys).where(table.c.expires_at_ms <= now_ms).order_by(*keys).with_for_update(skip_locked=True)
+        statement = delete(table).where(tuple_(*keys).in_(free))
+    return connection.execute(statement).rowcount
 
 
 def clear_files(engine: Engine) -> bool:

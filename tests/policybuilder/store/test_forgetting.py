@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from policybuilder.store.clock import DAY_MS, to_ms
 from policybuilder.store.engine import open_for_writing, writing
-from policybuilder.store.forgetting import Forgotten, clear_files, forget
+from policybuilder.store.forgetting import Forgotten, clear_files, forget, forget_keys
 from policybuilder.store.recording import recording
 from tests.support.evidence import SEEN_AT, make_observation, record_observations
 from tests.support.postgres import PostgresServer
@@ -122,3 +122,18 @@ def test_postgresql_is_not_waited_for(postgresql_engine: Engine) -> None:
         reader.execute(text("SELECT count(*) FROM reporter_key")).all()
         assert forget(engine, to_ms(SEEN_AT) + DAY_MS) == Forgotten(keys=1, is_complete=False)
     assert forget(engine, to_ms(SEEN_AT) + DAY_MS) == Forgotten(keys=0, is_complete=True)
+
+
+def test_postgresql_does_not_wait_for_a_key_that_somebody_writes_with(postgresql_engine: Engine) -> None:
+    """They may wait for one that we have; what is left goes the next time."""
+    engine, now_ms = postgresql_engine, to_ms(SEEN_AT) + DAY_MS
+    for site in ("a", "b", "c"):
+        record_observations(engine, make_observation(site=site), now=SEEN_AT)
+    with engine.connect() as writer:
+        writer.execute(text("SELECT key FROM reporter_key WHERE site = 'b' FOR SHARE")).all()
+        with writing(engine).begin() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = 1000"))
+            assert forget_keys(connection, now_ms) == 2
+        assert forget(engine, now_ms) == Forgotten(keys=0, is_complete=False)
+    assert forget(engine, now_ms) == Forgotten(keys=1, is_complete=True)
+    assert keys_of(engine) == []
