@@ -16,6 +16,7 @@ from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
 from policybuilder.errors import EnvironmentFailedError
+from policybuilder.program import site_flag, typed
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -167,7 +168,7 @@ def import_(
             for reason, reports in sorted(result.rejected.items())
         ]
         out.print(table("Not counted", ("reason", "number", "first lines"), rejected, numbers=["number"]))
-    hint("next: cspbuild summary")
+    hint(f"next: {typed('cspbuild')} summary{site_flag(site)}")
 
 
 @command.command()

@@ -10,7 +10,7 @@ from collector.commands.database import database_url_option, open_database
 from collector.settings import load_settings
 from policybuilder.cli.options import format_option, site_option
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 
 if TYPE_CHECKING:
     from collector.view_counting import ViewCount
@@ -77,7 +77,7 @@ def _show_count(site: str, result: ViewCount, output_format: str) -> None:
     if rejected:
         lines = [(reason, count(number), " ".join(where[reason])) for reason, number in rejected.items()]
         out.print(table("Not read", ("reason", "number", "first lines"), lines, numbers=["number"]))
-    hint(f"next: {typed('cspbuild')} summary --by page" + ("" if site == "default" else f" --site {site}"))
+    hint(f"next: {typed('cspbuild')} summary --by page{site_flag(site)}")
 
 
 @command.command("list")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.reading import snapshot
@@ -52,16 +52,11 @@ class StoredReview:
 
     def next_command(self, site: str) -> str:
         """What follows looking: a policy."""
-        return " ".join((typed("cspbuild"), "suggest", *_site_flag(site)))
+        return f"{typed('cspbuild')} suggest{site_flag(site)}"
 
     def snippet_command(self, site: str) -> str:
         """The observe headers for nginx, as an example of the formats there are."""
-        address = ("--base-url", self._base_url, "--format", "nginx")
-        return " ".join((typed("cspbuild"), "header", *_site_flag(site), *address))
-
-
-def _site_flag(site: str) -> tuple[str, ...]:
-    return () if site == DEFAULT_SITE else ("--site", site)
+        return f"{typed('cspbuild')} header{site_flag(site)} --base-url {self._base_url} --format nginx"
 
 
 def observe_lines(report_url: str) -> list[str]:

@@ -15,7 +15,7 @@ from policybuilder.csp.directives import LIST_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.store.decisions import add_decision, find_group, read_decisions, undo_decision
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -108,7 +108,7 @@ def list_(*, site: str, database: str, output_format: str, undone_too: bool) -> 
         decisions = read_decisions(connection, site, undone_too=undone_too)
     _print(decisions, output_format)
     if not decisions and output_format == "text":
-        hint(f"nothing is decided yet: see  {typed('cspbuild')} suggest  for what waits for you")
+        hint(f"nothing is decided yet: see  {typed('cspbuild')} suggest{site_flag(site)}  for what waits for you")
 
 
 @command.command("undo")

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.store.engine import open_for_reading
@@ -52,8 +52,8 @@ def _as_text(site: str, window: Window, scripts: tuple[ReportedScript, ...]) -> 
     out = console()
     out.print(f"{site}: {plural(len(scripts), 'external script')} reported ({window})", markup=False)
     if not scripts:
-        program = typed("cspbuild")
-        hint(f"no hashes yet: browsers send them over https alone; see  {program} header --base-url https://…")
+        header = f"{typed('cspbuild')} header{site_flag(site)} --base-url https://…"
+        hint(f"no hashes yet: browsers send them over https alone; see  {header}")
         return
     if alarming := [script for script in scripts if script.is_alarming]:
         out.print(

@@ -10,14 +10,14 @@ from policybuilder.cli.failures import gate
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.errors import CspbuildError
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.rendering.text_safety import visible
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.reading import snapshot
-from policybuilder.store.sites import DEFAULT_SITE, get_site
+from policybuilder.store.sites import get_site
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.trust import PoisonMargin, Thresholds, Tier
 from policybuilder.suggestion.values import Evidence, SuggestedSource, Suggestion
@@ -25,7 +25,7 @@ from policybuilder.times import isoformat
 
 _NO_EVIDENCE = (
     "no reports of site {site!r} in the window ({window}), so there is nothing to suggest. The likeliest causes: the "
-    "pages do not send the header ({program} header), a content blocker stops the reports, an https page reports to an "
+    "pages do not send the header ({header}), a content blocker stops the reports, an https page reports to an "
     "http address, or the policy uses report-to over plain http, which browsers never deliver"
 )
 
@@ -79,7 +79,8 @@ def command(
         groups = read_evidence(connection, site, window)
         grounds = read_grounds(connection, site, window, groups, thresholds)
     if not groups:
-        raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, program=typed("cspbuild")))
+        header = f"{typed('cspbuild')} header{site_flag(site)}"
+        raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, header=header))
     suggestion = propose(site, groups, grounds)
     with gate(says_no=suggestion.replay.block > 0):
         _print(suggestion, output_format)
@@ -311,6 +312,5 @@ def _print_closing(suggestion: Suggestion) -> None:
     )
     if suggestion.policy is not None:
         out.print(f"{ENFORCED}: {suggestion.policy}", markup=False, soft_wrap=True)
-        site = "" if suggestion.site == DEFAULT_SITE else f" --site {suggestion.site}"
         hint("\nnext: save the policy, which is what follows the colon, in a file, and try it report-only first:")
-        hint(f"      {typed('cspbuild')} header{site} --stage trial --policy @FILE")
+        hint(f"      {typed('cspbuild')} header{site_flag(suggestion.site)} --stage trial --policy @FILE")

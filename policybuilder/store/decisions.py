@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import writing
@@ -73,7 +73,7 @@ def undo_decision(engine: Engine, site: str, number: int, now: datetime) -> Deci
         )
         if connection.execute(undone).rowcount == 0:
             program = typed("cspbuild")
-            raise CspbuildError(f"no decision {number} of {site!r} stands; see  {program} decide list --site {site}")
+            raise CspbuildError(f"no decision {number} of {site!r} stands; see  {program} decide list{site_flag(site)}")
         return next(each for each in read_decisions(connection, site, undone_too=True) if each.number == number)
 
 
@@ -110,7 +110,7 @@ def find_group(connection: Connection, site: str, prefix: str) -> str:
         .limit(2)
     ).all()
     if not found:
-        raise CspbuildError(f"no group {prefix!r} in {site!r}; see  {program} summary --site {site} --format json")
+        raise CspbuildError(f"no group {prefix!r} in {site!r}; see  {program} summary{site_flag(site)} --format json")
     if len(found) > 1:
         raise CspbuildError(f"several groups begin with {prefix!r}; give more digits")
     return str(found[0])

@@ -413,6 +413,11 @@ def test_the_command_says_what_it_could_not_count_and_where(tmp_path: Path) -> N
     assert ran.code == 0, ran.err
     assert "malformed-json" in ran.out
     assert "reports.jsonl:2" in ran.out
+    assert ran.err.endswith("cspbuild summary\n")
+    run_program("cspbuild", "site", "add", "shop", cwd=tmp_path)
+    assert run_program("csp-collector", "import", "reports.jsonl", "--site", "shop", cwd=tmp_path).err.endswith(
+        "cspbuild summary --site shop\n"
+    )
 
 
 def test_the_command_ends_with_two_for_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
+from policybuilder.store.sites import DEFAULT_SITE
 
 
 @pytest.fixture
@@ -40,3 +41,7 @@ def test_what_the_shell_finds_is_typed_by_name(beside_python: Path, monkeypatch:
 @pytest.mark.usefixtures("beside_python")
 def test_what_is_nowhere_keeps_its_name() -> None:
     assert typed("csp-collector") == "csp-collector"
+
+
+def test_a_site_is_named_where_commands_would_read_another() -> None:
+    assert (site_flag(DEFAULT_SITE), site_flag("shop")) == ("", " --site shop")

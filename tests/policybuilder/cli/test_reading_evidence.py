@@ -252,3 +252,19 @@ def test_nothing_accepted_is_an_answer_in_json_and_an_error_where_a_policy_has_t
     text = cspbuild("suggest")
     assert text.code == 0
     assert "No policy can be suggested yet." in text.out
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("suggest",), "cspbuild header --site shop"),
+        (("scripts",), "cspbuild header --site shop --base-url https://"),
+        (("decide", "list"), "cspbuild suggest --site shop"),
+        (("decide", "undo", "7"), "cspbuild decide list --site shop"),
+        (("decide", "class", "0123456789abcdef", "bot"), "cspbuild summary --site shop --format json"),
+    ],
+)
+def test_hints_go_on_with_the_same_site(cspbuild: Cspbuild, arguments: tuple[str, ...], says: str) -> None:
+    assert says in cspbuild(*arguments, "--site", "shop").err
+    assert "--site" not in cspbuild(*arguments).err
