@@ -19,6 +19,8 @@ TOKEN = "(token)"  # noqa: S105  (what stands in the place of one)
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}[\w-]{1,63}")
 _AT = re.compile("@|%40")
 _LOCAL_PART = re.compile(r"[\w.%+~!#$&*=|{}^-]")
+_MAX_LOCAL_PART = 64  # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1
+_TAIL = re.compile(r"[\w.-]")
 # /npm/react@18.2.0/, gh/user/repo@v1, picture@2x.png: versions and densities, no domains.
 _VERSION = re.compile(r"v?\d+(?:(?:\.\d+)+(?:[-+][\w.+-]*)?)?(?:\.x)?(?:\.min)?|\d+(?:\.\d+)?x")
 
@@ -42,6 +44,9 @@ _SUSPECT = re.compile(r"[@%;]|eyJ|[A-Za-z0-9_+-]{16}")
 _SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "aspsessionid", "sessionid", "session", "sid", "token"})
 _MAX_DECODINGS = 3
 
+# A cut may leave the beginning of another address at the end. Code has few in a row; what has more is made to be slow.
+_MAX_CUTS = 8
+
 
 def redact_path(path: str) -> str:
     """A URL's path with placeholders for what is personal; the same path again when there is nothing."""
@@ -58,11 +63,12 @@ def cut_sample(sample: str, *, is_cut: bool) -> str:
 
     `is_cut` says that the browser had cut it, so that what stands at its end may be the beginning of one.
     """
-    while True:
+    for _ in range(_MAX_CUTS):
         end = min(_e_mail_start(sample, is_cut=is_cut), _token_start(sample))
         if end >= len(sample):
             return sample
         sample, is_cut = sample[:end], True
+    return ""
 
 
 def holds_e_mail(text: str) -> bool:
@@ -113,20 +119,36 @@ def _decoded(text: str) -> str:
 
 
 def _e_mail_start(text: str, *, is_cut: bool) -> int:
-    """Where the first e-mail address begins; the text's length when there is none."""
+    """Where the first e-mail address begins; the text's length when there is none.
+
+    Linear: no character is walked over twice, whatever stands in a stranger's text.
+    """
+    tail = _tail_start(text) if is_cut else len(text) + 1
+    previous = 0
     for found in _AT.finditer(text):
         at = start = found.start()
-        while start and _LOCAL_PART.fullmatch(text[start - 1]):
+        while start > max(previous, at - _MAX_LOCAL_PART) and _LOCAL_PART.match(text, start - 1):
             start -= 1
-        if start < at and _is_domain(text, found.end(), is_cut=is_cut):
+        has_local_part = at > 0 and _LOCAL_PART.match(text, at - 1) is not None
+        if has_local_part and _is_domain(text, found.end(), is_cut=found.end() >= tail):
             return start
+        previous = found.end()
     return len(text)
 
 
+def _tail_start(text: str) -> int:
+    """Where the characters begin that a domain may have and that stand at the end."""
+    start = len(text)
+    while start and _TAIL.match(text, start - 1):
+        start -= 1
+    return start
+
+
 def _is_domain(text: str, start: int, *, is_cut: bool) -> bool:
-    found = _DOMAIN.match(text, start)
-    if is_cut and re.fullmatch(r"[\w.-]*", text[start:]):
+    """Whether a domain begins there, or, where the text was cut in it, may have begun."""
+    if is_cut:
         return not _VERSION.fullmatch(text[start:].rstrip(".-"))
+    found = _DOMAIN.match(text, start)
     if found is None or _VERSION.fullmatch(found.group()):
         return False
     labels = found.group().split(".")

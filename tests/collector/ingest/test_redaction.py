@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -186,3 +188,50 @@ def test_a_sample_that_was_cut_is_not_cut_again(text: str, is_cut: bool) -> None
     once = cut_sample(text, is_cut=is_cut)
     assert text.startswith(once)
     assert cut_sample(once, is_cut=is_cut or once != text) == once
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("%40", "@", "a@", "%40a", "a.", "a.a.a@", "a@a.", "%25", "%2540", "%", "a1", "aB", "a-", "4111-", "1.", "+1"),
+        *(
+            "eyJ",
+            "eyJ.",
+            "(token)",
+            "(e-mail)",
+            "9f30-",
+            ";a",
+            ";a=",
+            "/",
+            "=",
+            "%3F",
+            "\uff20",
+            "a\uff20",
+            "\u0301\u0327",
+        ),
+        *("a" * 15 + ".", "aA" * 11 + ".", "0a1b2c3d-4e5f-", "a%40b.c;", "::", "a" * 63 + "."),
+    ],
+)
+@pytest.mark.parametrize(
+    "redact",
+    [
+        redact_path,
+        lambda text: cut_sample(text, is_cut=True),
+        lambda text: cut_sample(text + " ", is_cut=False),
+        lambda text: redact_path("/" + text + "@"),
+    ],
+)
+def test_a_long_text_is_redacted_in_linear_time(redact: Callable[[str], str], piece: str) -> None:
+    """Ten seconds are generous for what takes less than one, and far too few for anything quadratic."""
+    text = piece * (100_000 // len(piece))
+    began = time.monotonic()
+    redact(text)
+    assert time.monotonic() - began < 10
+
+
+def test_a_sample_of_nothing_but_addresses_is_dropped() -> None:
+    assert cut_sample("x" + "@a" * 120, is_cut=True) == ""
+
+
+def test_a_local_part_is_no_longer_than_one_may_be() -> None:
+    assert cut_sample("a" * 100 + "@example.com", is_cut=False) == "a" * 36
