@@ -136,8 +136,16 @@ def list_(database: str, output_format: str) -> None:
     if output_format == "json":
         print_json("site", {"sites": [_document(site) for site in sites]})
         return
-    rows = [(site.name, site.key, ", ".join(site.hosts) or "any", isoformat(site.created_at)) for site in sites]
-    console().print(table("", ("site", "key", "document hosts", "since"), rows))
+    rows = [
+        (
+            site.name if site.is_active else (site.name, "(switched off)"),
+            site.key,
+            ", ".join(site.hosts) or "any",
+            isoformat(site.created_at),
+        )
+        for site in sites
+    ]
+    console().print(table("", ("site", "key", "document hosts", "since"), rows, whole=["key"]))
 
 
 @command.command("show")

@@ -259,3 +259,15 @@ def test_a_change_that_cannot_be_is_one_line_and_changes_nothing(
 def test_new_hosts_say_how_old_evidence_comes_to_them(cspbuild: Cspbuild, options: tuple[str, ...], says: str) -> None:
     ran = cspbuild("site", "set", "shop", *options)
     assert (ran.code, ran.err) == (0, says)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_list_says_what_is_off_and_keeps_keys_in_one_piece(cspbuild: Cspbuild) -> None:
+    cspbuild("site", "add", "a-shop-of-a-long-name", "--host", "www.a-shop-of-a-long-name.example")
+    assert "off" not in cspbuild("site", "list").out
+    cspbuild("site", "off", "shop")
+    shown = cspbuild("site", "list", COLUMNS="80").out
+    assert "(switched off)" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    for site in cspbuild("site", "list", "--format", "json").json()["sites"]:
+        assert site["key"] in shown
