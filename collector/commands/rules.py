@@ -53,6 +53,7 @@ def command(context: click.Context, /, *, rules_file: str | None, output_format:
             "rules",
             {
                 "version": rules.version,
+                "own_version": rules.own_version,
                 "disabled": list(rules.disabled),
                 "rules": [
                     {
@@ -71,6 +72,8 @@ def command(context: click.Context, /, *, rules_file: str | None, output_format:
     console().print(table("", ("rule", "class", "what such a report is", "from"), rows, whole=["rule", "class"]))
     if rules.disabled:
         hint(f"switched off: {', '.join(rules.disabled)}")
+    if rules.own_version is not None:
+        hint(f"your rules, version {rules.own_version}")
     hint(f"built-in rules, version {rules.version}; what no rule catches is the site's own doing: genuine")
 
 

@@ -79,6 +79,9 @@ class Rules:
     disabled: tuple[str, ...] = ()
     """Built-in rules that the operator switched off."""
 
+    own_version: int | None = None
+    """Of the operator's file, as its owner counts; None where there is none."""
+
     def first_that_applies(self, context: Context) -> Rule | None:
         return next((rule for rule in self.rules if rule.applies(context)), None)
 
@@ -104,7 +107,7 @@ def load_rules(path: Path | None = None) -> Rules:
             raise CspbuildError(f"{path}: rule {rule.rule_id!r} is built in; disable that one, or choose another id")
     kept = [rule for rule in built_in.rules if rule.rule_id not in disabled]
     first = next((at for at, rule in enumerate(kept) if rule.evidence_class is not EvidenceClass.MALFORMED), len(kept))
-    return Rules((*kept[:first], *own, *kept[first:]), built_in.version, tuple(disabled))
+    return Rules((*kept[:first], *own, *kept[first:]), built_in.version, tuple(disabled), document["version"])
 
 
 @lru_cache(maxsize=1)
@@ -132,8 +135,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _rules_of(document: Mapping[str, Any], origin: str) -> tuple[Rule, ...]:
     version = document.get("version")
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise CspbuildError(f"{origin}: version must be a number, such as  version = 1")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise CspbuildError(f"{origin}: version must be a number from 1, such as  version = 1")
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise CspbuildError(f"{origin}: rules are written under  [[rule]]")

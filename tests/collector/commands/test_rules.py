@@ -66,6 +66,15 @@ def own_rules(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_version_of_an_operators_rules_is_shown_beside_the_built_in_one(own_rules: Path) -> None:
+    own_rules.write_text(OWN_RULES.replace("version = 1", "version = 17"))
+    document = json.loads(collector("rules", "--rules", str(own_rules), "--format", "json").output)
+    assert (document["version"], document["own_version"]) == (built_in_rules().version, 17)
+    assert "your rules, version 17\n" in collector("rules", "--rules", str(own_rules)).output
+    assert json.loads(collector("rules", "--format", "json").output)["own_version"] is None
+    assert "your rules" not in collector("rules").output
+
+
 @pytest.mark.parametrize("place", ["flag", "environment", "file"])
 def test_own_rules_come_from_flag_environment_or_file(
     place: str, own_rules: Path, monkeypatch: pytest.MonkeyPatch
