@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Subquery, and_, case, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
@@ -34,6 +34,9 @@ GROWTH_FOR_HOURS = 2
 
 MAX_GROUPS = 200_000
 """Of a site. A flood that keeps within its hourly budget for long would still grow without end."""
+
+MAX_GROUPS_OF_ONE_ORIGIN = 1_000
+"""Where a site has too many, those beyond go first, or a flood of what many report would drive out all the rest."""
 
 _GROUPS_AT_ONCE = 50
 """With all that is keyed by them: their days and reporters are gone by then, which leaves pages and policies."""
@@ -206,30 +209,94 @@ def _add_days(connection: Connection, rows: Sequence[Row[Any]]) -> None:
 def _remove_excess_groups(engine: Engine, site: str) -> Iterator[Portion]:
     """Remove what is more than `MAX_GROUPS`: of what strangers reported, the fewest networks' first, then the oldest.
 
-    What a site really loads, many of its visitors report, or its owner vouches for.
+    What a site really loads, many of its visitors report, or its owner vouches for. Each of them may see a URL of their
+    own, so that networks are counted of all the groups of an origin together, and only within it of each.
     """
-    groups, reporters = table_of(schema.GroupRow), table_of(schema.GroupReporterRow)
-    by_day = (
-        select(reporters.c.fingerprint, func.count().label("networks"))
-        .where(reporters.c.site == site)
-        .group_by(reporters.c.fingerprint, reporters.c.day)
-        .subquery()
-    )
-    most = select(by_day.c.fingerprint, func.max(by_day.c.networks).label("networks")).group_by(by_day.c.fingerprint)
-    reach = most.subquery()
+    groups = table_of(schema.GroupRow)
     with engine.connect() as connection:
         count = connection.scalar(select(func.count()).select_from(groups).where(groups.c.site == site)) or 0
         if count <= MAX_GROUPS:
             return  # the usual case, and the question below reads all reporters
+        ranked = _ranked_groups(connection, site)
         excess = connection.scalars(
-            select(groups.c.fingerprint)
-            .outerjoin(reach, reach.c.fingerprint == groups.c.fingerprint)
-            .where(groups.c.site == site, groups.c.trusted_reports == 0)
-            .order_by(func.coalesce(reach.c.networks, 0), groups.c.last_seen_ms, groups.c.fingerprint)
-            .limit(max(0, count - MAX_GROUPS))
+            select(ranked.c.fingerprint)
+            .order_by(
+                case((ranked.c.place > MAX_GROUPS_OF_ONE_ORIGIN, 0), else_=1),
+                ranked.c.origin_networks,
+                ranked.c.networks,
+                ranked.c.last_seen_ms,
+                ranked.c.fingerprint,
+            )
+            .limit(count - MAX_GROUPS)
         ).all()
     for chunk in chunks(excess):
         yield from _remove_groups(engine, site, groups.c.fingerprint.in_(chunk), groups.c.trusted_reports == 0)
+
+
+def _ranked_groups(connection: Connection, site: str) -> Subquery:
+    """The groups nobody vouches for, with their reach, that of their origin, and their place within it.
+
+    Reach is the number of client networks on the day of the most.
+    """
+    groups, reporters = table_of(schema.GroupRow), table_of(schema.GroupReporterRow)
+    origin = _origin(connection, groups.c.blocked).label("origin")
+    of_site = (
+        select(groups.c.fingerprint, groups.c.directive, origin, groups.c.evidence_class)
+        .where(groups.c.site == site)
+        .subquery()
+    )
+    group_reach = _reach(
+        select(reporters.c.fingerprint, func.count().label("networks"))
+        .where(reporters.c.site == site)
+        .group_by(reporters.c.fingerprint, reporters.c.day)
+        .subquery(),
+        "fingerprint",
+    )
+    source = ("directive", "origin", "evidence_class")
+    source_columns = [of_site.c[name] for name in source]
+    source_reach = _reach(
+        select(*source_columns, func.count(reporters.c.network.distinct()).label("networks"))
+        .join(reporters, reporters.c.fingerprint == of_site.c.fingerprint)
+        .where(reporters.c.site == site)
+        .group_by(*source_columns, reporters.c.day)
+        .subquery(),
+        *source,
+    )
+    networks = func.coalesce(group_reach.c.networks, 0)
+    place = func.row_number().over(
+        partition_by=source_columns,
+        order_by=(networks.desc(), groups.c.last_seen_ms.desc(), groups.c.fingerprint.desc()),
+    )
+    return (
+        select(
+            groups.c.fingerprint,
+            groups.c.last_seen_ms,
+            networks.label("networks"),
+            func.coalesce(source_reach.c.networks, 0).label("origin_networks"),
+            place.label("place"),
+        )
+        .join(of_site, of_site.c.fingerprint == groups.c.fingerprint)
+        .outerjoin(group_reach, group_reach.c.fingerprint == groups.c.fingerprint)
+        .outerjoin(source_reach, and_(*(source_reach.c[name] == of_site.c[name] for name in source)))
+        .where(groups.c.site == site, groups.c.trusted_reports == 0)
+        .subquery()
+    )
+
+
+def _reach(by_day: Subquery, *names: str) -> Subquery:
+    """The networks of the day of the most, by the columns of these names."""
+    columns = [by_day.c[name] for name in names]
+    return select(*columns, func.max(by_day.c.networks).label("networks")).group_by(*columns).subquery()
+
+
+def _origin(connection: Connection, url: ColumnElement[str]) -> ColumnElement[str]:
+    """Scheme, host and port of a URL; anything else as it stands."""
+    position = func.strpos if connection.dialect.name == "postgresql" else func.instr
+    start = position(url, "://") + 3
+    return case(
+        (start > 3, func.substr(url, 1, start + position(func.substr(url, start).concat("/"), "/") - 2)),
+        else_=url,
+    )
 
 
 def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) -> Iterator[Portion]:

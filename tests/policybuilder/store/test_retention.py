@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -390,3 +390,65 @@ def test_beyond_so_many_groups_the_least_reported_go(shop: Engine, monkeypatch: 
     fingerprints = {row[0] for row in rows(shop, "SELECT fingerprint FROM violation_group")}
     for table in ("group_hour", "group_page", "group_policy", "group_reporter", "sample"):
         assert {row[0] for row in rows(shop, f"SELECT fingerprint FROM {table}")} <= fingerprints  # noqa: S608  (the same)
+
+
+def blocked_after_pruning(engine: Engine) -> list[str]:
+    prune(engine, NOW)
+    return [row[0] for row in rows(engine, "SELECT blocked FROM violation_group ORDER BY blocked")]
+
+
+def seen_by(engine: Engine, networks: Iterable[str], *urls: str, directive: str = "img-src", hours_ago: int) -> None:
+    """Each network reports each of the URLs."""
+    at = NOW - timedelta(hours=hours_ago)
+    observations = [
+        make_observation(make_violation(directive, url), site="shop", seen_at=at, network=network)
+        for network, url in itertools.product(networks, urls)
+    ]
+    record_observations(engine, *observations, now=at)
+
+
+def test_a_url_of_each_visitor_s_own_outlasts_a_flood_of_two_networks(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "MAX_GROUPS", 10)
+    images = [f"https://img.example/p/{number}.png" for number in range(8)]
+    for number, url in enumerate(images):
+        seen_by(shop, [f"visitor{number}"], url, hours_ago=9)
+    seen_by(shop, "xy", *(f"https://evil.example/{number}" for number in range(12)), hours_ago=2)
+    kept = blocked_after_pruning(shop)
+    assert len(kept) == 10
+    assert set(images) <= set(kept)
+
+
+# (directive, URLs of a flood beside images of `https://img.example`)
+OTHER_SOURCES = [
+    ("img-src", "https://img.example:8443/{}"),
+    ("img-src", "http://img.example/{}"),
+    ("img-src", "https://img.example.evil.example/{}"),
+    ("font-src", "https://img.example/{}"),
+]
+
+
+@pytest.mark.parametrize(("directive", "flood"), OTHER_SOURCES)
+def test_a_flood_of_another_source_has_not_the_reach_of_this(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch, directive: str, flood: str
+) -> None:
+    monkeypatch.setattr(retention, "MAX_GROUPS", 4)
+    images = [f"https://img.example/p/{number}.png" for number in range(3)] + ["https://img.example"]
+    for number, url in enumerate(images):
+        seen_by(shop, [f"visitor{number}"], url, hours_ago=9)
+    seen_by(shop, "xy", *(flood.format(number) for number in range(6)), directive=directive, hours_ago=2)
+    assert blocked_after_pruning(shop) == sorted(images)
+
+
+def test_a_flood_of_what_many_report_does_not_drive_out_what_few_do(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "MAX_GROUPS", 4)
+    monkeypatch.setattr(retention, "MAX_GROUPS_OF_ONE_ORIGIN", 2)
+    seen_by(shop, "abcdef", "https://img.example/logo.png", hours_ago=9)
+    seen_by(shop, "abc", "https://rare.example/a.png", "https://rare.example/b.png", hours_ago=9)
+    seen_by(shop, "x", *(f"https://img.example/flood/{number}.png" for number in range(6)), hours_ago=2)
+    kept = blocked_after_pruning(shop)
+    assert len(kept) == 4
+    assert {"https://img.example/logo.png", "https://rare.example/a.png", "https://rare.example/b.png"} <= set(kept)
