@@ -76,7 +76,7 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
     A document without an origin (a srcdoc frame) lives by the policy of the page that made it: where the site has one
     origin, it is that page's.
     """
-    violation = group.violation(group.policies[0].policy if group.policies else "")
+    violation = group.violation(_policy_of(group))
     if "://" not in violation.document_uri and len(origins) == 1:
         violation = replace(violation, document_uri=next(iter(origins)))
     question = question_of(violation)
@@ -84,6 +84,23 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
         # Only the site's own code carries the nonce that a suggestion asks for.
         question = question._replace(nonce="")
     return decide_all(policies, question)
+
+
+def _policy_of(group: ViolationGroup) -> str:
+    """The recorded policy to read the group under: whatever a stranger claims to have been under must not decide.
+
+    What allows the resource it is reported under was redirected, and is of another class; so that a genuine group has
+    no need of a policy, but where it is unclear which kind of resource a fallback directive stood for.
+    """
+    vouched = [count.policy for count in group.policies if count.trusted_reports]
+    if vouched:
+        return vouched[0]
+    if group.evidence_class is EvidenceClass.GENUINE and group.directive not in _FALLBACKS_OF_MANY:
+        return ""
+    return group.policies[0].policy if group.policies else ""
+
+
+_FALLBACKS_OF_MANY = frozenset({"default-src", "child-src"})
 
 
 def document_origins(groups: Iterable[ViolationGroup]) -> tuple[str, ...]:

@@ -52,6 +52,9 @@ class HashObservation:
     seen_at_ms: int
 
 
+MAX_PAGE_CHARACTERS = 512
+"""Pages are keys of several tables; the origin stands for one with a longer name."""
+
 _MADE_BY_SCRIPTS = frozenset({"eval", "wasm-eval"})
 
 
@@ -76,12 +79,16 @@ def fold(batch: Batch, observation: Observation) -> None:
     delta.received_last_ms = max(delta.received_last_ms, observation.received_at_ms)
     delta.estimated_reports += reports * observation.stands_for
 
-    hour = batch.hours.setdefault((site, fingerprint, at_ms // HOUR_MS), HourDelta())
+    # What a rehearsal key vouches for counts by our clock, or a leaked one could vouch for the days before.
+    hour_ms = observation.received_at_ms if observation.is_trusted else at_ms
+    hour = batch.hours.setdefault((site, fingerprint, hour_ms // HOUR_MS), HourDelta())
     hour.reports += reports
     hour.trusted_reports += trusted
     hour.estimated_reports += reports * observation.stands_for
 
     page = violation.document_uri
+    if len(page) > MAX_PAGE_CHARACTERS:
+        page = document_origin(page)
     of_page = batch.pages.setdefault((site, fingerprint, page), PageDelta())
     of_page.reports += reports
     of_page.trusted_reports += trusted

@@ -51,6 +51,12 @@ def allow(*, expression: str, directive: str, **answer: str) -> None:
         raise CspbuildError(
             f"{expression!r} is no source expression; write https://cdn.example, *.example.com, data: or 'unsafe-eval'"
         )
+    if expression.lower() == "'unsafe-inline'" and directive.endswith(("-elem", "-attr")):
+        parent = directive.rpartition("-")[0]
+        raise CspbuildError(
+            f"{directive} is printed as part of {parent}, where 'unsafe-inline' would let in all inline code; "
+            f"say --directive {parent} if you mean that"
+        )
     _decide(DecisionAction.ALLOW, expression, directive, **answer)
 
 

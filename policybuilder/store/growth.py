@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,19 +24,26 @@ from policybuilder.store.batch import Batch, GroupDelta, MovedGroup
 from policybuilder.store.clock import HOUR_MS
 from policybuilder.store.tables import chunks, table_of
 
+_Key = TypeVar("_Key")
+
 NEW_GROUPS_PER_HOUR = 5_000
 """Of a site that sets no budget of its own."""
 
-PAGES_PER_GROUP = 10
+PAGES_PER_GROUP = 2
 POLICIES_PER_HOUR = 200
 NETWORK_SHARE = 5
 """One client network may use a fifth of a budget; four together leave the rest another fifth."""
+
+FIRST_FEW = 20
+"""What a client network brings first in an hour finds room beyond the budget too, up to twice of it: a handful of
+networks could use all of it up, and each real visitor brings little that is new."""
 
 OTHERS_SHARE = 10
 """Of the groups that stand for what is beyond the budget, a tenth of it in number."""
 
 _ALL = 0
 _OTHERS = -1
+_BEYOND = -2
 """Rows that stand for no client network. A network's hash may be one of them once in 2⁶³ times, and then it shares."""
 
 _KNOWN_SCHEMES = frozenset({"data", "blob", "filesystem", "mediastream", "about"})
@@ -69,7 +76,9 @@ class Growth:
         )
         if not fresh:
             return
-        networks = {key: network for at, key, _, network in sorted(batch.group_networks, reverse=True) if at == site}
+        wanted = set(fresh)
+        brought = ((key, network) for at, key, _, network in batch.group_networks if at == site and key in wanted)
+        networks = one_network_each(brought)
         budget = self._group_budget(site)
         refused = self._refused(site, Kind.GROUPS, budget, [(key, networks.get(key, "")) for key in fresh])
         if refused:
@@ -78,7 +87,7 @@ class Growth:
     def refused_pages(
         self, site: str, fresh: Sequence[tuple[str, str]], network_of: Mapping[tuple[str, str], str]
     ) -> set[tuple[str, str]]:
-        """Of (fingerprint, page) pairs that are new, those beyond the budget."""
+        """Of pages that are new to a group (fingerprint, page) or to the site ("", page), those beyond the budget."""
         budget = PAGES_PER_GROUP * self._group_budget(site)
         return set(self._refused(site, Kind.PAGES, budget, [(key, network_of.get(key, "")) for key in fresh]))
 
@@ -108,20 +117,22 @@ class Growth:
         self._count(site, _ALL, kind, 0)
         wanted = Counter(network for _, network in asked)
         share = max(1, budget // NETWORK_SHARE)
-        room = {
-            network: self._granted(site, self._hash_of(site, network), kind, wanted[network], share)
+        place = {
+            network: self._count(site, self._hash_of(site, network), kind, wanted[network]) - wanted[network]
             for network in sorted(wanted)
         }
         within: list[Any] = []
         refused: list[Any] = []
+        is_first: set[Any] = set()
         for key, network in asked:
-            if room[network] > 0:
-                room[network] -= 1
-                within.append(key)
-            else:
-                refused.append(key)
-        granted = self._granted(site, _ALL, kind, len(within), budget)
-        return [*within[granted:], *refused]
+            place[network] += 1
+            (within if place[network] <= share else refused).append(key)
+            if place[network] <= min(FIRST_FEW, budget):
+                is_first.add(key)
+        beyond = within[self._granted(site, _ALL, kind, len(within), budget) :]
+        first = [key for key in beyond if key in is_first]
+        let_in = set(first[: self._granted(site, _BEYOND, kind, len(first), budget)])
+        return [*(key for key in beyond if key not in let_in), *refused]
 
     def _granted(self, site: str, network: int, kind: Kind, asked: int, budget: int) -> int:
         """How many of `asked` are within the budget."""
@@ -155,6 +166,16 @@ class Growth:
                 select(table.c.fingerprint).where(table.c.site == site, table.c.fingerprint.in_(chunk))
             )
         }
+
+
+def one_network_each(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
+    """Of the networks that brought a thing, the one that brought the least: a flood must not pay with others' room."""
+    networks: dict[_Key, set[str]] = defaultdict(set)
+    brought: Counter[str] = Counter()
+    for key, network in pairs:
+        networks[key].add(network)
+        brought[network] += 1
+    return {key: min(names, key=lambda name: (brought[name], name)) for key, names in networks.items()}
 
 
 def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:

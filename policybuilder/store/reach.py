@@ -39,11 +39,13 @@ def read_prevalence(
 ) -> Prevalence:
     """How far the window saw `sources` reported, each with the groups that ask for it, and how far the policies.
 
-    A page counts on its own where trusted evidence names it, or where so many of the site's networks come that it is no
-    forger's. `sources` is what strangers alone speak for.
+    A page counts on its own where so many of the site's networks come that it is no forger's. `sources` is what
+    strangers alone speak for.
     """
     table = table_of(schema.NetworkDayRow)
-    networks = select(func.count()).where(*within_days(table, site, window)).group_by(table.c.day)
+    # Whoever rehearses is no audience.
+    strangers = table.c.reports > table.c.rehearsed_reports
+    networks = select(func.count()).where(*within_days(table, site, window), strangers).group_by(table.c.day)
     audience = max((int(number) for number in connection.scalars(networks)), default=0)
     pages = _page_audiences(connection, site, window, audience, thresholds)
     reader = _Reader(connection, site, window, pages, audience, thresholds)
@@ -65,20 +67,11 @@ def _page_audiences(
         select(table.c.page, func.count()).where(*within_days(table, site, window)).group_by(table.c.page, table.c.day)
     ):
         most[page] = max(most.get(page, 0), int(networks))
-    vouched = _vouched_pages(connection, site)
     return {
         page: networks
         for page, networks in most.items()
-        if page != OTHER and (page in vouched or has_own_audience(networks, audience, thresholds))
+        if page != OTHER and has_own_audience(networks, audience, thresholds)
     }
-
-
-def _vouched_pages(connection: Connection, site: str) -> set[str]:
-    """Pages that trusted evidence names."""
-    table = table_of(schema.GroupPageRow)
-    return set(
-        connection.scalars(select(table.c.page).distinct().where(table.c.site == site, table.c.trusted_reports > 0))
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from policybuilder.evidence import OTHER
@@ -19,7 +20,7 @@ from policybuilder.store import schema
 from policybuilder.store.batch import Batch, NetworkDelta, Tally
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
-from policybuilder.store.growth import Growth
+from policybuilder.store.growth import Growth, one_network_each
 from policybuilder.store.tables import chunks, table_of
 
 MAX_PAGES_PER_GROUP = 50
@@ -27,6 +28,11 @@ MAX_POLICIES_PER_GROUP = 20
 MAX_POLICIES_PER_SITE = 1_000
 MAX_SAMPLES_PER_GROUP = 3
 MAX_SCRIPT_HASHES_PER_SITE = 20_000
+
+DEADLOCK = "40P01"
+"""https://www.postgresql.org/docs/current/errcodes-appendix.html: whoever is told so may try again."""
+
+_MAX_ATTEMPTS = 5
 
 _T = TypeVar("_T")
 
@@ -45,6 +51,9 @@ class _Room:
     """What of a batch is kept, by key."""
 
     pages: set[tuple[str, str, str]] = field(default_factory=set)
+    visited: set[tuple[str, str]] = field(default_factory=set)
+    """Pages of the site, whether or not a group lists them."""
+
     policies: set[tuple[str, str]] = field(default_factory=set)
     unseen_policies: set[tuple[str, str]] = field(default_factory=set)
     """They go, so that others come in."""
@@ -150,16 +159,42 @@ class Recording:
             for _, fingerprint, page in sorted(fresh)
             if (site, fingerprint) not in batch.exempt and page != OTHER
         ]
-        if claimed:
-            networks = sorted(batch.page_networks, reverse=True)
-            network_of = {(fingerprint, page): network for at, fingerprint, page, _, network in networks if at == site}
-            kept -= {(site, *refused) for refused in growth.refused_pages(site, claimed, network_of)}
+        visited = self._visited(batch, site)
+        listed = {page for _, _, page in kept}
+        new_pages = sorted(
+            {each for at, _, each, _, _ in batch.page_networks if at == site} - visited - listed - {OTHER}
+        )
+        # The list of a group's pages is short, and strangers may fill it with some that they made up: a page may have
+        # an audience all the same.
+        if asked := [*claimed, *(("", page) for page in new_pages)]:
+            network_of = one_network_each(
+                pair
+                for at, fingerprint, page, _, network in batch.page_networks
+                if at == site
+                for pair in (((fingerprint, page), network), (("", page), network))
+            )
+            refused = growth.refused_pages(site, asked, network_of)
+            kept -= {(site, *each) for each in refused}
+            visited |= {page for page in new_pages if ("", page) not in refused}
         room.pages |= kept
+        room.visited |= {(site, page) for page in visited} | {(site, page) for _, _, page in kept}
+
+    def _visited(self, batch: Batch, site: str) -> set[str]:
+        """Of the batch's pages those that somebody came to before."""
+        table = table_of(schema.PageReporterRow)
+        pages = sorted({page for at, _, page, _, _ in batch.page_networks if at == site})
+        return {
+            page
+            for chunk in chunks(pages)
+            for page in self._connection.scalars(
+                select(table.c.page).distinct().where(table.c.site == site, table.c.page.in_(chunk))
+            )
+        }
 
     def _find_room_for_policies(self, batch: Batch, site: str, growth: Growth, room: _Room) -> None:
-        """Where a site has too many policies, those longest unseen go, but for vouched ones.
+        """Where a site has too many policies, those that the fewest networks named go, but for vouched ones.
 
-        A policy that the site serves is seen all the time, so that it outlives whatever strangers make up.
+        A policy that the site serves is named by its visitors, so that it outlives whatever a stranger makes up.
         """
         table = table_of(schema.PolicyRow)
         wanted = sorted(digest for at, digest in batch.policies if at == site)
@@ -172,8 +207,7 @@ class Recording:
         }
         fresh = [digest for digest in wanted if digest not in present]
         if claimed := [digest for digest in fresh if (site, digest) not in batch.exempt_policies]:
-            networks = sorted(batch.policy_networks, reverse=True)
-            network_of = {digest: network for at, digest, _, network in networks if at == site}
+            network_of = one_network_each((key, each) for at, key, _, each in batch.policy_networks if at == site)
             refused = growth.refused_policies(site, claimed, network_of)
             fresh = [digest for digest in fresh if digest not in refused]
         room.policies |= {(site, digest) for digest in (*present, *fresh)}
@@ -182,10 +216,16 @@ class Recording:
         count = self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site)) or 0
         excess = count + len(fresh) - MAX_POLICIES_PER_SITE
         if excess > 0:
+            reporters = table_of(schema.PolicyReporterRow)
+            networks = (
+                select(func.count())
+                .where(reporters.c.site == site, reporters.c.policy_digest == table.c.digest)
+                .scalar_subquery()
+            )
             unseen = (
                 select(table.c.digest)
                 .where(table.c.site == site, table.c.trusted_reports == 0, table.c.digest.not_in(wanted))
-                .order_by(table.c.last_seen_ms, table.c.digest)
+                .order_by(networks, table.c.last_seen_ms, table.c.digest)
                 .limit(excess)
             )
             room.unseen_policies |= {(site, digest) for digest in self._connection.scalars(unseen)}
@@ -207,10 +247,11 @@ class Recording:
 
     def _policies(self, batch: Batch, room: _Room) -> None:
         for site, digest in sorted(room.unseen_policies):
+            # Policies first, as whoever counts one takes it: in another order two writers could wait for each other.
             for row, member in (
+                (schema.PolicyRow, "digest"),
                 (schema.GroupPolicyRow, "policy_digest"),
                 (schema.PolicyReporterRow, "policy_digest"),
-                (schema.PolicyRow, "digest"),
             ):
                 table = table_of(row)
                 self._connection.execute(delete(table).where(table.c.site == site, table.c[member] == digest))
@@ -278,33 +319,14 @@ class Recording:
                 if (site, digest) in room.policies
             },
         )
-        known = self._known_pages(batch, room)
         self._upsert_networks(
             schema.PageReporterRow,
             "page",
             {
-                (site, page if (site, page) in known else OTHER, day, hash_network(network, keys[site, day]))
+                (site, page if (site, page) in room.visited else OTHER, day, hash_network(network, keys[site, day]))
                 for site, _, page, day, network in batch.page_networks
             },
         )
-
-    def _known_pages(self, batch: Batch, room: _Room) -> set[tuple[str, str]]:
-        """Pages that some group has room for, or that were visited before.
-
-        A group's pages are few, and strangers may fill its list with some that they made up; the audience of a page is
-        nevertheless all who come there.
-        """
-        known = {(site, page) for site, _, page in room.pages}
-        table = table_of(schema.PageReporterRow)
-        asked: dict[str, set[str]] = defaultdict(set)
-        for site, _, page, _, _ in batch.page_networks:
-            if (site, page) not in known:
-                asked[site].add(page)
-        for site, pages in sorted(asked.items()):
-            for chunk in chunks(sorted(pages)):
-                visited = select(table.c.page).distinct().where(table.c.site == site, table.c.page.in_(chunk))
-                known.update((site, page) for page in self._connection.scalars(visited))
-        return known
 
     def _upsert_networks(self, row: type[SQLModel], member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
         self._upsert(
@@ -360,14 +382,31 @@ class Recording:
         )
 
     def _script_hashes(self, batch: Batch) -> None:
+        """Count hashes; where a site has too many, those reported least go for the new ones."""
         if not batch.script_hashes:
             return
         table = table_of(schema.ScriptHashRow)
-        room = {
-            site: MAX_SCRIPT_HASHES_PER_SITE
-            - (self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site)) or 0)
-            for site in sorted({site for site, _, _ in batch.script_hashes})
-        }
+        key = tuple_(table.c.script_url, table.c.hash)
+        for site in sorted({site for site, _, _ in batch.script_hashes}):
+            named = sorted((url, digest) for at, url, digest in batch.script_hashes if at == site)
+            known = {
+                (url, digest)
+                for chunk in chunks(named)
+                for url, digest in self._connection.execute(
+                    select(table.c.script_url, table.c.hash).where(table.c.site == site, key.in_(chunk))
+                )
+            }
+            count = self._connection.scalar(select(func.count()).select_from(table).where(table.c.site == site)) or 0
+            excess = count + len(named) - len(known) - MAX_SCRIPT_HASHES_PER_SITE
+            if excess > 0:
+                least = self._connection.execute(
+                    select(table.c.script_url, table.c.hash)
+                    .where(table.c.site == site)
+                    .order_by(table.c.reports, table.c.last_seen_ms, table.c.script_url, table.c.hash)
+                    .limit(excess)
+                ).all()
+                for chunk in chunks(sorted((url, digest) for url, digest in least)):
+                    self._connection.execute(delete(table).where(table.c.site == site, key.in_(chunk)))
         self._upsert(
             schema.ScriptHashRow,
             [
@@ -380,10 +419,7 @@ class Recording:
                     "last_seen_ms": tally.last_ms,
                     "reports": tally.reports,
                 }
-                for (site, url, digest), (destination, tally) in sorted(
-                    batch.script_hashes.items(), key=lambda item: item[0]
-                )
-                if room[site] > 0
+                for (site, url, digest), (destination, tally) in sorted(batch.script_hashes.items(), key=_by_key)
             ],
             add=("reports",),
         )
@@ -460,10 +496,22 @@ def recording(engine: Engine, now_ms: int) -> Iterator[Recording]:
 
 
 def record(engine: Engine, batch: Batch, now_ms: int) -> None:
-    """Add one batch, durably, in one transaction."""
-    if batch:
-        with recording(engine, now_ms) as transaction:
-            transaction.record(batch)
+    """Add one batch, durably, in one transaction.
+
+    Raises SQLAlchemyError when the database fails; then nothing of it is stored.
+    """
+    if not batch:
+        return
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        try:
+            with recording(engine, now_ms) as transaction:
+                transaction.record(batch)
+        except OperationalError as error:
+            # Whoever prunes or reclassifies locks rows of several groups too, in an order of their own.
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK or attempt == _MAX_ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def forget_reporter_keys(engine: Engine, now_ms: int) -> int:
@@ -474,7 +522,12 @@ def forget_reporter_keys(engine: Engine, now_ms: int) -> int:
 
 def _forget_reporter_keys(connection: Connection, now_ms: int) -> int:
     table = table_of(schema.ReporterKeyRow)
-    return connection.execute(delete(table).where(table.c.expires_at_ms <= now_ms)).rowcount
+    over: ColumnElement[bool] = table.c.expires_at_ms <= now_ms
+    if connection.dialect.name == "postgresql":
+        # One that a writer holds at this moment is forgotten by whoever comes next.
+        free = select(table.c.site, table.c.day).where(over).order_by(table.c.site, table.c.day)
+        over = tuple_(table.c.site, table.c.day).in_(free.with_for_update(skip_locked=True))
+    return connection.execute(delete(table).where(over)).rowcount
 
 
 def hash_network(network: str, key: bytes) -> int:

@@ -45,7 +45,7 @@ from policybuilder.suggestion.sorting import (
     sort_groups,
     strangers_sources,
 )
-from policybuilder.suggestion.trust import PoisonMargin, SourceKey, Tier, poison_margin
+from policybuilder.suggestion.trust import NO_REACH, PoisonMargin, SourceKey, Tier, missing, poison_margin
 from policybuilder.suggestion.values import (
     ExcludedGroup,
     HeldSource,
@@ -208,7 +208,7 @@ def _draft(sorted_groups: SortedGroups, observed: Observed, origins: Sequence[st
             token.tier = tier
         token.groups.append(group)
     for directive, sources in draft.tokens.items():
-        kept = kept_sources(directive, observed.policies, origins)
+        kept = kept_sources(directive, observed.policies, origins, are_vouched=observed.are_vouched)
         if not kept.is_probed:
             draft.unprobed.add(directive)
         for source in kept.sources:
@@ -261,10 +261,13 @@ def _directives(
     result["base-uri"] = suggested("base-uri") or (_base("a <base> would move every relative URL"),)
     for name in _NEVER_ASSUMED:
         asking = [group for group, unresolved in sorted_groups.unresolved if unresolved.directive == name]
+        are_many = not missing(
+            grounds.prevalence.sources.get((name, ""), NO_REACH), grounds.prevalence, grounds.thresholds
+        )
         if tokens[name]:
             result[name] = suggested(name)
-        elif name not in unprobed and not any(group.trusted_reports or not observed.are_vouched for group in asking):
-            seen = "only strangers say that it would refuse something" if asking else "nothing was reported"
+        elif name not in unprobed and not any(group.trusted_reports or are_many for group in asking):
+            seen = "few strangers say that it would refuse something" if asking else "nothing was reported"
             result[name] = (_base(f"an observed policy named it, and {seen}"),)
     for name in _WITHOUT_REPORTS:
         values = kept_without_reports(name, observed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from policybuilder.csp import (
     NONCE_PLACEHOLDER,
@@ -39,6 +40,11 @@ _NEVER_KEPT = frozenset(
 _CODE_KEYWORDS = frozenset({Keyword.UNSAFE_EVAL, Keyword.WASM_UNSAFE_EVAL, Keyword.TRUSTED_TYPES_EVAL})
 
 
+_MAX_CLAIMED = 10
+_MAX_CLAIMED_SOURCES = 200
+"""Anybody may claim any number of policies of any length, and each source of each is put to all the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """The policies under which evidence came in."""
@@ -55,9 +61,10 @@ def observed_policies(
 ) -> Observed:
     """The policies whose silence counts: those that trusted evidence named.
 
-    Without any such evidence, those that many strangers named; and where no policy was named by enough of them, those
-    that were named most. Trusted reports of browsers that name no policy still silence what strangers claim.
+    Without any such evidence, those that many strangers named; and on a site with too few visitors to tell, those that
+    were named most. Trusted reports of browsers that name no policy still silence what strangers claim.
     """
+    thresholds = thresholds or Thresholds()
     vouched: set[str] = set()
     claimed: set[str] = set()
     is_any_trusted = False
@@ -71,11 +78,13 @@ def observed_policies(
                 vouched.add(count.policy)
     if is_any_trusted or vouched:
         return Observed(tuple(map(parse_serialized_policy, sorted(vouched))), are_vouched=True)
-    reach = {policy: prevalence.policies.get(policy, NO_REACH) for policy in claimed}
-    believed = {policy for policy in claimed if not missing(reach[policy], prevalence, thresholds or Thresholds())}
-    if not believed:
-        most = max((each.reporters for each in reach.values()), default=0)
-        believed = {policy for policy in claimed if 2 * reach[policy].reporters >= most}
+    # Of all that were named: the list of a group's policies is short enough to be filled up by a stranger.
+    believed = {policy for policy, reach in prevalence.policies.items() if not missing(reach, prevalence, thresholds)}
+    if not believed and prevalence.audience < thresholds.min_audience:
+        reporters = {policy: prevalence.policies.get(policy, NO_REACH).reporters for policy in claimed}
+        most = max(reporters.values(), default=0)
+        often = [policy for policy in claimed if 2 * reporters[policy] >= most]
+        believed = set(sorted(often, key=lambda policy: (-reporters[policy], policy))[:_MAX_CLAIMED])
     return Observed(tuple(map(parse_serialized_policy, sorted(believed))), are_vouched=False)
 
 
@@ -90,20 +99,24 @@ class Kept:
     """Whether some observed policy restricted the directive at all; if none did, anything may be in use."""
 
 
-def kept_sources(directive: str, observed: Sequence[Policy], document_origins: Collection[str]) -> Kept:
+def kept_sources(
+    directive: str, observed: Sequence[Policy], document_origins: Collection[str], *, are_vouched: bool = True
+) -> Kept:
     """What the `observed` policies allowed under `directive` (a parent: `script-src`, not `script-src-elem`).
 
-    `document_origins` are what 'self' stands for, so that `https:` is known to cover it.
+    `document_origins` are what 'self' stands for, so that `https:` is known to cover it. Of policies that nobody
+    vouches for only so many sources are looked at.
     """
     own = [source for source in map(parse_source_expression, sorted(document_origins)) if source is not None]
     lists = [_lists(policy, directive, own) for policy in observed]
     restricting = [found for found in lists if found is not None]
     if not restricting:
         return Kept((), is_probed=False)
+    limit = None if are_vouched else _MAX_CLAIMED_SOURCES
     kept = {
         str(expression): None
         for found in restricting
-        for expression in found.expressions()
+        for expression in islice(found.expressions(), limit)
         if all(other.admits(expression) for other in restricting)
     }
     return Kept(tuple(kept), is_probed=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from policybuilder.csp import Policy, Verdict
 from policybuilder.decisions import Decision, DecisionAction, admits, matches, names_of
-from policybuilder.evidence import OVER_BUDGET, EvidenceClass, ViolationGroup
+from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.replay import replay_group
 from policybuilder.suggestion.candidates import (
     PARENTS,
@@ -21,6 +21,9 @@ from policybuilder.suggestion.candidates import (
     candidate,
 )
 from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
+
+_NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
+"""Closed only where hardly anybody says that it would refuse something."""
 
 _NEEDS_MORE = "something that strangers cannot write: it is code, or takes the page's data away"
 
@@ -71,12 +74,17 @@ class SortedGroups:
 def strangers_sources(
     groups: Sequence[ViolationGroup], origins: Sequence[str], decisions: Sequence[Decision] = ()
 ) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
-    """The sources that strangers alone ask for, with the groups that do: how far they were reported has to be known."""
+    """The sources that strangers alone ask for, with the groups that do: how far they were reported has to be known.
+
+    What no source can answer stands under an empty one.
+    """
     found: dict[SourceKey, list[ViolationGroup]] = defaultdict(list)
     for group in groups:
         outcome = _outcome(group, origins, decisions)
         if isinstance(outcome, Admit) and not group.trusted_reports:
             found[outcome.directive, outcome.source].append(group)
+        elif isinstance(outcome, Unresolved) and outcome.directive in _NEVER_ASSUMED:
+            found[outcome.directive, ""].append(group)
     return {key: tuple(members) for key, members in found.items()}
 
 
@@ -159,19 +167,25 @@ def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[
                     return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
             case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE:
                 if admits(decision.directive, decision.subject, group):
-                    directive, source = decided_source(decision)
+                    _, source = decided_source(decision)
+                    # Under its own directive: one that stands in for others may not once those are printed.
+                    directive = PARENTS.get(group.directive, group.directive)
                     return Admit(directive, source, "decided", decision.note or "a person allowed it")
             case _:
                 continue
     match group.evidence_class:
-        case EvidenceClass.GENUINE if group.rule == OVER_BUDGET:
+        case EvidenceClass.GENUINE if OTHER in {group.blocked, group.directive}:
             return Unresolved(
                 group.directive,
                 "more was new in an hour than the site's budget lets in, and this stands for the rest",
                 "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
             )
         case EvidenceClass.GENUINE:
-            return candidate(group, origins)
+            # What is beyond the budget is counted by origin, which is what a source names.
+            outcome = candidate(group, origins)
+            if isinstance(outcome, Admit) and is_rejected(outcome.directive, outcome.source, decisions):
+                return Exclude("rejected")
+            return outcome
         case EvidenceClass.CONTRADICTION if group.directive.startswith(("script-src", "form-action")):
             return Unresolved(
                 group.directive,

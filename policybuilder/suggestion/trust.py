@@ -51,6 +51,9 @@ class Thresholds:
     """Distinct client networks on one day."""
 
     min_prevalence: float = 0.02
+    min_site_share: float = 0.01
+    """Of the site's networks, for what most who come to one page report."""
+
     min_days: int = 2
     min_span: timedelta = timedelta(hours=24)
     min_audience: int = 50
@@ -158,6 +161,7 @@ def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:
     return (
         page is not None
         and page.reporters >= thresholds.min_reporters
+        and page.reporters >= thresholds.min_site_share * audience
         and wilson_lower_bound(page, Z_99) >= thresholds.min_prevalence
     )
 
@@ -169,7 +173,10 @@ def poison_margin(prevalence: Prevalence, thresholds: Thresholds) -> PoisonMargi
     """
     campaigns = [_campaign(prevalence.audience, Z_95, thresholds)]
     if prevalence.smallest_page is not None:
-        campaigns.append(_campaign(prevalence.smallest_page, Z_99, thresholds))
+        # They are part of the site's audience too.
+        share = thresholds.min_site_share
+        of_site = math.ceil(share * prevalence.audience / (1 - share))
+        campaigns.append(max(_campaign(prevalence.smallest_page, Z_99, thresholds), of_site))
     # The site must have an audience at all, if need be a forged one.
     least = max(min(campaigns), thresholds.min_audience - prevalence.audience)
     return PoisonMargin(least, least / (least + prevalence.audience), thresholds.min_days)

@@ -23,6 +23,7 @@ from policybuilder.store.engine import open_for_writing
 from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.reading import snapshot
 from policybuilder.store.recording import record
+from policybuilder.store.site_settings import SiteChanges, change_site
 from policybuilder.store.sites import KeyKind, SiteKey, add_site
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.trust import Thresholds
@@ -187,6 +188,16 @@ EXPECTED = (
     "font-src https://fonts.example; form-action 'none'; frame-ancestors 'none'; "
     "img-src 'self' https://img.example https://tiles.example; object-src 'none'; worker-src 'none'"
 )
+
+
+def test_a_leaked_key_does_not_vouch_for_the_days_before(collector: Collector) -> None:
+    """Any age can be claimed."""
+    body = json.dumps(
+        [{**each, "age": 25 * 3_600_000} for each in json.loads(reports(("script-src-elem", f"{EVIL}/a.js")))]
+    ).encode()
+    day = START + 5 * DAY
+    collector.take(((body, attacker(number), day) for number in range(10)), kind=KeyKind.REHEARSAL)
+    assert str(collector.suggestion().policy) == EXPECTED
 
 
 def unchanged(collector: Collector) -> None:
@@ -419,6 +430,40 @@ def test_pages_made_up_beforehand_do_not_hide_the_real_one(engine: Engine) -> No
         collector.take([(forged, attacker(0), START)])
     collector.take(visits(400))
     assert "https://tiles.example" in str(collector.suggestion().policy)
+
+
+def test_a_handful_of_networks_that_use_up_the_budget_silence_nobody(engine: Engine) -> None:
+    """Six of two thousand bring as much that is new as an hour lets in, and only then the visitors come."""
+    add_site(engine, SITE, [HOST], START)
+    change_site(engine, SITE, SiteChanges(new_groups_per_hour=200))
+    collector = Collector(engine)
+    own = report("style-src-elem", "https://styles.example/a.css")
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    audience = 300
+    for day in range(DAYS):
+        for number in range(6):
+            bodies = (("img-src", f"{EVIL}/{day}-{number}-{each}.png") for each in range(60))
+            collector.take([(reports(*bodies), attacker(number), START + day * DAY)])
+        everybody = [post for post in visits(audience) if post[2] == START + day * DAY]
+        collector.take(everybody)
+    policy = str(collector.suggestion().policy)
+    for source in ("https://fonts.example", "https://img.example", "https://tiles.example"):
+        assert source in policy
+    assert "evil" not in policy
+
+
+def test_a_page_that_only_the_owner_visits_is_nobodys_audience(collector: Collector) -> None:
+    """The forgers would be its whole audience, but for the rehearsal."""
+    page = f"{PAGE}admin"
+    own = report("img-src", f"{PAGE}logo.png", page=page)
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    collector.take(
+        (report(directive, f"{EVIL}/a", page=page), attacker(number), START + day * DAY)
+        for directive in ("img-src", "style-src-elem", "font-src")
+        for number in range(15)
+        for day in range(DAYS)
+    )
+    unchanged(collector)
 
 
 @pytest.mark.soak

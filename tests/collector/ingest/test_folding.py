@@ -249,3 +249,19 @@ def test_a_group_keeps_what_its_rule_says() -> None:
     assert (delta.columns["rule"], delta.columns["reason"]) == ("tracker", "an operator's own words")
     unsaid = Classification(EvidenceClass.INJECTED, "tracker")
     assert folded(make_observation(classification=unsaid)).groups.keys() == batch.groups.keys()
+
+
+def test_the_origin_stands_for_a_page_with_a_giant_name() -> None:
+    long, short = f"https://shop.example/{'a' * 600}", f"https://shop.example/{'a' * 400}"
+    batch = folded(*(make_observation(make_violation(document_uri=page)) for page in (long, short)))
+    assert {page for _, _, page in batch.pages} == {"https://shop.example", short}
+    assert {page for _, _, page, _, _ in batch.page_networks} == {"https://shop.example", short}
+
+
+def test_what_a_rehearsal_vouches_for_counts_by_our_clock() -> None:
+    """Any age can be claimed, and a leaked key would vouch for the days before."""
+    then = AT_MS - 3 * DAY_MS
+    batch = folded(make_observation(is_trusted=True, seen_at_ms=then, received_at_ms=AT_MS))
+    assert {hour for _, _, hour in batch.hours} == {AT_MS // HOUR_MS}
+    batch = folded(make_observation(seen_at_ms=then, received_at_ms=AT_MS))
+    assert {hour for _, _, hour in batch.hours} == {then // HOUR_MS}

@@ -61,6 +61,11 @@ def test_a_group_is_named_by_the_beginning_of_its_fingerprint(cspbuild: Cspbuild
     [
         (["allow", "two words", "--directive", "img-src"], "is no source expression; write"),
         (["allow", "data:", "--directive", "sandbox"], "is no directive with a source list; there are base-uri"),
+        (
+            ["allow", "'unsafe-inline'", "--directive", "script-src-attr"],
+            "let in all inline code; say --directive",
+        ),
+        (["allow", "data:", "--directive", "default-src"], "stands in for others"),
         (["allow", "data:"], "Missing option '--directive'"),
         (["reject", " "], "the pattern is empty"),
         (["reject", "a\nb"], "control characters"),

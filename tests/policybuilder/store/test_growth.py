@@ -76,13 +76,35 @@ def test_what_others_report_during_a_flood_is_still_told_apart(engine: Engine) -
     assert by_blocked(engine)["https://cdn.example/a.png"].reports == 1
 
 
+def test_a_few_networks_that_spend_the_hour_leave_others_their_first_reports(engine: Engine) -> None:
+    for number in range(5):
+        flood(engine, 30, network=f"198.51.{number}.0/24", start=1_000 * number)
+    late = [picture(f"https://cdn.example/{number}.png") for number in range(3)]
+    record_observations(engine, *map(make_observation, late), now=SEEN_AT)
+    assert {violation.blocked_uri for violation in late} <= by_blocked(engine).keys()
+
+
+def test_a_flood_does_not_pay_with_the_room_of_others(engine: Engine) -> None:
+    """Of the networks that report the same new thing, the one that brings least is asked."""
+    flood(engine, 30, network="1.2.3.0/24")
+    shared = picture("https://cdn.example/a.png")
+    record_observations(
+        engine,
+        *(make_observation(picture(f"https://evil.example/x{n}.png"), network="1.2.3.0/24") for n in range(5)),
+        make_observation(shared, network="1.2.3.0/24"),
+        make_observation(shared, network="9.9.9.0/24"),
+        now=SEEN_AT,
+    )
+    assert by_blocked(engine)["https://cdn.example/a.png"].reports == 2
+
+
 def test_a_flood_from_everywhere_spends_the_hour_and_no_more(engine: Engine) -> None:
     for number in range(10):
         flood(engine, 30, network=f"198.51.{number}.0/24", start=1_000 * number)
     late = picture("https://cdn.example/late.png")
     record_observations(engine, make_observation(late), now=SEEN_AT)
     found = by_blocked(engine)
-    assert sum(group.rule != OVER_BUDGET for group in found.values()) == BUDGET
+    assert sum(group.rule != OVER_BUDGET for group in found.values()) == 2 * BUDGET
     assert found[f"https://cdn.example/{OTHER}"].reports == 1
 
     record_observations(engine, make_observation(late, seen_at=SEEN_AT + HOUR), now=SEEN_AT + HOUR)

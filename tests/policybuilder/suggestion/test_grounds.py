@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -154,19 +156,53 @@ def test_an_origin_that_hardly_anybody_names_is_not_the_sites() -> None:
     assert site_origins([forged, IMAGE]) == (ORIGIN,)
 
 
-def test_policies_that_few_name_are_not_read_where_many_name_another() -> None:
-    """One stranger's claim of a narrower policy would drop what the others' policy allows in silence."""
+@pytest.mark.parametrize(("reach", "kept"), [(WIDELY, "'self'"), (RARELY, None)])
+def test_one_strangers_policy_changes_nothing_on_a_site_with_visitors(reach: Reach, kept: str | None) -> None:
+    """A claim of a narrower policy would drop what the others' policy allows in silence."""
     lax, forged = "img-src 'self' data:; font-src 'self'", "img-src 'none'; font-src 'none'"
-    groups = [
-        strangers("img-src", "https://img.example/a.png", policies=[lax]),
-        strangers("img-src", "https://img.example/b.png", policies=[forged]),
-    ]
+    genuine = strangers("img-src", "https://img.example/a.png", policies=[lax])
+    claim = strangers("img-src", "https://img.example/b.png", policies=[forged])
+    policies = {genuine.policies[0].policy: reach, claim.policies[0].policy: Reach(1, 1)}
     key = ("img-src", "https://img.example")
-    for reach in (WIDELY, RARELY):
-        policies = {group.policies[0].policy: each for group, each in zip(groups, (reach, Reach(1, 1)), strict=True)}
-        prevalence = Prevalence(audience=1_000, sources={key: WIDELY}, policies=policies)
-        suggestion = propose("shop", groups, Grounds(prevalence=prevalence))
-        assert directive_of(suggestion, "font-src") == "'self'"
+    grounds = Grounds(prevalence=Prevalence(audience=1_000, sources={key: WIDELY}, policies=policies))
+    before, after = propose("shop", [genuine], grounds), propose("shop", [genuine, claim], grounds)
+    assert directive_of(after, "font-src") == kept
+    assert after.policy == before.policy
+
+
+def test_claimed_policies_of_any_length_take_no_time() -> None:
+    """Nothing is believed yet, so everything that is claimed is read."""
+    claims = [
+        strangers("img-src", f"https://img.example/{policy}.png", policies=[long_policy(policy)])
+        for policy in range(30)
+    ]
+    began = time.process_time()
+    propose("shop", claims)
+    assert time.process_time() - began < 30
+
+
+def long_policy(number: int) -> str:
+    hosts = " ".join(f"https://h{host}.p{number}.example" for host in range(250))
+    return f"img-src 'self' {hosts}"
+
+
+@pytest.mark.parametrize("directive", ["frame-ancestors", "form-action"])
+def test_one_stranger_does_not_open_what_was_closed(directive: str) -> None:
+    policy = f"img-src 'none'; {directive} 'none'"
+    widely = strangers("img-src", "https://img.example/a.png", policies=[policy])
+    grounds = known({("img-src", "https://img.example"): WIDELY})
+    grounds = replace(grounds, prevalence=replace(grounds.prevalence, policies={widely.policies[0].policy: WIDELY}))
+    refused = strangers(
+        directive,
+        ORIGIN,
+        policies=[policy],
+        evidence_class=EvidenceClass.GENUINE if directive == "frame-ancestors" else EvidenceClass.CONTRADICTION,
+    )
+    assert asked_by_strangers([widely, refused])[directive, ""] == (refused,)
+    assert directive_of(propose("shop", [widely, refused], grounds), directive) == "'none'"
+    reach = {**grounds.prevalence.sources, (directive, ""): WIDELY}
+    many = replace(grounds, prevalence=replace(grounds.prevalence, sources=reach))
+    assert directive_of(propose("shop", [widely, refused], many), directive) is None
 
 
 # Decisions
@@ -251,11 +287,43 @@ def test_the_newest_answer_about_a_source_holds(allow_number: int) -> None:
 
 
 def test_what_stands_for_the_rest_of_a_flood_is_no_evidence() -> None:
-    group = make_group("img-src", "https://cdn.example/(other)", rule=OVER_BUDGET)
-    suggestion = propose("shop", [IMAGE, group])
-    assert source_of(suggestion, "img-src", "https://cdn.example") is None
-    (unresolved,) = suggestion.unresolved
+    group = make_group("img-src", "(other)", rule=OVER_BUDGET, document_origin="(other)")
+    (unresolved,) = propose("shop", [IMAGE, group]).unresolved
     assert "budget" in unresolved.why
+
+
+def test_what_was_counted_by_origin_speaks_for_the_origin() -> None:
+    """A flood spends the budget for what is new, and must not silence the visitors who come after."""
+    group = strangers("img-src", "https://cdn.example/(other)", rule=OVER_BUDGET, document_origin="(other)")
+    own = strangers("img-src", f"{ORIGIN}/(other)", rule=OVER_BUDGET, document_origin="(other)")
+    sources = {("img-src", "https://cdn.example"): WIDELY, ("img-src", "'self'"): WIDELY}
+    suggestion = propose("shop", [IMAGE, group, own], known(sources))
+    assert directive_of(suggestion, "img-src") == "'self' https://cdn.example https://img.example"
+
+
+def test_an_allowed_source_stands_under_the_directive_that_asked() -> None:
+    """One for scripts governs workers too, until worker-src is printed."""
+    group = make_group("worker-src", "https://w.example/w.js")
+    grounds = Grounds(decisions=[decision("allow", "https://w.example", directive="script-src")])
+    suggestion = propose("shop", [IMAGE, group], grounds)
+    assert directive_of(suggestion, "worker-src") == "https://w.example"
+    assert suggestion.replay.block == 0
+
+
+def test_the_pages_own_origin_can_be_rejected() -> None:
+    group = make_group("img-src", f"{ORIGIN}/logo.png")
+    assert directive_of(propose("shop", [IMAGE, group]), "img-src") == "'self' https://img.example"
+    grounds = Grounds(decisions=[decision("reject", "'self'", directive="img-src")])
+    assert directive_of(propose("shop", [IMAGE, group], grounds), "img-src") == "https://img.example"
+
+
+def test_a_strangers_policy_does_not_take_corroboration_away() -> None:
+    """One long enough not to be looked into would make a redirect of what the site really loads."""
+    claimed = "script-src https://cdn.example; img-src " + " ".join(f"https://h{n}.example" for n in range(200))
+    group = strangers("script-src-elem", "https://cdn.example/a.js", policies=[claimed])
+    enforced = [parse_serialized_policy("script-src https://cdn.example")]
+    grounds = known({("script-src", "https://cdn.example"): WIDELY}, enforced=enforced)
+    assert source_of(propose("shop", [group], grounds), "script-src", "https://cdn.example") is not None
 
 
 def test_a_leaked_rehearsal_key_is_the_first_to_know() -> None:
