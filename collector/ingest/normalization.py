@@ -10,7 +10,7 @@ import base64
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,8 @@ import ada_url
 
 from collector.ingest.redaction import cut_sample, redact_path
 from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
-from policybuilder.csp import canonical, parse_serialized_policy
+from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
+from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
 
 MAX_URL_CHARACTERS = 2_048
@@ -159,6 +160,7 @@ def _clean_url(text: str) -> str:
 def clean_policy(text: str) -> str:
     """A policy's canonical text: without its reporting directives, nonces blanked, nothing that a URL's query held.
 
+    Paths of its sources are kept as those of URLs are, so that a source still matches the URLs it matched.
     Empty for one longer than any server sends: cut, it would be another policy.
     """
     return _clean_policy(text) if len(text) <= MAX_POLICY_CHARACTERS else ""
@@ -166,8 +168,22 @@ def clean_policy(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _clean_policy(text: str) -> str:
-    policy = str(canonical(parse_serialized_policy(text)))
-    return _storable(re.sub(r"[?#][^\s;,]*", "", policy))
+    policy = canonical(parse_serialized_policy(text))
+    redacted = canonical(Policy(tuple(map(_redact_directive, policy.directives))))
+    return _storable(re.sub(r"[?#][^\s;,]*", "", str(redacted)))
+
+
+def _redact_directive(directive: Directive) -> Directive:
+    if directive.name not in SOURCE_LIST_DIRECTIVES:
+        return directive
+    return Directive(directive.name, tuple(map(_redact_source, directive.values)))
+
+
+def _redact_source(text: str) -> str:
+    source = parse_source_expression(text)
+    if not isinstance(source, HostSource) or source.path_part is None:
+        return text
+    return str(replace(source, path_part=redact_path(source.path_part)))
 
 
 def _normalize_hash(report: WireReport) -> NormalizedHash:

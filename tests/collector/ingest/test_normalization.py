@@ -24,7 +24,15 @@ from collector.ingest.normalization import (
     normalize,
 )
 from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
-from policybuilder.csp import Disposition, SampleExtent, Violation, parse_serialized_policy
+from policybuilder.csp import (
+    Disposition,
+    Question,
+    SampleExtent,
+    Verdict,
+    Violation,
+    decide,
+    parse_serialized_policy,
+)
 
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
@@ -414,6 +422,21 @@ POLICIES = [
     ("img-src https://a.example/x?secret=1", "img-src https://a.example/x"),
     ("img-src https://a.example/x#secret", "img-src https://a.example/x"),
     ("frobnicate-src x", ""),
+    (
+        "img-src https://a.example/r/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0/a.png",
+        "img-src https://a.example/r/(token)/a.png",
+    ),
+    ("img-src *.a.example:*/u/jane@a.example/ b.example", "img-src *.a.example:*/u/(e-mail)/ b.example"),
+    ("img-src a.example/u/jane%40a.example a.example/u/joe@b.example", "img-src a.example/u/(e-mail)"),
+    (
+        "script-src a.example/s/9f304493632afab8d1c2e7a05b6f4433/ a.example/app.9f304493632afab8d1c2e7a05b6f4433.js",
+        "script-src a.example/app.9f304493632afab8d1c2e7a05b6f4433.js a.example/s/(token)/",
+    ),
+    (
+        "script-src 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' https: 'strict-dynamic'",
+        "script-src 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' 'strict-dynamic' https:",
+    ),
+    ("trusted-types 9f304493632afab8d1c2e7a05b6f4433", "trusted-types 9f304493632afab8d1c2e7a05b6f4433"),
 ]
 
 
@@ -434,6 +457,13 @@ def test_a_cleaned_policy_reads_back_as_itself_and_holds_no_query(text: str) -> 
     cleaned = clean_policy(text)
     assert str(parse_serialized_policy(cleaned)) == cleaned
     assert not set("?#\0") & set(cleaned)
+
+
+def test_a_redacted_source_matches_the_redacted_url() -> None:
+    url = "https://a.example/u/jane@a.example/photo.png"
+    policy = parse_serialized_policy(clean_policy("img-src https://a.example/u/jane@a.example/"))
+    question = Question("https://shop.example/", "img-src", clean_url(url))
+    assert decide(policy, question).verdict is Verdict.ALLOW
 
 
 def test_a_giant_policy_counts_as_none_since_cut_it_would_be_another() -> None:
