@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -237,12 +238,12 @@ def test_no_flood_of_strangers_crowds_out_trusted_evidence(
 
 def test_samples_are_the_first_few_distinct_reports(engine: Engine) -> None:
     for number in range(MAX_SAMPLES_PER_GROUP + 2):
-        violation = make_violation(line_number=number)
+        violation = make_violation(line_number=number + 1)
         record_observations(engine, make_observation(violation), make_observation(violation))
     with engine.connect() as connection:
         samples = connection.execute(text("SELECT report FROM sample")).scalars().all()
     assert len(samples) == MAX_SAMPLES_PER_GROUP
-    assert [f'"line_number": {number},' in "".join(samples) for number in range(5)] == [True, True, True, False, False]
+    assert sorted(json.loads(sample)["line_number"] for sample in samples) == [1, 2, 3]
 
 
 def test_a_network_is_recognised_all_day_and_by_nothing_else(engine: Engine) -> None:
