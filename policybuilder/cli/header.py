@@ -74,7 +74,10 @@ def command(
     if is_rehearsal:
         hint("these carry the rehearsal key: for your own visits, never for the public")
     elif share < 1:
-        hint(f"send them on {share:.3g} of page views, as the report URL says (r={share:g}); --sample 100% for all")
+        hint(
+            f"send them on {share * 100:.3g} % of page views, as the report URL says (r={share:g}); "
+            "--sample 100% for all"
+        )
 
 
 def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | None) -> tuple[str, bool]:

@@ -69,7 +69,12 @@ class _LimitType(click.ParamType[int | Default]):
 @click.option("--remove-host", "removed_hosts", metavar="H", multiple=True, help="One document host less.")
 @click.option("--alias", "aliases", metavar="A=H", multiple=True, help="Host A, such as staging's, stands for host H.")
 @click.option("--remove-alias", "removed_aliases", metavar="A", multiple=True, help="Host A stands for itself again.")
-@click.option("--retention-days", type=int, metavar="N", help="Days that groups and daily counts are kept.")
+@click.option(
+    "--retention-days",
+    type=_LimitType(),
+    metavar="N",
+    help="Days that groups and daily counts are kept; the word default for 400.",
+)
 @click.option(
     "--new-groups-per-hour",
     type=_LimitType(),
@@ -93,7 +98,7 @@ def set_(
     removed_hosts: tuple[str, ...],
     aliases: tuple[str, ...],
     removed_aliases: tuple[str, ...],
-    retention_days: int | None,
+    retention_days: Limit,
     new_groups_per_hour: Limit,
     reports_per_second: Limit,
     database: str,
@@ -117,7 +122,7 @@ def set_(
         reports_per_second=reports_per_second,
     )
     if changes == SiteChanges():
-        raise click.UsageError(f"nothing to change; see  {typed('cspbuild')} site set --help")
+        raise click.UsageError("nothing to change")
     engine = open_sites(database, datetime.now(UTC))
     before = get_site(engine, name)
     after = change_site(engine, name, changes)

@@ -12,7 +12,16 @@ from sqlmodel import Session, col, select
 from policybuilder.errors import CspbuildError
 from policybuilder.store.engine import writing
 from policybuilder.store.schema import SiteAliasRow, SiteHostRow
-from policybuilder.store.sites import Alias, Site, check_aliases, get_site, normalize_host, require_site
+from policybuilder.store.sites import (
+    DEFAULT_RETENTION_DAYS,
+    Alias,
+    Site,
+    accept_host,
+    check_aliases,
+    get_site,
+    normalize_host,
+    require_site,
+)
 
 MAX_RETENTION_DAYS = 3_650
 MAX_NUMBER = 10**9
@@ -43,7 +52,7 @@ class SiteChanges:
     """Added, or put in the place of those of the same name."""
 
     removed_aliases: tuple[str, ...] = ()
-    retention_days: int | None = None
+    retention_days: Limit = None
     new_groups_per_hour: Limit = None
     reports_per_second: Limit = None
 
@@ -58,7 +67,8 @@ def change_site(engine: Engine, name: str, changes: SiteChanges) -> Site:
         _replace_hosts(session, name, changes)
         _replace_aliases(session, name, changes)
         if changes.retention_days is not None:
-            row.retention_days = _within("--retention-days", changes.retention_days, 1, MAX_RETENTION_DAYS)
+            days = DEFAULT_RETENTION_DAYS if changes.retention_days is Default.DEFAULT else changes.retention_days
+            row.retention_days = _within("--retention-days", days, 1, MAX_RETENTION_DAYS)
         if changes.new_groups_per_hour is not None:
             row.new_groups_per_hour = _limit("--new-groups-per-hour", changes.new_groups_per_hour)
         if changes.reports_per_second is not None:
@@ -72,11 +82,11 @@ def _replace_hosts(session: Session, name: str, changes: SiteChanges) -> None:
     if changes.accepts_any_host:
         wanted: list[str] = []
     elif changes.hosts:
-        wanted = _normalized(changes.hosts)
+        wanted = _accepted(changes.hosts)
     else:
         gone = _normalized(changes.removed_hosts)
         _refuse_unknown("host", gone, present)
-        wanted = [host for host in (*present, *_normalized(changes.added_hosts)) if host not in gone]
+        wanted = [host for host in (*present, *_accepted(changes.added_hosts)) if host not in gone]
         if gone and not wanted:
             # No host at all is how "any" is kept: closing the last door must not open the house.
             raise CspbuildError(
@@ -100,6 +110,10 @@ def _replace_aliases(session: Session, name: str, changes: SiteChanges) -> None:
     wanted = check_aliases([*kept, *changes.aliases])
     session.execute(delete(SiteAliasRow).where(col(SiteAliasRow.site) == name))
     session.add_all(SiteAliasRow(site=name, alias=alias.alias, host=alias.host) for alias in wanted)
+
+
+def _accepted(hosts: Sequence[str]) -> list[str]:
+    return [accept_host(host) for host in hosts]
 
 
 def _normalized(hosts: Sequence[str]) -> list[str]:

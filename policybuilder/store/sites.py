@@ -33,6 +33,10 @@ _HOST_PATTERN = re.compile(
 )
 
 
+# What a URL parser would take for something beside the host, and leave out.
+_MORE_THAN_A_HOST = re.compile(r"[/?#@\\%\[\]\s]")
+
+
 class KeyKind(enum.StrEnum):
     """What a report that arrives at a key is worth."""
 
@@ -115,9 +119,33 @@ def _new_key() -> str:
 
 def normalize_host(text: str) -> str:
     """A document host as it is stored. Raises CspbuildError for what is no host."""
-    host = text.strip().lower().removesuffix(".")
+    host = _in_ascii(text.strip().lower()).removesuffix(".")
     if not _HOST_PATTERN.fullmatch(host):
         raise CspbuildError(f"{text!r} is no host; write shop.example, *.shop.example or shop.example:8443")
+    return host
+
+
+def _in_ascii(host: str) -> str:
+    """A host as browsers write it in reports: `xn--bcher-kva.example` for `bücher.example`."""
+    if host.isascii() or _MORE_THAN_A_HOST.search(host):
+        return host
+    from policybuilder.csp.urls import parse_url  # noqa: PLC0415  (few hosts need it)
+
+    star = "*." if host.startswith("*.") else ""
+    name, separator, port = host.removeprefix(star).partition(":")
+    url = parse_url(f"https://{name}/")
+    return host if url is None else f"{star}{url.host}{separator}{port}"
+
+
+def accept_host(text: str) -> str:
+    """A document host that a site may be given. Raises CspbuildError for what is no host, or holds half the world's."""
+    host = normalize_host(text)
+    if host.startswith("*."):
+        from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  (takes a twentieth of a second)
+
+        below = host.removeprefix("*.").partition(":")[0]
+        if PublicSuffixList(only_icann=True, accept_unknown=False).publicsuffix(below) == below:
+            raise CspbuildError(f"{text!r} is everybody below {below}; write *.shop.{below}, with the name of your own")
     return host
 
 
@@ -126,7 +154,7 @@ def parse_alias(text: str) -> Alias:
     alias, separator, host = text.partition("=")
     if not separator:
         raise CspbuildError(f"{text!r} is no alias; write staging.shop.example=www.shop.example")
-    pair = Alias(normalize_host(alias), normalize_host(host))
+    pair = Alias(accept_host(alias), normalize_host(host))
     if pair.host.startswith("*."):
         raise CspbuildError(f"{text!r} stands for no single host; write the host itself behind the =")
     if pair.alias == pair.host:
@@ -154,7 +182,7 @@ def add_site(engine: Engine, name: str, hosts: Sequence[str], now: datetime, *, 
     """Register a site with fresh keys. Raises CspbuildError when the name is taken or not usable."""
     if not _SITE_NAME.fullmatch(name):
         raise CspbuildError(f"{name!r} is no site name; use lower-case letters, digits, dots, - and _, at most 64")
-    accepted = tuple(dict.fromkeys(normalize_host(host) for host in hosts))
+    accepted = tuple(dict.fromkeys(accept_host(host) for host in hosts))
     kept_aliases = check_aliases(aliases)
     key, rehearsal_key = _new_key(), _new_key()
     with Session(writing(engine)) as session:

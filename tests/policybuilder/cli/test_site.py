@@ -141,7 +141,7 @@ def test_header_for_the_public_carries_the_public_key_and_a_share(cspbuild: Cspb
     assert "'report-sha256'" in second
     assert "report-uri" not in second
     assert f"https://csp.example/report/{key}?r=0.01" in endpoints
-    assert "1% of page views" in ran.err or "0.01 of page views" in ran.err
+    assert "send them on 1 % of page views, as the report URL says (r=0.01)" in ran.err
 
 
 @pytest.mark.usefixtures("database")
@@ -212,6 +212,13 @@ def test_set_changes_what_it_names_and_show_tells_all(cspbuild: Cspbuild) -> Non
         assert text in shown
     back = cspbuild("site", "set", "shop", "--reports-per-second", "default", "--format", "json").json()
     assert (back["reports_per_second"], back["new_groups_per_hour"]) == (None, 40)
+    kept = cspbuild("site", "set", "shop", "--retention-days", "default", "--format", "json").json()
+    assert kept["retention_days"] == 400
+
+
+@pytest.mark.usefixtures("database")
+def test_nothing_to_change_names_the_help_once(cspbuild: Cspbuild) -> None:
+    assert cspbuild("site", "set", "shop").err.count("see") == 1
 
 
 def test_a_site_can_be_added_with_an_alias(cspbuild: Cspbuild) -> None:
@@ -228,7 +235,7 @@ def test_a_site_can_be_added_with_an_alias(cspbuild: Cspbuild) -> None:
         (("--any-host", "--remove-host", "shop.example"), "take one"),
         (("--alias", "staging.example"), "is no alias; write staging"),
         (("--retention-days", "0"), "--retention-days 0 is out of range"),
-        (("--retention-days", "many"), "not a valid integer"),
+        (("--retention-days", "many"), "neither a number nor the word default"),
         (("--reports-per-second", "1.5"), "neither a number nor the word default"),
         (("--remove-host", "shop.example"), "pass --any-host"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from policybuilder.errors import CspbuildError
+from policybuilder.store.site_settings import SiteChanges, change_site
 from policybuilder.store.sites import (
     KeyKind,
     SiteKey,
@@ -20,6 +21,7 @@ from policybuilder.store.sites import (
     key_digest,
     list_sites,
     normalize_host,
+    parse_alias,
     rotate_site,
     set_site_active,
 )
@@ -84,6 +86,8 @@ def test_a_plain_name_is_taken_once(engine: Engine, name: str) -> None:
         ("localhost:8000", "localhost:8000"),
         ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ("127.0.0.1", "127.0.0.1"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("*.Bücher.example:8443", "*.xn--bcher-kva.example:8443"),
     ],
 )
 def test_a_host_is_stored_in_one_spelling(written: str, host: str) -> None:
@@ -92,11 +96,33 @@ def test_a_host_is_stored_in_one_spelling(written: str, host: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "*", "https://shop.example", "shop.example/cart", "*shop.example", "a.*.example", "a_b", "é.example"],
+    [
+        "",
+        "*",
+        "https://shop.example",
+        "shop.example/cart",
+        "*shop.example",
+        "a.*.example",
+        "a_b",
+        "bücher.example/cart",
+        "é_b.example",
+        "ü@b",
+    ],
 )
 def test_what_is_no_host_is_refused(written: str) -> None:
     with pytest.raises(CspbuildError, match=r"is no host; write shop\.example"):
         normalize_host(written)
+
+
+@pytest.mark.parametrize("host", ["*.com", "*.co.uk", "*.com:8443", "*.рф"])
+def test_a_site_cannot_have_all_hosts_of_a_registry(engine: Engine, host: str) -> None:
+    with pytest.raises(CspbuildError, match="is everybody below"):
+        add_site(engine, "shop", [host], NOW)
+    add_site(engine, "shop", ["*.shop.com", "*.localhost", "*.example", "*.github.io"], NOW)
+    with pytest.raises(CspbuildError, match="is everybody below"):
+        change_site(engine, "shop", SiteChanges(added_hosts=(host,)))
+    with pytest.raises(CspbuildError, match="is everybody below"):
+        parse_alias(f"{host}=www.shop.com")
 
 
 def test_a_refused_host_adds_no_site(engine: Engine) -> None:
