@@ -78,11 +78,24 @@ class Growth:
             return
         wanted = set(fresh)
         brought = ((key, network) for at, key, _, network in batch.group_networks if at == site and key in wanted)
-        networks = one_network_each(brought)
+        networks = self.charged(site, Kind.GROUPS, brought)
         budget = self._group_budget(site)
         refused = self._refused(site, Kind.GROUPS, budget, [(key, networks.get(key, "")) for key in fresh])
         if refused:
             batch.move({(site, key): moved for key, moved in self._others(site, batch, refused, budget).items()})
+
+    def charged(self, site: str, kind: Kind, pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
+        """Of the networks that brought a thing, the one with most room: a flood must not pay with what others bring."""
+        networks: dict[_Key, set[str]] = defaultdict(set)
+        brought: Counter[str] = Counter()
+        for key, network in pairs:
+            networks[key].add(network)
+            brought[network] += 1
+        table = table_of(schema.GrowthRow)
+        this_hour = select(table.c.network, table.c[kind.value]).where(table.c.site == site, table.c.hour == self._hour)
+        spent = {int(network): int(number) for network, number in self._connection.execute(this_hour)}
+        room = {network: (spent.get(self._hash_of(site, network), 0), brought[network], network) for network in brought}
+        return {key: min(names, key=room.__getitem__) for key, names in networks.items()}
 
     def refused_pages(
         self, site: str, fresh: Sequence[tuple[str, str]], network_of: Mapping[tuple[str, str], str]
@@ -166,16 +179,6 @@ class Growth:
                 select(table.c.fingerprint).where(table.c.site == site, table.c.fingerprint.in_(chunk))
             )
         }
-
-
-def one_network_each(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
-    """Of the networks that brought a thing, the one that brought the least: a flood must not pay with others' room."""
-    networks: dict[_Key, set[str]] = defaultdict(set)
-    brought: Counter[str] = Counter()
-    for key, network in pairs:
-        networks[key].add(network)
-        brought[network] += 1
-    return {key: min(names, key=lambda name: (brought[name], name)) for key, names in networks.items()}
 
 
 def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
@@ -20,7 +20,8 @@ from policybuilder.store import schema
 from policybuilder.store.batch import Batch, NetworkDelta, Tally
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
-from policybuilder.store.growth import Growth, one_network_each
+from policybuilder.store.forgetting import forget_keys
+from policybuilder.store.growth import Growth, Kind
 from policybuilder.store.tables import chunks, table_of
 
 MAX_PAGES_PER_GROUP = 50
@@ -167,13 +168,13 @@ class Recording:
         # The list of a group's pages is short, and strangers may fill it with some that they made up: a page may have
         # an audience all the same.
         if asked := [*claimed, *(("", page) for page in new_pages)]:
-            network_of = one_network_each(
+            brought = (
                 pair
                 for at, fingerprint, page, _, network in batch.page_networks
                 if at == site
                 for pair in (((fingerprint, page), network), (("", page), network))
             )
-            refused = growth.refused_pages(site, asked, network_of)
+            refused = growth.refused_pages(site, asked, growth.charged(site, Kind.PAGES, brought))
             kept -= {(site, *each) for each in refused}
             visited |= {page for page in new_pages if ("", page) not in refused}
         room.pages |= kept
@@ -207,8 +208,8 @@ class Recording:
         }
         fresh = [digest for digest in wanted if digest not in present]
         if claimed := [digest for digest in fresh if (site, digest) not in batch.exempt_policies]:
-            network_of = one_network_each((key, each) for at, key, _, each in batch.policy_networks if at == site)
-            refused = growth.refused_policies(site, claimed, network_of)
+            brought = ((key, network) for at, key, _, network in batch.policy_networks if at == site)
+            refused = growth.refused_policies(site, claimed, growth.charged(site, Kind.POLICIES, brought))
             fresh = [digest for digest in fresh if digest not in refused]
         room.policies |= {(site, digest) for digest in (*present, *fresh)}
         if not fresh:
@@ -491,7 +492,7 @@ def recording(engine: Engine, now_ms: int) -> Iterator[Recording]:
     It forgets first, so that nobody is recognised by a key whose day is over, whoever writes and however seldom.
     """
     with writing(engine).begin() as connection:
-        _forget_reporter_keys(connection, now_ms)
+        forget_keys(connection, now_ms)
         yield Recording(connection, now_ms)
 
 
@@ -517,17 +518,7 @@ def record(engine: Engine, batch: Batch, now_ms: int) -> None:
 def forget_reporter_keys(engine: Engine, now_ms: int) -> int:
     """Delete the keys whose day is over: from then on reporters cannot be recognised. Returns how many."""
     with writing(engine).begin() as connection:
-        return _forget_reporter_keys(connection, now_ms)
-
-
-def _forget_reporter_keys(connection: Connection, now_ms: int) -> int:
-    table = table_of(schema.ReporterKeyRow)
-    over: ColumnElement[bool] = table.c.expires_at_ms <= now_ms
-    if connection.dialect.name == "postgresql":
-        # One that a writer holds at this moment is forgotten by whoever comes next.
-        free = select(table.c.site, table.c.day).where(over).order_by(table.c.site, table.c.day)
-        over = tuple_(table.c.site, table.c.day).in_(free.with_for_update(skip_locked=True))
-    return connection.execute(delete(table).where(over)).rowcount
+        return forget_keys(connection, now_ms)
 
 
 def hash_network(network: str, key: bytes) -> int:

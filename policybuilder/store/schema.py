@@ -318,7 +318,7 @@ class SampleRow(SQLModel, table=True):
     """Of the report, so that the same one is kept once."""
 
     report: str = Field(sa_column=_text())
-    """JSON of the normalised violation."""
+    """JSON of the normalised violation, without what is empty, with the digest in place of the policy."""
 
     seen_at_ms: int = Field(sa_column=_big())
 

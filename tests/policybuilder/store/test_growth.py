@@ -96,6 +96,11 @@ def test_a_flood_does_not_pay_with_the_room_of_others(engine: Engine) -> None:
         now=SEEN_AT,
     )
     assert by_blocked(engine)["https://cdn.example/a.png"].reports == 2
+    alone = picture("https://cdn.example/b.png")
+    record_observations(
+        engine, *(make_observation(alone, network=network) for network in ("1.2.3.0/24", "9.9.9.0/24")), now=SEEN_AT
+    )
+    assert by_blocked(engine)["https://cdn.example/b.png"].reports == 2
 
 
 def test_a_flood_from_everywhere_spends_the_hour_and_no_more(engine: Engine) -> None:
