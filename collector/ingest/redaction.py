@@ -60,6 +60,7 @@ _MAX_IPV6 = 47  # with its brackets
 _SUSPECT = re.compile(r"[@%;=]|eyJ|[A-Za-z0-9._~+-]{12}|\+\W*\d|\d\.\d+\.\d|:.*:|[^\0-\x7f]", re.ASCII)
 
 _ESCAPED_QUESTION_MARK = re.compile("%(?:25){0,2}3f", re.IGNORECASE)
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}\Z", re.IGNORECASE)
 _EQUALS = re.compile("=|%(?:25){0,2}3d", re.IGNORECASE)
 
 _SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "aspsessionid", "sessionid", "session", "sid", "token"})
@@ -100,7 +101,10 @@ def holds_e_mail(text: str) -> bool:
 def _without_escaped_query(path: str) -> str:
     """The path up to a query that somebody escaped; a mere question mark is a part of a name."""
     found = _ESCAPED_QUESTION_MARK.search(path)
-    return path[: found.start()] if found and _EQUALS.search(path, found.end()) else path
+    if found is None or not _EQUALS.search(path, found.end()):
+        return path
+    # Dots alone would be read as a step up.
+    return _DOTS.sub("/", path[: found.start()])
 
 
 def _redact_segment(segment: str, *, is_last: bool) -> str:

@@ -58,6 +58,7 @@ PERSONAL = [
     (f"/reset/{HEX}.xml", f"/reset/{TOKEN}"),
     ("/a%3Femail=b%26token=s3cr3t", "/a"),
     ("/a%253ftoken=s3cr3t/b", "/a"),
+    ("/a/..%3Ftoken=s3cr3t", "/a/"),
     ("/ip/203.0.113.77", f"/ip/{TOKEN}"),
     ("/ip/203.0.113.77.json", f"/ip/{TOKEN}"),
     ("/ip/2001:db8::1/x", f"/ip/{TOKEN}/x"),
