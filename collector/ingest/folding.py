@@ -80,7 +80,8 @@ def fold(batch: Batch, observation: Observation) -> None:
     delta.estimated_reports += reports * observation.stands_for
 
     # What a rehearsal key vouches for counts by our clock, or a leaked one could vouch for the days before.
-    hour_ms = observation.received_at_ms if observation.is_trusted else at_ms
+    is_rehearsed = observation.is_trusted and not observation.is_imported
+    hour_ms = observation.received_at_ms if is_rehearsed else at_ms
     hour = batch.hours.setdefault((site, fingerprint, hour_ms // HOUR_MS), HourDelta())
     hour.reports += reports
     hour.trusted_reports += trusted

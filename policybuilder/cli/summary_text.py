@@ -11,7 +11,7 @@ from rich.text import Text
 from policybuilder.cli.output import Cell, blocked_cell, console, count, hint, plural, shorten, table
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.rendering.text_safety import visible
 from policybuilder.summary import APART_CLASSES, RowViewsFrom, Summary, SummaryBy, SummaryRow, is_alarming
 
@@ -72,7 +72,8 @@ def _hint_at_nothing(summary: Summary) -> None:
         hint(f"none in this window; without --since there {'is' if is_one else 'are'} {plural(before, 'group')}")
     else:
         program = typed("cspbuild")
-        hint(f"no reports yet: see  {program} header  for the headers to send, or visit /try on the collector")
+        site = site_flag(summary.site)
+        hint(f"no reports yet: see  {program} header{site}  for the headers to send, or visit /try on the collector")
 
 
 def _print_head(out: Console, summary: Summary) -> None:
