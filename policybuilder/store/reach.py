@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, and_, func, select, true
+from sqlalchemy import Connection, and_, func, or_, select, true
 
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
@@ -43,8 +43,8 @@ def read_prevalence(
     strangers alone speak for.
     """
     table = table_of(schema.NetworkDayRow)
-    # Whoever rehearses is no audience.
-    strangers = table.c.reports > table.c.rehearsed_reports
+    # Whoever only rehearses is no audience. Of imported reports none are counted here, but their networks are.
+    strangers = or_(table.c.rehearsed_reports == 0, table.c.reports > table.c.rehearsed_reports)
     networks = select(func.count()).where(*within_days(table, site, window), strangers).group_by(table.c.day)
     audience = max((int(number) for number in connection.scalars(networks)), default=0)
     pages = _page_audiences(connection, site, window, audience, thresholds)
