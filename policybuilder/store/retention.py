@@ -23,7 +23,7 @@ from policybuilder.store.engine import writing
 from policybuilder.store.erasing import erase_leftovers
 from policybuilder.store.forgetting import forget
 from policybuilder.store.portions import as_parameters, delete_in_portions, is_row, keys_in_portions
-from policybuilder.store.tables import chunks, table_of
+from policybuilder.store.tables import chunks, is_any, table_of
 
 HOURS_FOR_DAYS = 30
 """After so many days a group's hours become days."""
@@ -37,6 +37,9 @@ MAX_GROUPS = 200_000
 
 MAX_GROUPS_OF_ONE_ORIGIN = 1_000
 """Where a site has too many, those beyond go first, or a flood of what many report would drive out all the rest."""
+
+MAX_PAGES_OF_A_DAY = 5_000
+"""Whose visitors are known once the day is over. Anybody can make pages up, and most of a site come to few."""
 
 _GROUPS_AT_ONCE = 50
 """With all that is keyed by them: their days and reporters are gone by then, which leaves pages and policies."""
@@ -145,6 +148,8 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
             yield Portion(removed)
     groups = table_of(schema.GroupRow)
     yield from _remove_groups(engine, site, groups.c.last_seen_ms < oldest * DAY_MS)
+    for day in (today - 2, today - 1):
+        yield from _remove_excess_pages(engine, site, day)
     yield from _remove_excess_groups(engine, site)
     policies, named = table_of(schema.PolicyRow), table_of(schema.GroupPolicyRow)
     is_named = exists().where(named.c.site == policies.c.site, named.c.policy_digest == policies.c.digest)
@@ -204,6 +209,23 @@ def _add_days(connection: Connection, rows: Sequence[Row[Any]]) -> None:
             for (site, fingerprint, day), total in sorted(counts.items())
         ],
     )
+
+
+def _remove_excess_pages(engine: Engine, site: str, day: int) -> Iterator[Portion]:
+    """Forget who came to the pages of a day that is over, but for the `MAX_PAGES_OF_A_DAY` most visited."""
+    table = table_of(schema.PageReporterRow)
+    with engine.connect() as connection:
+        excess = connection.scalars(
+            select(table.c.page)
+            .where(table.c.site == site, table.c.day == day)
+            .group_by(table.c.page)
+            .order_by(func.count().desc(), table.c.page)
+            .offset(MAX_PAGES_OF_A_DAY)
+        ).all()
+        conditions = [(table.c.day == day, is_any(connection, table.c.page, chunk)) for chunk in chunks(excess)]
+    for condition in conditions:
+        for removed in delete_in_portions(engine, table, site, *condition):
+            yield Portion(removed)
 
 
 def _remove_excess_groups(engine: Engine, site: str) -> Iterator[Portion]:

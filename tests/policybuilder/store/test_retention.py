@@ -452,3 +452,26 @@ def test_a_flood_of_what_many_report_does_not_drive_out_what_few_do(
     kept = blocked_after_pruning(shop)
     assert len(kept) == 4
     assert {"https://img.example/logo.png", "https://rare.example/a.png", "https://rare.example/b.png"} <= set(kept)
+
+
+def test_of_very_many_pages_only_the_most_visited_are_remembered(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "MAX_PAGES_OF_A_DAY", 2)
+    for days_ago in (0, 1):
+        at = NOW - days_ago * DAY
+        observations = [
+            make_observation(
+                make_violation(document_uri=f"https://shop.example/{page}"),
+                site="shop",
+                seen_at=at,
+                network=str(network),
+            )
+            for page, networks in (("made-up", 1), ("often", 3), ("made-up-too", 1), ("sometimes", 2))
+            for network in range(networks)
+        ]
+        record_observations(shop, *observations, now=at)
+    assert prune(shop, NOW).removed["page_reporter"] == 2
+    kept = rows(shop, "SELECT day, page FROM page_reporter GROUP BY day, page ORDER BY day, page")
+    assert [page.rpartition("/")[2] for _, page in kept] == [
+        *("often", "sometimes"),
+        *("made-up", "made-up-too", "often", "sometimes"),
+    ]
