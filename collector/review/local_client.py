@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 _SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LOOKS = 5
 _FIRST_PERSON = 1000
 """Lower user ids belong to services on every common distribution."""
 
@@ -35,6 +37,15 @@ def _owner_of(host: str, port: int) -> int | None:
     except ValueError:
         return None
     wanted = {f"{_kernel_spelling(form)}:{port:04X}" for form in _forms(address)}
+    # The kernel hands a table out in pieces, and a line may be missed where connections come and go between two.
+    for _ in range(_LOOKS):
+        owner = _listed_owner(wanted)
+        if owner is not None:
+            return owner
+    return None
+
+
+def _listed_owner(wanted: Collection[str]) -> int | None:
     for table in _SOCKET_TABLES:
         try:
             lines = table.read_text(encoding="ascii").splitlines()[1:]
