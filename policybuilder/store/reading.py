@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery, Table, case, func, select, union_all
-from sqlmodel import SQLModel
 
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ScriptHash, ViolationGroup
@@ -17,6 +16,7 @@ from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
+from policybuilder.store.tables import table_of
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -38,7 +38,7 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
     up. Pages are kept without times, so they are those of all evidence; so are policies, but one is trusted only for
     what the window saw. Nothing is trusted of days on which the rehearsal key was used from too many networks.
     """
-    table = _table(schema.GroupRow)
+    table = table_of(schema.GroupRow)
     counts = _counts_in(connection, site, window, _leaked_days(connection, site, window))
     rows = connection.execute(
         select(table)
@@ -100,7 +100,7 @@ def count_reporters(
     connection: Connection, site: str, window: Window, keys: Mapping[str, str] | None = None
 ) -> ReporterCounts:
     """Distinct client networks on the busiest day, by key of the groups that `keys` maps; all of them under ``""``."""
-    table = _table(schema.GroupReporterRow)
+    table = table_of(schema.GroupReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
     for fingerprint, day, network in connection.execute(
         select(table.c.fingerprint, table.c.day, table.c.network).where(*within_days(table, site, window))
@@ -113,7 +113,7 @@ def count_reporters(
 
 def count_reporters_by_day(connection: Connection, site: str, window: Window) -> ReporterCounts:
     """Distinct client networks on each day, and on the busiest under ``""``."""
-    table = _table(schema.GroupReporterRow)
+    table = table_of(schema.GroupReporterRow)
     counts = {
         day_name(day): int(networks)
         for day, networks in connection.execute(
@@ -127,7 +127,7 @@ def count_reporters_by_day(connection: Connection, site: str, window: Window) ->
 
 def count_reporters_by_page(connection: Connection, site: str, window: Window) -> ReporterCounts:
     """Distinct client networks of each page on its busiest day, and of the whole site under ``""``."""
-    table = _table(schema.PageReporterRow)
+    table = table_of(schema.PageReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
     for page, day, network in connection.execute(
         select(table.c.page, table.c.day, table.c.network).where(*within_days(table, site, window))
@@ -139,7 +139,7 @@ def count_reporters_by_page(connection: Connection, site: str, window: Window) -
 
 def read_policies(connection: Connection, site: str) -> tuple[PolicyCount, ...]:
     """The policies that a site's reports named, oldest first."""
-    table = _table(schema.PolicyRow)
+    table = table_of(schema.PolicyRow)
     rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.first_seen_ms, table.c.digest))
     return tuple(
         PolicyCount(row.text, row.reports, row.trusted_reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
@@ -149,7 +149,7 @@ def read_policies(connection: Connection, site: str) -> tuple[PolicyCount, ...]:
 
 def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, ...]:
     """What `csp-hash` reports said of a site's external scripts."""
-    table = _table(schema.ScriptHashRow)
+    table = table_of(schema.ScriptHashRow)
     rows = connection.execute(select(table).where(table.c.site == site).order_by(table.c.script_url, table.c.hash))
     return tuple(
         ScriptHash(row.script_url, row.hash, row.reports, from_ms(row.first_seen_ms), from_ms(row.last_seen_ms))
@@ -159,7 +159,7 @@ def read_script_hashes(connection: Connection, site: str) -> tuple[ScriptHash, .
 
 def read_vouched_hosts(connection: Connection, site: str) -> tuple[str, ...]:
     """The hosts, with ports, of documents that trusted evidence is of."""
-    table = _table(schema.GroupRow)
+    table = table_of(schema.GroupRow)
     origins = connection.scalars(
         select(table.c.document_origin).distinct().where(table.c.site == site, table.c.trusted_reports > 0)
     )
@@ -195,7 +195,7 @@ def _counts(site: str, window: Window, void_days: Collection[int] = ()) -> Subqu
     A day may have both: evidence that is imported late is kept by the hour again, until the next roll-up adds it.
     Nothing of `void_days` (since 1970) is trusted.
     """
-    hours, days = _table(schema.GroupHourRow), _table(schema.GroupDayRow)
+    hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
     return union_all(
         _count_columns(hours, hours.c.hour // 24, void_days).where(*_hours(hours, site, window)),
         _count_columns(days, days.c.day, void_days).where(*within_days(days, site, window)),
@@ -217,7 +217,7 @@ def _count_columns(table: Table, day: ColumnElement[int], void_days: Collection[
 
 def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[dict[str, int], dict[str, int]]:
     """By fingerprint: distinct networks on the busiest day, and the number of days seen."""
-    table = _table(schema.GroupReporterRow)
+    table = table_of(schema.GroupReporterRow)
     most: dict[str, int] = defaultdict(int)
     days: dict[str, int] = defaultdict(int)
     for fingerprint, networks in connection.execute(
@@ -231,7 +231,7 @@ def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[di
 
 
 def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
-    table = _table(schema.GroupPageRow)
+    table = table_of(schema.GroupPageRow)
     found: dict[str, list[PageCount]] = defaultdict(list)
     for row in connection.execute(
         select(table.c.fingerprint, table.c.page, table.c.reports)
@@ -244,7 +244,7 @@ def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
 
 def _policies_of(connection: Connection, site: str, window: Window) -> dict[str, list[PolicyCount]]:
     """Counts are those of all evidence; but trusted only counts when it was seen in the window."""
-    table, texts = _table(schema.GroupPolicyRow), _table(schema.PolicyRow)
+    table, texts = table_of(schema.GroupPolicyRow), table_of(schema.PolicyRow)
     found: dict[str, list[PolicyCount]] = defaultdict(list)
     for row in connection.execute(
         select(table, texts.c.text)
@@ -298,7 +298,3 @@ def within_days(table: Table, site: str, window: Window) -> tuple[ColumnElement[
         table.c.day >= _since_ms(window) // DAY_MS,
         table.c.day <= _until_ms(window) // DAY_MS,
     )
-
-
-def _table(row: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(row.__tablename__)]

@@ -22,7 +22,7 @@ from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
 from policybuilder.store import schema
 from policybuilder.store.engine import writing
-from policybuilder.store.recording import MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
+from policybuilder.store.recording import DEADLOCK, MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
 from policybuilder.store.samples import read_samples
 from policybuilder.store.tables import chunks, table_of
 
@@ -33,8 +33,6 @@ _READ_AT_ONCE = 200
 _MAX_POLICIES_READ = 3
 _MAX_PAUSE_SECONDS = 0.1
 _MAX_ATTEMPTS = 5
-_DEADLOCK = "40P01"
-"""https://www.postgresql.org/docs/current/errcodes-appendix.html: whoever is told so may try again."""
 
 _SUMS = frozenset({"reports", "trusted_reports", "estimated_reports"})
 _LEAST = frozenset({"first_seen_ms", "received_first_ms", "trusted_first_ms"})
@@ -132,7 +130,7 @@ def _in_one_transaction(engine: Engine, site: str, moves: Sequence[Move]) -> int
                 return _Moving(connection, site).move(moves)
         except OperationalError as error:
             # Others lock rows of several groups too, in an order of their own.
-            if getattr(error.orig, "sqlstate", None) != _DEADLOCK or attempt == _MAX_ATTEMPTS:
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK or attempt == _MAX_ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")
 

@@ -308,7 +308,7 @@ class ReporterKeyRow(SQLModel, table=True):
 
 
 class SampleRow(SQLModel, table=True):
-    """A cleaned report kept whole as evidence for its group; the first few."""
+    """A cleaned report kept as evidence for its group; the first few."""
 
     __tablename__ = "sample"
 
