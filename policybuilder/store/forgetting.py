@@ -1,8 +1,8 @@
 """Forgetting: the keys that hash client networks, gone from the tables and from the files beneath them.
 
 On SQLite nothing is left once this is done: deleted content is overwritten with zeros (`PRAGMA secure_delete`), and
-the write-ahead log, which still holds old pages, is emptied. On PostgreSQL the table is rewritten without its dead
-rows; the server's own log and its backups keep what they hold until they are recycled, which is for their operator.
+the write-ahead log, which still holds old pages, is emptied. On PostgreSQL the table is written anew
+without them; the server's own log and its backups keep what they hold until they are recycled, which is for their operator.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, exists, select, text, tuple_
+from sqlalchemy import Connection, Engine, delete, exists, insert, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 
 from policybuilder.store import schema
@@ -75,12 +75,18 @@ def _empty_log(engine: Engine) -> bool:
 
 
 def _rewrite_table(engine: Engine) -> bool:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"SET lock_timeout = {_PATIENCE_MS}"))
+    # VACUUM FULL would copy what was deleted for as long as any other session, such as the server's own autovacuum, may
+    # still look at it. Whoever reads this table takes a new snapshot for every statement and waits for our lock.
+    table = table_of(schema.ReporterKeyRow)
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+        connection.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE_MS}"))
         try:
-            connection.execute(text("VACUUM (FULL) reporter_key"))
+            connection.execute(text("LOCK TABLE reporter_key IN ACCESS EXCLUSIVE MODE"))
         except OperationalError:  # the lock was not to be had in time
+            connection.rollback()
             return False
-        finally:
-            connection.execute(text("RESET lock_timeout"))
+        kept = [dict(row) for row in connection.execute(select(table)).mappings()]
+        connection.execute(text("TRUNCATE reporter_key"))
+        if kept:
+            connection.execute(insert(table), kept)
         return True

@@ -114,6 +114,25 @@ def test_postgresql_keeps_no_dead_rows_of_keys(postgresql_engine: Engine) -> Non
         assert connection.execute(text("SELECT pg_relation_size('reporter_key')")).scalar_one() == 0
 
 
+def test_postgresql_keeps_none_though_another_session_may_still_look_at_them(postgresql_engine: Engine) -> None:
+    engine = postgresql_engine
+    record_observations(engine, make_observation(), now=SEEN_AT)
+    old = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+    with old as reader:
+        reader.execute(text("SELECT count(*) FROM site")).all()
+        assert forget(engine, to_ms(SEEN_AT) + DAY_MS) == Forgotten(keys=1, is_complete=True)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT pg_relation_size('reporter_key')")).scalar_one() == 0
+
+
+def test_postgresql_keeps_the_keys_of_today(postgresql_engine: Engine) -> None:
+    engine = postgresql_engine
+    record_observations(engine, make_observation(), now=SEEN_AT)
+    before = keys_of(engine)
+    assert clear_files(engine)
+    assert keys_of(engine) == before != []
+
+
 def test_postgresql_is_not_waited_for(postgresql_engine: Engine) -> None:
     """Who waits for this lock would keep everybody else waiting behind them."""
     engine = postgresql_engine
