@@ -2,7 +2,8 @@
 
 On SQLite nothing is left once this is done: deleted content is overwritten with zeros (`PRAGMA secure_delete`), and
 the write-ahead log, which still holds old pages, is emptied. On PostgreSQL the table is written anew
-without them; the server's own log and its backups keep what they hold until they are recycled, which is for their operator.
+without them; the server's own log and its backups keep what they hold until they are recycled, which is for their
+operator.
 """
 
 from __future__ import annotations

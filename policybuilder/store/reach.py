@@ -1,7 +1,7 @@
 """Reading how far things were reported: client networks by the day, against those there are.
 
-Nothing here can be lowered by anybody's reports: what is counted of a source only grows with them, and so do the
-audiences, each by the networks that somebody really has.
+What is counted of a source only grows with anybody's reports, and so do the audiences, each by the networks that
+somebody really has.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from policybuilder.suggestion.trust import (
     Thresholds,
     has_own_audience,
     is_prevalent,
+    usual_audience,
     wilson_lower_bound,
 )
 from policybuilder.times import Window
@@ -45,15 +46,17 @@ def read_prevalence(
     table = table_of(schema.NetworkDayRow)
     # Whoever only rehearses is no audience. Of imported reports none are counted here, but their networks are.
     strangers = or_(table.c.rehearsed_reports == 0, table.c.reports > table.c.rehearsed_reports)
-    networks = select(func.count()).where(*within_days(table, site, window), strangers).group_by(table.c.day)
-    audience = max((int(number) for number in connection.scalars(networks)), default=0)
+    networks = select(table.c.day, func.count()).where(*within_days(table, site, window), strangers)
+    days = {int(day): int(number) for day, number in connection.execute(networks.group_by(table.c.day))}
+    audience = usual_audience(list(days.values()))
+    audiences = {day: max(number, audience) for day, number in days.items()}
     pages = _page_audiences(connection, site, window, audience, thresholds)
-    reader = _Reader(connection, site, window, pages, audience, thresholds)
+    reader = _Reader(connection, site, window, pages, audience, audiences, thresholds)
     return Prevalence(
         audience=audience,
         smallest_page=min(pages.values(), default=None),
         sources={key: reader.reach_of(groups) for key, groups in sorted(sources.items())},
-        policies=_policy_reach(connection, site, window),
+        policies=_policy_reach(connection, site, window, audience, audiences),
     )
 
 
@@ -83,6 +86,9 @@ class _Reader:
     """Those with an audience of their own, with its size."""
 
     audience: int
+    audiences: Mapping[int, int]
+    """By the day, none below the usual."""
+
     thresholds: Thresholds
 
     def reach_of(self, groups: Sequence[ViolationGroup]) -> Reach:
@@ -90,12 +96,12 @@ class _Reader:
         table = table_of(schema.GroupReporterRow)
         is_source = is_any(self.connection, table.c.fingerprint, fingerprints)
         networks = (
-            select(func.count(table.c.network.distinct()))
+            select(table.c.day, func.count(table.c.network.distinct()))
             .where(*within_days(table, self.site, self.window), is_source)
             .group_by(table.c.day)
         )
-        by_day = [int(number) for number in self.connection.scalars(networks)]
-        reach = Reach(reporters=max(by_day, default=0), days=len(by_day), span=self._span(fingerprints))
+        by_day = {int(day): int(number) for day, number in self.connection.execute(networks)}
+        reach = _reach_by_day(by_day, self.audience, self.audiences, self._span(fingerprints))
         if reach.reporters < self.thresholds.min_reporters or is_prevalent(reach, self.audience, self.thresholds):
             return reach
         return replace(reach, best_page=self._best_page(fingerprints))
@@ -141,16 +147,31 @@ class _Reader:
         return max(shares, key=lambda share: (wilson_lower_bound(share, Z_99), share.audience), default=None)
 
 
-def _policy_reach(connection: Connection, site: str, window: Window) -> dict[str, Reach]:
+def _policy_reach(
+    connection: Connection, site: str, window: Window, audience: int, audiences: Mapping[int, int]
+) -> dict[str, Reach]:
     """How far each policy was named, by its text."""
     table, texts = table_of(schema.PolicyReporterRow), table_of(schema.PolicyRow)
-    most: dict[str, tuple[int, int]] = {}
-    for text, networks in connection.execute(
-        select(texts.c.text, func.count())
+    by_day: dict[str, dict[int, int]] = {}
+    for text, day, networks in connection.execute(
+        select(texts.c.text, table.c.day, func.count())
         .where(*within_days(table, site, window), texts.c.site == site, texts.c.digest == table.c.policy_digest)
         .group_by(texts.c.text, table.c.day)
     ):
-        reporters, days = most.get(text, (0, 0))
-        most[text] = (max(reporters, int(networks)), days + 1)
+        by_day.setdefault(text, {})[int(day)] = int(networks)
     # Its times are those that browsers give themselves; the days are ours.
-    return {text: Reach(reporters, days, timedelta(days=days - 1)) for text, (reporters, days) in most.items()}
+    return {
+        text: _reach_by_day(days, audience, audiences, timedelta(days=len(days) - 1)) for text, days in by_day.items()
+    }
+
+
+def _reach_by_day(by_day: Mapping[int, int], audience: int, audiences: Mapping[int, int], span: timedelta) -> Reach:
+    shares = [Share(networks, audiences.get(day, audience)) for day, networks in by_day.items()]
+    return Reach(
+        reporters=max(by_day.values(), default=0),
+        best_day=max(
+            shares, key=lambda share: (wilson_lower_bound(share), share.reporters), default=Share(0, audience)
+        ),
+        days=len(by_day),
+        span=span,
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -60,6 +60,13 @@ class Thresholds:
     """Client networks of the site on one day, below which strangers are not believed at all."""
 
 
+_BUSIEST_DAYS_LEFT_OUT = 2
+"""Of a week, so that what half a country came to see for a day makes nothing rare of all else."""
+
+_DAYS_A_SPIKE = 3
+"""Further days, of which one busy one is left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """How many of a day's client networks reported something."""
@@ -74,6 +81,9 @@ class Reach:
 
     reporters: int = 0
     """The largest number of distinct client networks on one day."""
+
+    best_day: Share = Share(0, 0)
+    """On the day on which the largest part of the site's audience reported it."""
 
     days: int = 0
     span: timedelta = timedelta()
@@ -94,7 +104,7 @@ class Prevalence:
     """How far everything was reported that strangers alone speak for."""
 
     audience: int = 0
-    """Distinct client networks of the site on the day that had most of them."""
+    """Distinct client networks of the site on a busy day; see `usual_audience`."""
 
     smallest_page: int | None = None
     """The audience of the least visited page that has one of its own."""
@@ -131,6 +141,16 @@ def wilson_lower_bound(share: Share, z: float = Z_95) -> float:
     return max(0.0, (centre - margin) / (1 + z * z / n))
 
 
+def usual_audience(days: Sequence[int]) -> int:
+    """How many of the site's client networks report on a busy day, by those of each day; 0 where there was none.
+
+    That many are needed on any other day too, or a forger would wait for a quiet one. Reports can make it less only by
+    leaving out one or two days that were still busier.
+    """
+    left_out = min(_BUSIEST_DAYS_LEFT_OUT, (len(days) - 1) // _DAYS_A_SPIKE)
+    return sorted(days, reverse=True)[left_out] if days else 0
+
+
 def has_own_audience(page: int, site: int, thresholds: Thresholds) -> bool:
     """Whether so many of the site's networks come to a page that it is real: anyone can make up one of their own."""
     return wilson_lower_bound(Share(page, site)) >= thresholds.min_prevalence
@@ -144,7 +164,7 @@ def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tup
     if reach.reporters < thresholds.min_reporters:
         lacks.append(f"{thresholds.min_reporters} networks on one day (there were {reach.reporters})")
     elif not is_prevalent(reach, prevalence.audience, thresholds):
-        share = reach.reporters / prevalence.audience
+        share = reach.best_day.reporters / reach.best_day.audience
         lacks.append(f"{thresholds.min_prevalence:.0%} of the audience for certain (there were {share:.1%})")
     if reach.days < thresholds.min_days or reach.span < thresholds.min_span:
         hours = thresholds.min_span / timedelta(hours=1)
@@ -154,8 +174,7 @@ def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tup
 
 def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:
     """Whether enough of the site's networks, or of a page's, reported it."""
-    whole = Share(reach.reporters, audience)
-    if wilson_lower_bound(whole) >= thresholds.min_prevalence:
+    if wilson_lower_bound(reach.best_day) >= thresholds.min_prevalence:
         return True
     page = reach.best_page
     return (

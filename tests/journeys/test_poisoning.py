@@ -475,6 +475,26 @@ def test_a_million_reports_from_one_network_change_nothing(collector: Collector)
     unchanged(collector)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_three_hundred_networks_of_fifteen_thousand_change_nothing(engine: Engine) -> None:
+    add_site(engine, SITE, [HOST], START)
+    collector = Collector(engine)
+    own = [
+        report("style-src-elem", "https://styles.example/a.css"),
+        report("script-src-elem", "https://cdn.example/lib.js"),
+    ]
+    collector.take(((body, "192.0.2.0/24", START) for body in own), kind=KeyKind.REHEARSAL)
+    collector.take(visits(15_000), commit_every=5_000)
+    unchanged(collector)
+    pictures = (("img-src", f"{EVIL}/pixel.png"), ("font-src", f"{EVIL}/a.woff2"))
+    forged = [reports(*pictures, page=page) for page in (PAGE, f"{PAGE}made-up")]
+    collector.take(
+        (body, attacker(number), START + day * DAY) for day in range(DAYS) for number in range(300) for body in forged
+    )
+    unchanged(collector)
+
+
 def test_both_databases_believe_alike(engine: Engine) -> None:
     add_site(engine, SITE, [HOST], START)
     collector = Collector(engine)
@@ -488,6 +508,25 @@ def test_both_databases_believe_alike(engine: Engine) -> None:
     (held,) = suggestion.held
     assert (held.source, held.evidence.reporters) == (EVIL, 4)
     assert "5 networks on one day (there were 4)" in held.why
+
+
+def test_one_day_when_half_a_country_came_makes_nothing_else_rare(engine: Engine) -> None:
+    """Four thousand networks see one page on one day, sixty a day all others; forgers still need what they needed."""
+    add_site(engine, SITE, [HOST], START)
+    collector = Collector(engine)
+    own = report("style-src-elem", "https://styles.example/a.css")
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    for week_day in range(7):
+        day = START + week_day * DAY
+        collector.take((reports(("font-src", "https://fonts.example/a.woff2")), visitor(n), day) for n in range(60))
+        collector.take((PICTURE, attacker(n), day) for n in range(4))
+    news = reports(("img-src", "https://news.example/1.png"), page=f"{PAGE}news")
+    collector.take((news, visitor(number), START + 3 * DAY) for number in range(4_000))
+    collector.take((news, visitor(number), START + 5 * DAY) for number in range(4_000))
+    policy = str(collector.suggestion().policy)
+    assert "https://fonts.example" in policy
+    assert "https://news.example" in policy
+    assert "evil" not in policy
 
 
 def test_twenty_user_agents_are_one_reporter(collector: Collector) -> None:

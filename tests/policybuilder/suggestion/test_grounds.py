@@ -14,12 +14,12 @@ from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass, ViolationGroup
 from policybuilder.suggestion.propose import asked_by_strangers, propose, site_origins
 from policybuilder.suggestion.sorting import Grounds
-from policybuilder.suggestion.trust import Prevalence, Reach, SourceKey, Tier
+from policybuilder.suggestion.trust import Prevalence, Reach, Share, SourceKey, Tier
 from policybuilder.suggestion.values import SuggestedSource, Suggestion
 from tests.support.evidence import ORIGIN, SEEN_AT, make_group
 
-WIDELY = Reach(reporters=400, days=5, span=timedelta(days=4))
-RARELY = Reach(reporters=3, days=5, span=timedelta(days=4))
+WIDELY = Reach(reporters=400, best_day=Share(400, 1_000), days=5, span=timedelta(days=4))
+RARELY = Reach(reporters=3, best_day=Share(3, 1_000), days=5, span=timedelta(days=4))
 IMAGE = make_group("img-src", "https://img.example/a.png")
 
 
@@ -162,7 +162,10 @@ def test_one_strangers_policy_changes_nothing_on_a_site_with_visitors(reach: Rea
     lax, forged = "img-src 'self' data:; font-src 'self'", "img-src 'none'; font-src 'none'"
     genuine = strangers("img-src", "https://img.example/a.png", policies=[lax])
     claim = strangers("img-src", "https://img.example/b.png", policies=[forged])
-    policies = {genuine.policies[0].policy: reach, claim.policies[0].policy: Reach(1, 1)}
+    policies = {
+        genuine.policies[0].policy: reach,
+        claim.policies[0].policy: Reach(reporters=1, best_day=Share(1, 1_000), days=1),
+    }
     key = ("img-src", "https://img.example")
     grounds = Grounds(prevalence=Prevalence(audience=1_000, sources={key: WIDELY}, policies=policies))
     before, after = propose("shop", [genuine], grounds), propose("shop", [genuine, claim], grounds)

@@ -18,11 +18,13 @@ from policybuilder.suggestion.trust import (
     has_own_audience,
     missing,
     poison_margin,
+    usual_audience,
     wilson_lower_bound,
 )
 
 DEFAULTS = Thresholds()
-ENOUGH = Reach(reporters=40, days=3, span=timedelta(hours=48))
+ENOUGH = Reach(reporters=40, best_day=Share(40, 1_000), days=3, span=timedelta(hours=48))
+TWO_PERCENT = replace(ENOUGH, reporters=20, best_day=Share(20, 1_000))
 SITE = Prevalence(audience=1_000)
 
 # From the score interval's formula in double precision, checked against R's prop.test(correct = FALSE).
@@ -54,12 +56,12 @@ def test_the_bound_is_below_the_share_and_grows_with_reporters(audience: int, re
 
 LACKING = [
     (replace(ENOUGH, reporters=4), SITE, "5 networks on one day (there were 4)"),
-    (replace(ENOUGH, reporters=20), SITE, "2% of the audience for certain (there were 2.0%)"),
+    (TWO_PERCENT, SITE, "2% of the audience for certain (there were 2.0%)"),
     (replace(ENOUGH, days=1), SITE, "reports on 2 days, 24 hours apart"),
     (replace(ENOUGH, span=timedelta(hours=23)), SITE, "reports on 2 days, 24 hours apart"),
     (ENOUGH, replace(SITE, audience=49), "50 networks that report on one day (there were 49)"),
-    (replace(ENOUGH, best_page=Share(20, 900), reporters=20), SITE, "2% of the audience for certain (there were 2.0%)"),
-    (replace(ENOUGH, best_page=Share(4, 4), reporters=20), SITE, "2% of the audience for certain (there were 2.0%)"),
+    (replace(TWO_PERCENT, best_page=Share(20, 900)), SITE, "2% of the audience for certain (there were 2.0%)"),
+    (replace(TWO_PERCENT, best_page=Share(4, 4)), SITE, "2% of the audience for certain (there were 2.0%)"),
 ]
 
 
@@ -72,13 +74,34 @@ def test_what_strangers_lack_is_said(reach: Reach, prevalence: Prevalence, lacks
     "reach",
     [
         ENOUGH,
-        replace(ENOUGH, reporters=31),
+        replace(ENOUGH, reporters=31, best_day=Share(31, 1_000)),
         # Most who came to a page reported it, though few came.
-        replace(ENOUGH, reporters=12, best_page=Share(12, 40)),
+        replace(ENOUGH, reporters=12, best_day=Share(12, 1_000), best_page=Share(12, 40)),
     ],
 )
 def test_many_visitors_are_believed(reach: Reach) -> None:
     assert missing(reach, SITE, DEFAULTS) == ()
+
+
+USUAL = [
+    ([], 0),
+    ([60], 60),
+    ([60, 4_000, 50], 4_000),
+    ([60, 4_000, 50, 55], 60),
+    ([60, 4_000, 50, 3_000, 40, 55, 58], 60),
+    ([60, 4_000, 50, 3_000, 2_000, 55, 58], 2_000),
+    ([5] * 100 + [60, 70, 80], 60),
+]
+
+
+@pytest.mark.parametrize(("days", "audience"), USUAL)
+def test_one_or_two_days_when_all_the_world_came_are_not_usual(days: list[int], audience: int) -> None:
+    assert usual_audience(days) == audience
+
+
+@given(st.lists(st.integers(1, 10_000), min_size=3), st.lists(st.integers(1, 10_000)))
+def test_more_days_never_make_an_audience_smaller_than_its_third_busiest_day(days: list[int], more: list[int]) -> None:
+    assert usual_audience(days + more) >= sorted(days)[-3]
 
 
 def test_a_page_is_real_by_the_share_of_the_site_that_comes() -> None:
@@ -95,8 +118,10 @@ def test_the_margin_is_the_least_that_would_have_done(audience: int, smallest_pa
 
     def forged(networks: int) -> tuple[str, ...]:
         page = None if smallest_page is None else Share(networks, smallest_page + networks)
-        reach = Reach(reporters=networks, days=2, span=timedelta(hours=24), best_page=page)
-        return missing(reach, Prevalence(audience=audience + networks), DEFAULTS)
+        everybody = audience + networks
+        day = Share(networks, everybody)
+        reach = Reach(reporters=networks, best_day=day, days=2, span=timedelta(hours=24), best_page=page)
+        return missing(reach, Prevalence(audience=everybody), DEFAULTS)
 
     assert forged(margin.networks) == ()
     assert forged(margin.networks - 1) != ()
