@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from collector.ingest.normalization import INVALID, clean_url
-from collector.ingest.predicates import Context
-from collector.ingest.rules import built_in_rules
 from policybuilder.csp.violation import Violation
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.normalization import INVALID, clean_url
+from policybuilder.reports.predicates import Context
+from policybuilder.reports.rules import built_in_rules
 from policybuilder.store.clock import DAY_MS, to_ms
 
 _MIN_YEAR = 2000

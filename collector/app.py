@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
-from collector.ingest.rules import Rules, load_rules
 from collector.ingest.writer import GroupCommitWriter
 from collector.review.access import Access
 from collector.review.pages import create_router
@@ -31,6 +30,7 @@ from collector.setup_warnings import RecentWarnings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
+from policybuilder.reports.rules import Rules, load_rules
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import ask_for_anything, describe_failure, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key, find_key, get_site

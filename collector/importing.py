@@ -17,8 +17,8 @@ from collector.files import open_file, read_limited
 from collector.ingest.client import client_network, parse_address
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import take_in
-from collector.ingest.rules import Rules
-from collector.ingest.wire import RejectedReportError
+from policybuilder.reports.rules import Rules
+from policybuilder.reports.wire import RejectedReportError
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.recording import recording

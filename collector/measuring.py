@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collector.ingest.noise import classify
-from collector.ingest.normalization import NormalizedViolation, normalize
-from collector.ingest.rules import Rules
-from collector.ingest.wire import RejectedReportError, decode_body
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import classify
+from policybuilder.reports.normalization import NormalizedViolation, normalize
+from policybuilder.reports.rules import Rules
+from policybuilder.reports.wire import RejectedReportError, decode_body
 
 _MAX_LINE_BYTES = 1024 * 1024
 

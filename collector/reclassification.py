@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from collector.ingest.folding import fingerprint_of
-from collector.ingest.noise import GENUINE, Classification
-from collector.ingest.predicates import Context
-from collector.ingest.rules import Rule, Rules
 from policybuilder.csp.violation import Violation
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
+from policybuilder.reports.noise import GENUINE, Classification
+from policybuilder.reports.predicates import Context
+from policybuilder.reports.rules import Rule, Rules
 from policybuilder.store.reclassifying import Move, StoredGroup, find_groups, move_groups, read_groups_in_portions
 
 

@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 from collector.access_logs import REJECTED, NotCounted, PageView, page_view
 from collector.files import open_file, read_limited
 from collector.ingest.aliases import Aliases, follow_in_url
-from collector.ingest.hosts import host_matches, host_of
-from collector.ingest.normalization import clean_url
 from policybuilder.errors import CspbuildError
+from policybuilder.reports.hosts import host_matches, host_of
+from policybuilder.reports.normalization import clean_url
 from policybuilder.store.engine import writing
 from policybuilder.store.sites import Site
 from policybuilder.store.views import CountedLines, ViewRecording, find_counted_lines

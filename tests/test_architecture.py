@@ -25,6 +25,10 @@ PROJECT_ARROWS = [
             "policybuilder.suggestion",
         ),
     ),
+    (
+        "policybuilder/reports/",
+        ("policybuilder.csp", "policybuilder.errors", "policybuilder.evidence", "policybuilder.reports"),
+    ),
     ("policybuilder/rendering/", ("policybuilder.csp", "policybuilder.rendering", "policybuilder.stages")),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),

@@ -14,8 +14,8 @@ from policybuilder.cli.output import console, count, hint, plural, print_json, t
 from policybuilder.program import typed
 
 if TYPE_CHECKING:
-    from collector.ingest.rules import Rules
     from collector.measuring import Measurement
+    from policybuilder.reports.rules import Rules
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def rules_option(function: _Command) -> _Command:
 
 def rules_in_force(rules_file: str | None) -> Rules:
     """The rules by flag, environment and csp.toml. Raises CspbuildError for a file that is wrong."""
-    from collector.ingest.rules import load_rules  # noqa: PLC0415  (start-up of --help)
+    from policybuilder.reports.rules import load_rules  # noqa: PLC0415  (start-up of --help)
 
     return load_rules(load_settings(rules=rules_file).rules)
 

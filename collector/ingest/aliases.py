@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from collector.ingest.hosts import host_matches
-from collector.ingest.normalization import NormalizedHash, NormalizedViolation
 from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.reports.hosts import host_matches
+from policybuilder.reports.normalization import NormalizedHash, NormalizedViolation
 from policybuilder.store.sites import Alias
 
 Aliases = tuple[Alias, ...]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from collector.ingest.wire import Reason
+from policybuilder.reports.wire import Reason
 
 SHED_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUEUE_FULL, Reason.STORE_UNREACHABLE})
 """Refused for our own sake; every other reason is the sender's."""

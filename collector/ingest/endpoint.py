@@ -21,12 +21,12 @@ from collector.ingest.client import client_network
 from collector.ingest.counters import IngestCounters
 from collector.ingest.intake import take_in
 from collector.ingest.limits import RateLimiter
-from collector.ingest.noise import host_matches
-from collector.ingest.rules import Rules
 from collector.ingest.sampling import stands_for
-from collector.ingest.wire import Reason, RejectedReportError, decode_body
 from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
 from collector.settings import Settings, Shed
+from policybuilder.reports.hosts import host_matches
+from policybuilder.reports.rules import Rules
+from policybuilder.reports.wire import Reason, RejectedReportError, decode_body
 from policybuilder.store.sites import KeyKind, SiteKey, find_key
 
 Scope = MutableMapping[str, Any]

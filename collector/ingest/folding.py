@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.ingest.noise import Classification
-from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp.violation import Violation
+from policybuilder.reports.noise import Classification
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally
 from policybuilder.store.clock import DAY_MS, HOUR_MS
 from policybuilder.store.samples import sample_text

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from collector.ingest.aliases import follow_aliases
 from collector.ingest.folding import HashObservation, Observation
-from collector.ingest.noise import classify
-from collector.ingest.normalization import NormalizedHash, normalize
-from collector.ingest.rules import Rules
-from collector.ingest.wire import Reason, RejectedReportError, decode_body
+from policybuilder.reports.noise import classify
+from policybuilder.reports.normalization import NormalizedHash, normalize
+from policybuilder.reports.rules import Rules
+from policybuilder.reports.wire import Reason, RejectedReportError, decode_body
 from policybuilder.store.sites import KeyKind, SiteKey
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from collector.importing import read_record
-from collector.ingest.normalization import NormalizedViolation, normalize
-from collector.ingest.wire import RejectedReportError, decode_body
 from policybuilder.csp import (
     Question,
     Violation,
@@ -22,6 +20,8 @@ from policybuilder.csp import (
     question_of,
     urls,
 )
+from policybuilder.reports.normalization import NormalizedViolation, normalize
+from policybuilder.reports.wire import RejectedReportError, decode_body
 from tests.benchmarks.measuring import Contender, Row, compare
 
 _REPORTS = Path(__file__).parents[1] / "data" / "reports"

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from collector.importing import read_record
 from collector.ingest.folding import Observation, fold
 from collector.ingest.intake import take_in
-from collector.ingest.wire import RejectedReportError
+from policybuilder.reports.wire import RejectedReportError
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms
 from policybuilder.store.recording import record

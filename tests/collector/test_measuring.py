@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.ingest.rules import built_in_rules
 from collector.measuring import Measurement, measure, read_labelled
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass
+from policybuilder.reports.rules import built_in_rules
 
 SETS = Path(__file__).parents[1] / "data" / "classes"
 

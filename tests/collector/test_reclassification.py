@@ -13,12 +13,12 @@ from sqlalchemy import Engine, delete, event, func, select
 
 from collector.importing import import_files
 from collector.ingest.folding import Observation, fold
-from collector.ingest.noise import classify
-from collector.ingest.normalization import NormalizedViolation
-from collector.ingest.rules import Rules, built_in_rules, load_rules
 from collector.reclassification import Reclassified, reclassify
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import classify
+from policybuilder.reports.normalization import NormalizedViolation
+from policybuilder.reports.rules import Rules, built_in_rules, load_rules
 from policybuilder.store import reclassifying, schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms

@@ -16,9 +16,9 @@ from sqlmodel import SQLModel
 from collector.importing import LineError, read_record
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import Intake, take_in
-from collector.ingest.normalization import MAX_SAMPLE_CHARACTERS, MAX_URL_CHARACTERS
-from collector.ingest.rules import built_in_rules
-from collector.ingest.wire import Reason, RejectedReportError
+from policybuilder.reports.normalization import MAX_SAMPLE_CHARACTERS, MAX_URL_CHARACTERS
+from policybuilder.reports.rules import built_in_rules
+from policybuilder.reports.wire import Reason, RejectedReportError
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_for_writing

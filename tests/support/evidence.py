@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from collector.ingest.folding import Observation, fold
-from collector.ingest.noise import Classification
 from policybuilder.csp import Disposition, SampleExtent, Violation, canonical, parse_serialized_policy
 from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ViolationGroup
+from policybuilder.reports.noise import Classification
 from policybuilder.stages import OBSERVE_POLICY
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms

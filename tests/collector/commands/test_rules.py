@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 
 from collector.app import create_service
 from collector.cli import command
-from collector.ingest.rules import built_in_rules
 from collector.settings import load_settings
 from policybuilder.errors import CspbuildError
+from policybuilder.reports.rules import built_in_rules
 from policybuilder.store.engine import open_for_reading
 from tests.collector.ingest.builders import hash_envelope, members, report_body
 

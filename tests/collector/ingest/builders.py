@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.ingest.endpoint import Message, ReportEndpoint
 from collector.ingest.folding import Observation
-from collector.ingest.noise import GENUINE, Classification
 from policybuilder.csp import Violation
+from policybuilder.reports.noise import GENUINE, Classification
 
 AT_MS = 1_795_449_600_000
 """2026-11-23, 16:00 UTC."""

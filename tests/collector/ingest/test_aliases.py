@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from collector.ingest.aliases import follow_aliases, follow_in_policy, follow_in_url
 from collector.ingest.folding import HashObservation, Observation, fingerprint_of
 from collector.ingest.intake import take_in
-from collector.ingest.normalization import NormalizedHash, NormalizedViolation
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.normalization import NormalizedHash, NormalizedViolation
 from policybuilder.store.sites import Alias, KeyKind, SiteKey
 from tests.collector.ingest.builders import AT_MS, batch_body, envelope, hash_envelope, make_violation, report_body
 

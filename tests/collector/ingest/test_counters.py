@@ -18,9 +18,9 @@ from sqlalchemy import Engine, text
 
 from collector.ingest.counters import SHED_REASONS, IngestCounters
 from collector.ingest.endpoint import KeyDirectory, ReportEndpoint
-from collector.ingest.wire import Reason
 from collector.ingest.writer import GroupCommitWriter
 from collector.settings import Settings, Shed
+from policybuilder.reports.wire import Reason
 from policybuilder.store.engine import open_for_writing
 from policybuilder.store.sites import ensure_default_site
 from tests.collector.ingest.builders import (

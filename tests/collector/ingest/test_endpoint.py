@@ -33,9 +33,9 @@ from collector.ingest.endpoint import (
     ReportEndpoint,
 )
 from collector.ingest.intake import Intake, take_in
-from collector.ingest.wire import Reason
 from collector.ingest.writer import GroupCommitWriter
 from collector.settings import Settings
+from policybuilder.reports.wire import Reason
 from policybuilder.store import schema
 from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.site_settings import SiteChanges, change_site

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.ingest.folding import HashObservation, Observation, document_origin, fingerprint_of, fold, fold_hash
-from collector.ingest.noise import GENUINE, Classification
-from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import GENUINE, Classification
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch, HourDelta, NetworkDelta, PageDelta
 from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
 

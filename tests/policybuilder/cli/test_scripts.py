@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from collector.ingest.folding import HashObservation, fold_hash
-from collector.ingest.normalization import NormalizedHash
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.recording import record

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from collector.ingest.noise import Classification
 from policybuilder.cli.summary_text import sparkline
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import Classification
 from policybuilder.store.clock import DAY_MS, to_ms
 from tests.policybuilder.cli.conftest import Cspbuild
 from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event, inspect, text
 
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
-from collector.ingest.normalization import NormalizedHash
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ScriptHash, ViolationGroup
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import day_name, from_ms, to_ms
 from policybuilder.store.engine import open_for_writing

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from collector.ingest.folding import HashObservation, fold, fold_hash
-from collector.ingest.normalization import NormalizedHash
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store import portions, retention, schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms

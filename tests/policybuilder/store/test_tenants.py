@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from collector.ingest.folding import HashObservation, fold_hash
-from collector.ingest.normalization import NormalizedHash
 from policybuilder import store
 from policybuilder.errors import CspbuildError
+from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from collector.ingest.folding import fingerprint_of, policy_digest
-from collector.ingest.noise import Classification
 from policybuilder.csp import Violation
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import Classification
 from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
 from policybuilder.store.engine import (
     _make_engine,

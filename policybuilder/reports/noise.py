@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from collector.ingest.hosts import host_matches as host_matches  # noqa: PLC0414  (the endpoint asks noise for it)
-from collector.ingest.normalization import NormalizedViolation
-from collector.ingest.predicates import Context
-from collector.ingest.rules import Rules, built_in_rules
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.normalization import NormalizedViolation
+from policybuilder.reports.predicates import Context
+from policybuilder.reports.rules import Rules, built_in_rules
 
 
 @dataclass(frozen=True, slots=True)

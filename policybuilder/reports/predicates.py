@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.ingest.hosts import host_matches, host_of, is_local, scheme_of
-from collector.ingest.lookalikes import hosts_named_by, looks_like_one_of
-from collector.ingest.normalization import INVALID
 from policybuilder.csp import Verdict, decide, parse_serialized_policy, question_of
 from policybuilder.csp.violation import Violation
+from policybuilder.reports.hosts import host_matches, host_of, is_local, scheme_of
+from policybuilder.reports.lookalikes import hosts_named_by, looks_like_one_of
+from policybuilder.reports.normalization import INVALID
 
 _MIN_REFLECTED_CHARACTERS = 8
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.ingest.normalization import NormalizedViolation, clean_url, normalize
-from collector.ingest.redaction import E_MAIL, TOKEN, cut_sample, holds_e_mail, redact_path
-from collector.ingest.wire import ReportKind, WireReport
 from policybuilder.csp import SampleExtent
+from policybuilder.reports.normalization import NormalizedViolation, clean_url, normalize
+from policybuilder.reports.redaction import E_MAIL, TOKEN, cut_sample, holds_e_mail, redact_path
+from policybuilder.reports.wire import ReportKind, WireReport
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 UUID = "3f2a1b9c-77e0-4d21-9c1d-0123456789ab"

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.ingest import normalization
-from collector.ingest.normalization import (
+from policybuilder.csp import (
+    Disposition,
+    Question,
+    SampleExtent,
+    Verdict,
+    Violation,
+    decide,
+    parse_serialized_policy,
+)
+from policybuilder.reports import normalization
+from policybuilder.reports.normalization import (
     INVALID,
     MAX_AGE_MS,
     MAX_POLICY_CHARACTERS,
@@ -23,16 +32,7 @@ from collector.ingest.normalization import (
     clean_url,
     normalize,
 )
-from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
-from policybuilder.csp import (
-    Disposition,
-    Question,
-    SampleExtent,
-    Verdict,
-    Violation,
-    decide,
-    parse_serialized_policy,
-)
+from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport
 
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"

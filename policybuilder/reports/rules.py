@@ -16,10 +16,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from collector.ingest.hosts import host_matches, host_of, without_port
-from collector.ingest.predicates import FORGETFUL_PREDICATES, POLICY_PREDICATES, PREDICATES, Context, scheme_is_in
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
+from policybuilder.reports.hosts import host_matches, host_of, without_port
+from policybuilder.reports.predicates import FORGETFUL_PREDICATES, POLICY_PREDICATES, PREDICATES, Context, scheme_is_in
 
 MAX_RULES = 500
 MAX_ENTRIES = 1_000
@@ -113,7 +113,7 @@ def load_rules(path: Path | None = None) -> Rules:
 @lru_cache(maxsize=1)
 def built_in_rules() -> Rules:
     """The rules that come with the program."""
-    text = resources.files("collector.ingest").joinpath("rules.toml").read_text(encoding="utf-8")
+    text = resources.files("policybuilder.reports").joinpath("rules.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)
     _require_keys(document, {"version", "rule"}, "rules.toml")
     return Rules(_rules_of(document, "built-in"), int(document["version"]))

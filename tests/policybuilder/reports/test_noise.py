@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 
-from collector.ingest.noise import GENUINE, classify, host_matches
-from collector.ingest.normalization import INVALID, NormalizedViolation, normalize
-from collector.ingest.rules import built_in_rules
-from collector.ingest.wire import ReportKind, WireReport
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.hosts import host_matches
+from policybuilder.reports.noise import GENUINE, classify
+from policybuilder.reports.normalization import INVALID, NormalizedViolation, normalize
+from policybuilder.reports.rules import built_in_rules
+from policybuilder.reports.wire import ReportKind, WireReport
 
 RULES = built_in_rules().rules
 HOSTS = ("shop.example", "*.shop.example")

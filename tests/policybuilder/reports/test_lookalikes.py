@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest.lookalikes import hosts_named_by, is_one_edit, looks_like_one_of, skeleton
+from policybuilder.reports.lookalikes import hosts_named_by, is_one_edit, looks_like_one_of, skeleton
 
 KNOWN = (
     "shop.example",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.ingest.wire import Reason, RejectedReportError, ReportKind, decode_body
+from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, decode_body
 
 KEBAB = {"document-uri": "https://shop.example/", "effective-directive": "img-src", "blocked-uri": "data"}
 CAMEL = {"documentURL": "https://shop.example/", "effectiveDirective": "img-src", "blockedURL": "data"}

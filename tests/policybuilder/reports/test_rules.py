@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.ingest.noise import GENUINE, classify
-from collector.ingest.normalization import NormalizedViolation
-from collector.ingest.rules import MAX_ENTRY_CHARACTERS, Rules, built_in_rules, load_rules
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
+from policybuilder.reports.noise import GENUINE, classify
+from policybuilder.reports.normalization import NormalizedViolation
+from policybuilder.reports.rules import MAX_ENTRY_CHARACTERS, Rules, built_in_rules, load_rules
 from tests.collector.ingest.builders import make_violation
 
 SHOP = ("shop.example",)

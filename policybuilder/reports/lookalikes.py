@@ -14,9 +14,9 @@ from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
-from collector.ingest.hosts import without_port
 from policybuilder.csp import HostSource, parse_serialized_policy, parse_source_expression
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.reports.hosts import without_port
 
 _MIN_EDITED_CHARACTERS = 6
 """In shorter names one character makes another word."""

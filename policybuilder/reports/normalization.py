@@ -16,11 +16,11 @@ from typing import Any
 
 import ada_url
 
-from collector.ingest.redaction import cut_sample, redact_path
-from collector.ingest.wire import Reason, RejectedReportError, ReportKind, WireReport
 from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
+from policybuilder.reports.redaction import cut_sample, redact_path
+from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport
 
 MAX_URL_CHARACTERS = 2_048
 MAX_POLICY_CHARACTERS = 8_192
