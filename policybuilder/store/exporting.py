@@ -33,6 +33,7 @@ _PLAIN: tuple[tuple[str, type[SQLModel]], ...] = (
     ("script-hash", schema.ScriptHashRow),
     ("decision", schema.DecisionRow),
     ("deployment", schema.DeploymentRow),
+    ("waiver", schema.WaiverRow),
 )
 
 

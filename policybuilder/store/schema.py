@@ -379,6 +379,24 @@ class DeploymentRow(SQLModel, table=True):
     note: str = Field(sa_column=_text())
 
 
+class WaiverRow(SQLModel, table=True):
+    """A criterion of readiness that a person does without."""
+
+    __tablename__ = "waiver"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    number: int = Field(sa_column=_big(primary_key=True))
+    """Counts up within the site."""
+
+    criterion: str = Field(sa_column=_text())
+    note: str = Field(sa_column=_text())
+    waived_at_ms: int = Field(sa_column=_big())
+    until_ms: int | None = Field(sa_column=_big(nullable=True))
+    """NULL for as long as nobody takes it back."""
+
+    undone_at_ms: int | None = Field(sa_column=_big(nullable=True))
+
+
 class SeenLineRow(SQLModel, table=True):
     """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
 

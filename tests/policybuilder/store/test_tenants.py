@@ -82,6 +82,8 @@ def fill(engine: Engine, site: str) -> None:
     insert_rows(engine, schema.DecisionRow, decision)
     deployment = {"site": site, "number": 1, "stage": "enforce", "policy": f"img-src https://{site}.example"}
     insert_rows(engine, schema.DeploymentRow, deployment)
+    waiver = {"site": site, "number": 1, "criterion": "reporters", "note": f"{site} is small"}
+    insert_rows(engine, schema.WaiverRow, {**waiver, "waived_at_ms": to_ms(NOW)})
     insert_rows(engine, schema.GroupDayRow, {"site": site, "fingerprint": site, "day": day - 300, "reports": 1})
     insert_rows(engine, schema.GrowthRow, {"site": site, "hour": to_ms(NOW) // 3_600_000, "network": 77})
 
@@ -279,7 +281,8 @@ def test_an_export_holds_everything_but_keys_and_networks(tenants: Engine) -> No
     assert not [secret for secret in secrets if secret in exported]
     by_type = {line["type"]: line for line in lines}
     assert list(dict.fromkeys(line["type"] for line in lines)) == [
-        *("site", "policy", "group", "day", "page", "page-view", "script-hash", "decision", "deployment", "sample")
+        *("site", "policy", "group", "day", "page", "page-view", "script-hash", "decision", "deployment"),
+        *("waiver", "sample"),
     ]
     assert (by_type["site"]["hosts"], by_type["site"]["aliases"]) == (
         ["alpha.example"],

@@ -65,6 +65,12 @@ def upgrade() -> None:
         *(_big("new_groups"), _big("new_pages"), _big("new_policies")),
         sa.PrimaryKeyConstraint("site", "hour", "network"),
     )
+    op.create_table(
+        "waiver",
+        *(_text("site"), _big("number"), _text("criterion"), _text("note")),
+        *(_big("waived_at_ms"), _big("until_ms", nullable=True), _big("undone_at_ms", nullable=True)),
+        sa.PrimaryKeyConstraint("site", "number"),
+    )
     for table, name in (("decision", "evidence_class"), ("deployment", "note"), ("violation_group", "reason")):
         op.add_column(table, sa.Column(name, sa.Text(), nullable=False, server_default=""))
         if op.get_bind().dialect.name == "postgresql":
