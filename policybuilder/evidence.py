@@ -118,9 +118,13 @@ class ViolationGroup:
     sample: str
     sample_extent: SampleExtent
     source_file: str
-    """Of the first report; an example, since it is not part of what makes violations alike."""
+    """Of the first report; an example, since only its origin may be part of what makes violations alike."""
 
     line_number: int | None
+    initiator: str = ""
+    """The origin of another's code that had it loaded, as the reports say; empty where the document itself did, where
+    none is named, and for what was recorded before it was kept."""
+
     reports: int
     trusted_reports: int
     """Of these, how many arrived at the rehearsal key or were imported as the operator's own."""
@@ -142,6 +146,9 @@ class ViolationGroup:
     policies: tuple[PolicyCount, ...]
     decision: str | None = None
     """A person's answer that applies, if there is one."""
+
+    varies: bool = False
+    """Whether its inline code is another one each time, as the source of its pages tells where that was read."""
 
     @property
     def is_noise(self) -> bool:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from policybuilder.csp import URL, is_csp_host, is_valid_source_expression, origin_of, parse_url
+from policybuilder.csp import (
+    NONCE_PLACEHOLDER,
+    URL,
+    SampleExtent,
+    hash_source,
+    is_csp_host,
+    is_valid_source_expression,
+    origin_of,
+    parse_url,
+)
 from policybuilder.csp.urls import parse_blocked
 from policybuilder.evidence import ViolationGroup
 
@@ -17,8 +26,16 @@ PARENTS = {
 }
 """Directives that stay apart in evidence and are printed as one."""
 
-SCRIPT_LIKE = frozenset({"script-src", "worker-src", "object-src", "frame-src", "form-action", "base-uri"})
+SCRIPT_LIKE = frozenset(
+    {"script-src", "script-src-attr", "worker-src", "object-src", "frame-src", "form-action", "base-uri"}
+)
 """Where a forged source would cost the most."""
+
+NONCE = f"'nonce-{NONCE_PLACEHOLDER}'"
+"""Stands for a nonce that is made for each response."""
+
+JAVASCRIPT_URL = "inline-javascript-url"
+"""Rule of the only digests that `'unsafe-hashes'` must stand beside in a list for elements."""
 
 _LISTABLE = SCRIPT_LIKE | {"style-src", "img-src", "font-src", "connect-src", "media-src", "manifest-src"}
 
@@ -126,28 +143,51 @@ def _wasm(group: ViolationGroup, directive: str) -> Outcome:
 
 
 def _inline(group: ViolationGroup, directive: str) -> Outcome:
+    if directive not in {"script-src", "style-src"}:
+        return Unresolved(
+            directive, "the report does not say what was loaded", "look at the page; it may be a frame at a data: URL"
+        )
     is_attribute = group.directive.endswith("-attr")
+    if group.varies and not (is_attribute or _is_javascript_url(group)):
+        return Admit(directive, NONCE, "inline-varies", "its text is another one each time, so only a nonce admits it")
+    if not group.varies and group.sample_extent in {SampleExtent.WHOLE, SampleExtent.TRIMMED} and group.sample:
+        return _hashed(group, directive)
+    listed = f"{directive}-attr" if is_attribute else directive
     if directive == "style-src":
         return Hold(
-            directive,
+            listed,
             "'unsafe-inline'",
             "style attributes in the markup" if is_attribute else "inline <style> in the markup",
             "it is in a stylesheet, or has a nonce or hash; or a person decides: inline style is a small risk",
         )
-    if directive == "script-src":
-        return Hold(
-            directive,
-            "'unsafe-inline'",
-            "inline event handlers or javascript: URLs" if _is_handler(group) else "inline <script> in the markup",
-            "it is in a file, or has a nonce or hash: 'unsafe-inline' would admit every injected script too",
-        )
-    return Unresolved(
-        directive, "the report does not say what was loaded", "look at the page; it may be a frame at a data: URL"
+    is_handler = is_attribute or _is_javascript_url(group)
+    return Hold(
+        listed,
+        "'unsafe-inline'",
+        "inline event handlers or javascript: URLs" if is_handler else "inline <script> in the markup",
+        "it is in a file, or has a nonce or hash: 'unsafe-inline' would admit every injected script too",
     )
 
 
-def _is_handler(group: ViolationGroup) -> bool:
-    return group.directive.endswith("-attr") or group.sample.lower().startswith("javascript:")
+def _hashed(group: ViolationGroup, directive: str) -> Admit:
+    """By the digest of the whole text, which admits nothing else.
+
+    https://w3c.github.io/webappsec-csp/#match-element-to-source-list
+    """
+    source = hash_source(group.sample)
+    if group.directive.endswith("-attr"):
+        # Apart from the elements: there a handler's text would be a script's, and here a script's a handler's.
+        return Admit(group.directive, source, "inline-attribute", "the attribute's whole text")
+    if _is_javascript_url(group):
+        return Admit(directive, source, JAVASCRIPT_URL, "the whole javascript: URL; a handler in a file would be safer")
+    if group.sample_extent is SampleExtent.TRIMMED:
+        reason = "the element's text, unless white space surrounds it, which this browser does not report"
+        return Admit(directive, source, "inline-trimmed", reason)
+    return Admit(directive, source, "inline-hash", "the element's whole text")
+
+
+def _is_javascript_url(group: ViolationGroup) -> bool:
+    return group.sample.lower().startswith("javascript:")
 
 
 def _resource(group: ViolationGroup, directive: str, document_origins: Collection[str]) -> Outcome:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 from policybuilder.csp import (
-    NONCE_PLACEHOLDER,
     Directive,
     ExtendedHashSource,
     HashSource,
@@ -20,17 +18,23 @@ from policybuilder.csp import (
     Verdict,
     parse_source_expression,
 )
-from policybuilder.csp.subsumption import expression_covers
-from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
-from policybuilder.suggestion.candidates import Hold, Unresolved
+from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
+from policybuilder.suggestion.drafting import (
+    FETCH_DIRECTIVES,
+    NEVER_ASSUMED,
+    UNSAFE_INLINE,
+    Draft,
+    Token,
+    draft_sources,
+)
 from policybuilder.suggestion.judging import by_severity, judge_evidence, judge_policy, judge_silence
 from policybuilder.suggestion.silence import (
     Observed,
     inline_kept_apart,
     is_harmless,
-    kept_sources,
     kept_without_reports,
     observed_policies,
 )
@@ -39,8 +43,6 @@ from policybuilder.suggestion.sorting import (
     Doubt,
     Grounds,
     SortedGroups,
-    decided_source,
-    is_rejected,
     is_script_like,
     sort_groups,
     strangers_sources,
@@ -57,21 +59,6 @@ from policybuilder.suggestion.values import (
     evidence_of,
 )
 
-FETCH_DIRECTIVES = (
-    "script-src",
-    "style-src",
-    "connect-src",
-    "font-src",
-    "frame-src",
-    "img-src",
-    "manifest-src",
-    "media-src",
-    "object-src",
-    "worker-src",
-)
-"""Those a suggestion prints, in its order; default-src stands before and the others between them by name."""
-
-_NEVER_ASSUMED = ("form-action", "frame-ancestors")
 _WITHOUT_REPORTS = ("sandbox", "upgrade-insecure-requests")
 """They report nothing, so only their presence in what was served can speak for them."""
 
@@ -79,16 +66,6 @@ _NEEDS_TRUST = (
     "you see it yourself (at the rehearsal key, or in a recording: csp-collector import --trusted), or allow it "
     "(cspbuild decide allow)"
 )
-
-
-@dataclass(slots=True)
-class _Token:
-    """A source on its way into the policy."""
-
-    rule: str
-    reason: str
-    tier: Tier
-    groups: list[ViolationGroup] = field(default_factory=list)
 
 
 def site_origins(groups: Sequence[ViolationGroup]) -> tuple[str, ...]:
@@ -124,7 +101,7 @@ def propose(site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_G
     origins = site_origins(groups)
     sorted_groups = sort_groups(groups, origins, grounds)
     observed = observed_policies(groups, grounds.prevalence, grounds.thresholds)
-    draft = _draft(sorted_groups, observed, origins, grounds)
+    draft = draft_sources(sorted_groups, observed, origins, grounds)
     directives = _directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
     policy = _policy(directives)
     findings = by_severity(
@@ -150,7 +127,7 @@ def propose(site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_G
         held=_held(sorted_groups.held, uncovered),
         excluded=_excluded(sorted_groups.excluded),
         unresolved=_unresolved(sorted_groups.unresolved),
-        needs_nonce=policy is not None and f"'nonce-{NONCE_PLACEHOLDER}'" in str(policy),
+        needs_nonce=policy is not None and NONCE in str(policy),
         replay=ReplayTotals(
             allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts),
             block=sum(verdict is Verdict.BLOCK for _, verdict in verdicts),
@@ -164,111 +141,22 @@ def propose(site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_G
     )
 
 
-@dataclass(slots=True)
-class _Draft:
-    """The policy in the making."""
-
-    tokens: dict[str, dict[str, _Token]]
-    """By directive and source."""
-
-    unprobed: set[str] = field(default_factory=set)
-    """Directives that no observed policy restricted."""
-
-    unvouched: list[tuple[str, str]] = field(default_factory=list)
-    """Directive and source that a policy allows which only strangers' reports name."""
-
-    @property
-    def open_fetch_directives(self) -> list[str]:
-        """Fetch directives of which nothing is known: the policy must leave them as they are."""
-        return [name for name in FETCH_DIRECTIVES if name in self.unprobed and not self.tokens[name]]
-
-    @property
-    def open_directives(self) -> list[str]:
-        unknown = (name for name in _NEVER_ASSUMED if name in self.unprobed and not self.tokens[name])
-        return [*self.open_fetch_directives, *unknown]
-
-
-def _draft(sorted_groups: SortedGroups, observed: Observed, origins: Sequence[str], grounds: Grounds) -> _Draft:
-    """What evidence adds and silence keeps."""
-    names = (*FETCH_DIRECTIVES, "base-uri", *_NEVER_ASSUMED)
-    draft = _Draft({name: {} for name in names})
-    for decision in grounds.decisions:
-        directive, source = decided_source(decision)
-        if (
-            decision.action is DecisionAction.ALLOW
-            and directive in draft.tokens
-            and not is_rejected(directive, source, grounds.decisions)
-        ):
-            reason = decision.note or "a person allowed it"
-            draft.tokens[directive].setdefault(source, _Token("decided", reason, Tier.DECIDED))
-    for group, admit, tier in sorted_groups.admitted:
-        token = draft.tokens[admit.directive].setdefault(admit.source, _Token(admit.rule, admit.reason, tier))
-        if token.tier is Tier.AUTO and tier is Tier.TRUSTED:
-            # The one that no stranger could have brought about says more.
-            token.tier = tier
-        token.groups.append(group)
-    for directive, sources in draft.tokens.items():
-        kept = kept_sources(directive, observed.policies, origins, are_vouched=observed.are_vouched)
-        if not kept.is_probed:
-            draft.unprobed.add(directive)
-        for source in kept.sources:
-            if source in sources or is_rejected(directive, source, grounds.decisions):
-                continue
-            if observed.are_vouched or is_harmless(source, directive):
-                sources[source] = _Token(
-                    "unobserved-kept",
-                    "every observed policy allowed it, so no report could tell whether it is used",
-                    Tier.KEPT,
-                )
-            else:
-                draft.unvouched.append((directive, source))
-        _drop_covered(sources)
-    return draft
-
-
-def _drop_covered(sources: dict[str, _Token]) -> None:
-    """Leave out what another source of the list admits anyway; its evidence then speaks for that one."""
-    parsed = {source: parse_source_expression(source) for source in sources}
-    for source, expression in parsed.items():
-        if expression is None:
-            continue
-        for other, wider in parsed.items():
-            if other != source and other in sources and wider is not None and expression_covers(wider, expression):
-                sources[other].groups.extend(sources.pop(source).groups)
-                break
-
-
 def _directives(
-    draft: _Draft, observed: Observed, sorted_groups: SortedGroups, grounds: Grounds
+    draft: Draft, observed: Observed, sorted_groups: SortedGroups, grounds: Grounds
 ) -> tuple[SuggestedDirective, ...]:
     tokens, unprobed = draft.tokens, draft.unprobed
-    result: dict[str, tuple[SuggestedSource, ...]] = {}
     margin = poison_margin(grounds.prevalence, grounds.thresholds)
-
-    def suggested(name: str) -> tuple[SuggestedSource, ...]:
-        return _suggested(name, tokens[name], margin)
-
+    result = {name: _suggested(name, sources, margin) for name, sources in tokens.items() if sources}
     if not draft.open_fetch_directives:
         result["default-src"] = (_base("nothing is loaded but what a directive names"),)
     for name in FETCH_DIRECTIVES:
-        if tokens[name]:
-            result[name] = suggested(name)
         result |= _inline_apart(name, result.get(name, ()), observed)
     if "object-src" not in result and "object-src" not in unprobed:
         result["object-src"] = (_base("no object, embed or applet was seen; plugins are an old way in"),)
     if "script-src" in result and "worker-src" not in result and "worker-src" not in unprobed:
         result["worker-src"] = (_base("no worker was seen; without this, script-src would stand in"),)
-    result["base-uri"] = suggested("base-uri") or (_base("a <base> would move every relative URL"),)
-    for name in _NEVER_ASSUMED:
-        asking = [group for group, unresolved in sorted_groups.unresolved if unresolved.directive == name]
-        are_many = not missing(
-            grounds.prevalence.sources.get((name, ""), NO_REACH), grounds.prevalence, grounds.thresholds
-        )
-        if tokens[name]:
-            result[name] = suggested(name)
-        elif name not in unprobed and not any(group.trusted_reports or are_many for group in asking):
-            seen = "few strangers say that it would refuse something" if asking else "nothing was reported"
-            result[name] = (_base(f"an observed policy named it, and {seen}"),)
+    result.setdefault("base-uri", (_base("a <base> would move every relative URL"),))
+    result |= _closed(draft, sorted_groups, grounds)
     for name in _WITHOUT_REPORTS:
         values = kept_without_reports(name, observed)
         if values is not None:
@@ -279,15 +167,30 @@ def _directives(
     return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=_directive_order))
 
 
+def _closed(draft: Draft, sorted_groups: SortedGroups, grounds: Grounds) -> dict[str, tuple[SuggestedSource, ...]]:
+    """What no fallback governs, where it was watched and hardly anybody says that it would refuse something."""
+    result: dict[str, tuple[SuggestedSource, ...]] = {}
+    for name in NEVER_ASSUMED:
+        asking = [group for group, unresolved in sorted_groups.unresolved if unresolved.directive == name]
+        are_many = not missing(
+            grounds.prevalence.sources.get((name, ""), NO_REACH), grounds.prevalence, grounds.thresholds
+        )
+        is_refusing = any(group.trusted_reports for group in asking) or are_many
+        if not (draft.tokens[name] or name in draft.unprobed or is_refusing):
+            seen = "few strangers say that it would refuse something" if asking else "nothing was reported"
+            result[name] = (_base(f"an observed policy named it, and {seen}"),)
+    return result
+
+
 def _inline_apart(
     name: str, sources: tuple[SuggestedSource, ...], observed: Observed
 ) -> dict[str, tuple[SuggestedSource, ...]]:
     """The -elem or -attr directive that keeps inline code which only one of them was allowed."""
     part = inline_kept_apart(name, observed.policies)
-    if part is None or not (observed.are_vouched or is_harmless("'unsafe-inline'", name)):
+    if part is None or not (observed.are_vouched or is_harmless(UNSAFE_INLINE, name)):
         return {}
     reason = "every observed policy allowed inline code of this kind, and of this kind alone"
-    inline = SuggestedSource(source="'unsafe-inline'", rule="unobserved-kept", reason=reason, tier=Tier.KEPT)
+    inline = SuggestedSource(source=UNSAFE_INLINE, rule="unobserved-kept", reason=reason, tier=Tier.KEPT)
     if part == "-attr":
         return {f"{name}-attr": (inline,)}
     # A nonce or hash would switch 'unsafe-inline' off; what they admit is inline code, or a URL of the list.
@@ -301,7 +204,7 @@ def _directive_order(name: str) -> tuple[int, str]:
     return (*first, 3)[0], name
 
 
-def _suggested(directive: str, sources: Mapping[str, _Token], margin: PoisonMargin) -> tuple[SuggestedSource, ...]:
+def _suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin) -> tuple[SuggestedSource, ...]:
     """`'none'`, if a person said so, gives way to any source, as in browsers."""
     forgeable = {Tier.AUTO, Tier.TRUSTED}
     return tuple(

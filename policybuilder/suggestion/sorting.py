@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policybuilder.csp import Policy, Verdict
-from policybuilder.decisions import Decision, DecisionAction, admits, matches, names_of
+from policybuilder.decisions import Decision, DecisionAction, concerns, matches, vouches_for
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.replay import replay_group
 from policybuilder.suggestion.candidates import (
@@ -24,6 +24,9 @@ from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, 
 
 _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
 """Closed only where hardly anybody says that it would refuse something."""
+
+LOADED_BY = "loaded-by"
+"""Rule of what strangers alone say of an initiator that a person trusts: whoever forges it chooses the source."""
 
 _NEEDS_MORE = "something that strangers cannot write: it is code, or takes the page's data away"
 
@@ -76,13 +79,16 @@ def strangers_sources(
 ) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
     """The sources that strangers alone ask for, with the groups that do: how far they were reported has to be known.
 
-    What no source can answer stands under an empty one.
+    What no source can answer stands under an empty one. Where a person trusts an initiator, what it is said to load
+    stands by itself too: a few who name it must not be believed for the many who report the source without.
     """
     found: dict[SourceKey, list[ViolationGroup]] = defaultdict(list)
     for group in groups:
         outcome = _outcome(group, origins, decisions)
         if isinstance(outcome, Admit) and not group.trusted_reports:
             found[outcome.directive, outcome.source].append(group)
+            if is_trusted_initiator(group, decisions):
+                found[outcome.directive, outcome.source, group.initiator].append(group)
         elif isinstance(outcome, Unresolved) and outcome.directive in _NEVER_ASSUMED:
             found[outcome.directive, ""].append(group)
     return {key: tuple(members) for key, members in found.items()}
@@ -94,23 +100,35 @@ def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str], ground
     for group in sorted(groups, key=lambda group: group.fingerprint):
         match _outcome(group, origins, grounds.decisions):
             case Admit() as admit:
-                tier, lacks = _believe(group, admit, grounds)
-                if tier is None:
-                    result.doubted.append((group, Doubt(admit, lacks)))
-                else:
-                    result.admitted.append((group, admit, tier))
+                match _believe(group, admit, grounds):
+                    case Doubt() as doubt:
+                        result.doubted.append((group, doubt))
+                    case believed, tier:
+                        result.admitted.append((group, believed, tier))
             case Hold() as hold:
                 result.held.append((group, hold))
             case Exclude(rule):
                 result.excluded.append((group, rule))
             case Unresolved() as unresolved:
                 result.unresolved.append((group, unresolved))
+    # The first group of a source says why it is there: let that be one of those that no stranger could forge.
+    result.admitted.sort(key=lambda member: _BEST_FIRST.index(member[2]))
     return result
 
 
-def decided_source(decision: Decision) -> SourceKey:
-    """The directive, as it is printed, and the source that a person allowed."""
-    return PARENTS.get(decision.directive, decision.directive), decision.subject
+_BEST_FIRST = (Tier.DECIDED, Tier.TRUSTED, Tier.AUTO)
+
+
+def decided_source(decision: Decision) -> tuple[str, str]:
+    """The directive, as it is printed, and the source that a person allowed; both empty for a trusted initiator."""
+    if decision.loaded_by:
+        return "", ""
+    return _printed(decision.directive), decision.subject
+
+
+def _printed(directive: str) -> str:
+    """Where a person's word stands: attributes are told apart from elements, whose digests they must not share."""
+    return directive if directive.endswith("-attr") else PARENTS.get(directive, directive)
 
 
 def is_rejected(directive: str, source: str, decisions: Sequence[Decision]) -> bool:
@@ -121,22 +139,32 @@ def is_rejected(directive: str, source: str, decisions: Sequence[Decision]) -> b
     for decision in sorted(decisions, key=lambda decision: -decision.number):
         if decision.action is DecisionAction.ALLOW and decided_source(decision) == (directive, source):
             return False
-        if decision.action is DecisionAction.REJECT and matches(decision, directive, source, authority, host):
+        if decision.action is DecisionAction.REJECT and not decision.loaded_by and matches(decision, directive, source, authority, host):
             return True
     return False
 
 
-def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Tier | None, tuple[str, ...]]:
-    """Why the group's source is believed; or None, and what it lacks."""
+def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Admit, Tier] | Doubt:
+    """What of the group is believed, and why; or what it lacks."""
     if admit.rule == "decided":
-        return Tier.DECIDED, ()
+        return admit, Tier.DECIDED
     if group.trusted_reports:
-        return Tier.TRUSTED, ()
-    reach = grounds.prevalence.sources.get((admit.directive, admit.source), NO_REACH)
-    lacks = missing(reach, grounds.prevalence, grounds.thresholds)
-    if is_script_like(admit.directive, admit.source) and not _is_corroborated(group, admit, grounds):
-        lacks = (*lacks, _NEEDS_MORE)
-    return (None, lacks) if lacks else (Tier.AUTO, ())
+        return admit, Tier.TRUSTED
+    prevalence, thresholds = grounds.prevalence, grounds.thresholds
+    key = admit.directive, admit.source
+    lacks = missing(prevalence.sources.get(key, NO_REACH), prevalence, thresholds)
+    if is_script_like(*key) and not _is_corroborated(group, admit, grounds):
+        if not is_trusted_initiator(group, grounds.decisions):
+            return Doubt(admit, (*lacks, _NEEDS_MORE))
+        admit = replace(admit, rule=LOADED_BY, reason=f"loaded by {group.initiator}, which a person trusts")
+        reach = prevalence.sources.get((*key, group.initiator), NO_REACH)
+        lacks = missing(reach, prevalence, thresholds, loaded_by=group.initiator)
+    return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)
+
+
+def is_trusted_initiator(group: ViolationGroup, decisions: Sequence[Decision]) -> bool:
+    """Whether a person trusts what, as the reports say, loaded the group's resource."""
+    return any(vouches_for(decision, group) for decision in decisions)
 
 
 def is_script_like(directive: str, source: str) -> bool:
@@ -162,15 +190,14 @@ def _is_host_of(pattern: str, host: str) -> bool:
 def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[Decision]) -> Outcome:
     for decision in sorted(decisions, key=lambda decision: -decision.number):
         match decision.action:
-            case DecisionAction.REJECT | DecisionAction.IGNORE:
-                if matches(decision, group.directive, *names_of(group)):
-                    return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
-            case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE:
-                if admits(decision.directive, decision.subject, group):
-                    _, source = decided_source(decision)
-                    # Under its own directive: one that stands in for others may not once those are printed.
-                    directive = PARENTS.get(group.directive, group.directive)
-                    return Admit(directive, source, "decided", decision.note or "a person allowed it")
+            case DecisionAction.REJECT | DecisionAction.IGNORE if concerns(decision, group):
+                return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
+            case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE and concerns(decision, group):
+                _, source = decided_source(decision)
+                # Under its own directive: one that stands in for others may not once those are printed.
+                own = PARENTS.get(group.directive, group.directive)
+                directive = decision.directive if decision.directive.endswith("-attr") else own
+                return Admit(directive, source, "decided", decision.note or "a person allowed it")
             case _:
                 continue
     match group.evidence_class:

@@ -22,7 +22,7 @@ from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make
 
 AS_OF = ("--as-of", "2026-11-20T23:00:00Z")
 PICTURE = make_violation("img-src", "https://img.example/a.png")
-INLINE = make_violation("script-src-elem", "inline", sample="go()", sample_extent=SampleExtent.WHOLE)
+INLINE = make_violation("script-src-elem", "inline", sample="go()", sample_extent=SampleExtent.PREFIX)
 
 
 def report(database: Engine, *observations: Any) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from policybuilder.csp import NONCE_PLACEHOLDER
+from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, hash_source
+from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.suggestion.judging import LARGE_HEADER_BYTES, TOO_LARGE_HEADER_BYTES
 from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
 from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group
 
@@ -275,7 +278,7 @@ def test_a_directive_with_an_open_question_of_the_operators_own_is_left_out(open
 
 def test_inline_code_is_held_and_never_turns_into_unsafe_inline() -> None:
     groups = [
-        make_group("script-src-elem", "inline", sample="go()"),
+        make_group("script-src-elem", "inline", sample="go()", sample_extent=SampleExtent.PREFIX),
         make_group("script-src-attr", "inline"),
         make_group("style-src-attr", "inline"),
         make_group("script-src", "eval"),
@@ -285,9 +288,70 @@ def test_inline_code_is_held_and_never_turns_into_unsafe_inline() -> None:
     assert [(held.directive, held.source) for held in suggestion.held] == [
         ("script-src", "'unsafe-eval'"),
         ("script-src", "'unsafe-inline'"),
-        ("script-src", "'unsafe-inline'"),
-        ("style-src", "'unsafe-inline'"),
+        ("script-src-attr", "'unsafe-inline'"),
+        ("style-src-attr", "'unsafe-inline'"),
     ]
+
+
+WHOLE: dict[str, Any] = {"sample_extent": SampleExtent.WHOLE}
+
+
+def test_whole_inline_code_is_admitted_by_its_digest() -> None:
+    """Elements and attributes apart: neither admits the text of the other."""
+    groups = [
+        make_group("script-src-elem", "inline", sample="go()", **WHOLE),
+        make_group("script-src-attr", "inline", sample="go(this)", **WHOLE),
+        make_group("style-src-elem", "inline", sample="b{}", sample_extent=SampleExtent.TRIMMED),
+        make_group("style-src-attr", "inline", sample="color:red", **WHOLE),
+    ]
+    suggestion = propose("shop", [make_group(), *groups])
+    assert suggestion.held == ()
+    assert (suggestion.replay.allow, suggestion.replay.block, suggestion.replay.unknown) == (4, 0, 1)
+    policy = str(suggestion.policy)
+    assert f"script-src {hash_source('go()')};" in policy
+    assert f"script-src-attr 'unsafe-hashes' {hash_source('go(this)')};" in policy
+    assert f"style-src-attr 'unsafe-hashes' {hash_source('color:red')};" in policy
+    (trimmed,) = sources_of(suggestion, "style-src")
+    assert (trimmed.source, trimmed.rule) == (hash_source("b{}"), "inline-trimmed")
+
+
+def test_a_javascript_url_needs_unsafe_hashes_beside_its_digest() -> None:
+    url = "javascript:go()"
+    suggestion = propose("shop", [make_group("script-src-elem", "inline", sample=url, **WHOLE)])
+    assert f"script-src 'unsafe-hashes' {hash_source(url)};" in str(suggestion.policy)
+    assert suggestion.replay.allow == 1
+
+
+@pytest.mark.parametrize("directive", ["script-src", "style-src"])
+def test_digests_never_switch_off_the_unsafe_inline_that_a_person_wants(directive: str) -> None:
+    groups = [
+        make_group(f"{directive}-elem", "inline", sample="go()", **WHOLE),
+        make_group(f"{directive}-attr", "inline", sample="go(this)", **WHOLE),
+        make_group(f"{directive}-elem", "inline", varies=True),
+    ]
+    decided = Decision(
+        number=1,
+        action=DecisionAction.ALLOW,
+        directive=directive,
+        subject="'unsafe-inline'",
+        decided_at=SEEN_AT,
+    )
+    suggestion = propose("shop", [make_group(), *groups], Grounds(decisions=[decided]))
+    assert f"{directive} 'unsafe-inline';" in str(suggestion.policy)
+    assert "sha256" not in str(suggestion.policy)
+    assert suggestion.replay.block == 0
+
+
+def test_inline_code_that_varies_needs_a_nonce() -> None:
+    groups = [
+        make_group("script-src-elem", "inline", varies=True),
+        make_group("style-src-attr", "inline", varies=True),
+    ]
+    suggestion = propose("shop", [make_group(), *groups])
+    assert "script-src 'nonce-{NONCE}';" in str(suggestion.policy)
+    assert suggestion.needs_nonce
+    (held,) = suggestion.held
+    assert (held.directive, held.source) == ("style-src-attr", "'unsafe-inline'")
 
 
 def test_a_kept_nonce_becomes_the_placeholder() -> None:
