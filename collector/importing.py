@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from datetime import datetime
+from typing import BinaryIO
 
 from sqlalchemy import Engine
 
@@ -17,6 +16,8 @@ from collector.files import open_file, read_limited
 from collector.ingest.client import client_network, parse_address
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import take_in
+from policybuilder.reports import records
+from policybuilder.reports.records import RecordError
 from policybuilder.reports.rules import Rules
 from policybuilder.reports.wire import RejectedReportError
 from policybuilder.store.batch import Batch
@@ -33,7 +34,6 @@ _MAX_PAUSE_SECONDS = 0.1
 """Whoever waits for SQLite asks again after a tenth of a second at the latest."""
 
 _MAX_NOTED_LINES = 20
-_MAX_MEMBERS_PER_RECORD = 200
 
 
 @dataclass(slots=True)
@@ -62,10 +62,6 @@ class ImportResult:
         noted = self.noted_lines.setdefault(reason, [])
         if len(noted) < _MAX_NOTED_LINES and where not in noted:
             noted.append(where)
-
-
-class LineError(Exception):
-    """A line that is no report and no record of one; its text is the reason to count it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +193,7 @@ def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, rul
     except RejectedReportError as error:
         result.note(error.reason.value, line.where)
         return None
-    except LineError as error:
+    except RecordError as error:
         result.note(str(error), line.where)
         return None
     for reason, reports in intake.ignored.items():
@@ -210,65 +206,24 @@ def _read_line(line: _Line, key: SiteKey, now_ms: int, result: ImportResult, rul
 def read_record(content: bytes) -> RecordedPost | None:
     """What a line says: a raw report body, or a record of a request with the body in it; None for a preflight.
 
-    Raises LineError for a record without a usable body.
+    Raises RecordError for a record without a usable body.
     """
-    try:
-        value = json.loads(content.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        # It may still be a report that the endpoint would take; its reader says what is wrong with it.
-        return RecordedPost(content, "", "", None)
-    if not _is_record(value):
-        return RecordedPost(content, "", "", None)
-    if str(value.get("method", "POST")).upper() == "OPTIONS":
+    record = records.read_record(content)
+    if record is None:
         return None
-    if not isinstance(value.get("body"), str):
-        raise LineError("record-without-body-text")
-    headers = _headers(value.get("headers"))
-    agent = value.get("user_agent")
-    return RecordedPost(
-        body=value["body"].encode("utf-8", "surrogatepass"),
-        user_agent=agent if isinstance(agent, str) else headers.get("user-agent", ""),
-        network=_network(value.get("client")),
-        received_at_ms=_received_at(value.get("received_at", value.get("time"))),
-    )
+    return RecordedPost(record.body, record.user_agent, _network(record.client), _received_at_ms(record.received_at))
 
 
-def _is_record(value: Any) -> bool:
-    """A record has `body` as text, or is a recorded request; a report's `body` is an object."""
-    if not isinstance(value, dict) or "csp-report" in value or isinstance(value.get("body"), dict):
-        return False
-    return "body" in value or "method" in value
-
-
-def _headers(value: Any) -> dict[str, str]:
-    pairs = value.items() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    found: dict[str, str] = {}
-    for pair in list(pairs)[:_MAX_MEMBERS_PER_RECORD]:
-        if isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
-            found.setdefault(pair[0].lower(), pair[1])
-    return found
-
-
-def _network(client: Any) -> str:
+def _network(client: str) -> str:
     """Lines without a client count together as one unknown network."""
-    if not isinstance(client, str) or parse_address(client) is None:
-        return ""
-    return client_network(client, (), trusted_proxies=())
+    return "" if parse_address(client) is None else client_network(client, (), trusted_proxies=())
 
 
-def _received_at(value: Any) -> int | None:
-    """An ISO 8601 time, or seconds since 1970; nonsense counts as not said, and nothing is newer than now."""
-    try:
-        if isinstance(value, str):
-            instant = datetime.fromisoformat(value)
-            ms = to_ms(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            ms = int(value * 1000)
-        else:
-            return None
-    except (ValueError, OverflowError):
+def _received_at_ms(received_at: datetime | None) -> int | None:
+    """Nothing is newer than now, or as old as no browser."""
+    if received_at is None:
         return None
-    now_ms = time.time_ns() // 1_000_000
+    ms, now_ms = to_ms(received_at), time.time_ns() // 1_000_000
     return ms if 0 <= ms <= now_ms else None
 
 

@@ -116,6 +116,19 @@ def decode_body(body: bytes) -> WireBody:
     return decoded
 
 
+def decode_each(body: bytes) -> list[WireReport | Reason]:
+    """The reports of a body in their order, each one that cannot be read as the reason why.
+
+    Raises RejectedReportError for a body that holds nothing to take apart: none, no JSON, or an empty list.
+    """
+    value = _decode_json(body)
+    if not isinstance(value, list):
+        return [_decode_one(value)]
+    if not value:
+        raise RejectedReportError(Reason.EMPTY_REPORT)
+    return [_decode_one(item) for item in value]
+
+
 def _decode_json(body: bytes) -> Any:
     body = body.removeprefix(b"\xef\xbb\xbf")
     if not body.strip():

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from collector import importing
-from collector.importing import CHUNK_BYTES, CHUNK_LINES, ImportResult, LineError, import_files, read_record
+from collector.importing import CHUNK_BYTES, CHUNK_LINES, ImportResult, import_files, read_record
 from collector.ingest.folding import fold
 from collector.ingest.intake import Intake, take_in
 from policybuilder.errors import CspbuildError, ExitCode
+from policybuilder.reports.records import RecordError
 from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.recording import record
@@ -143,7 +144,7 @@ def test_a_time_that_is_nonsense_or_to_come_counts_as_not_said(member: str, said
 
 def test_a_record_without_a_body_of_text_is_rejected() -> None:
     for odd in ({"method": "POST"}, {"body": 3}, {"body": None}, {"method": "POST", "body_b64": "AAAA"}):
-        with pytest.raises(LineError, match="record-without-body-text"):
+        with pytest.raises(RecordError, match="record-without-body-text"):
             read_record(line(odd))
 
 

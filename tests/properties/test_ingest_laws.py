@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlmodel import SQLModel
 
-from collector.importing import LineError, read_record
+from collector.importing import read_record
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.intake import Intake, take_in
 from policybuilder.reports.normalization import MAX_SAMPLE_CHARACTERS, MAX_URL_CHARACTERS
+from policybuilder.reports.records import RecordError
 from policybuilder.reports.rules import built_in_rules
 from policybuilder.reports.wire import Reason, RejectedReportError
 from policybuilder.store import schema
@@ -205,7 +206,7 @@ def test_a_report_is_never_seen_after_it_arrived(members: dict[str, Any], age: i
 def test_any_line_of_a_file_is_a_record_a_preflight_or_an_error_with_a_name(line: bytes) -> None:
     try:
         post = read_record(line)
-    except LineError:
+    except RecordError:
         # A record of a request, and no raw report.
         assert not {"body", "method"}.isdisjoint(json.loads(line.decode("utf-8", "replace")))
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, decode_body
+from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport, decode_body, decode_each
 
 KEBAB = {"document-uri": "https://shop.example/", "effective-directive": "img-src", "blocked-uri": "data"}
 CAMEL = {"documentURL": "https://shop.example/", "effectiveDirective": "img-src", "blockedURL": "data"}
@@ -162,3 +162,24 @@ def test_a_body_of_odd_characters_is_still_a_browsers_report(sample: bytes, text
     body = b'\xef\xbb\xbf {"csp-report": {"effective-directive": "script-src", "script-sample": "' + sample + b'"}} \n'
     (report,) = decode_body(body).reports
     assert report.members["script-sample"] == text
+
+
+def test_each_report_of_a_batch_stays_in_its_place() -> None:
+    batch = [envelope(CAMEL), 7, envelope({}), envelope({"x": 1}, "deprecation"), {"csp-report": KEBAB}]
+    found = [item.kind if isinstance(item, WireReport) else item for item in decode_each(json.dumps(batch).encode())]
+    assert found == [
+        ReportKind.VIOLATION,
+        Reason.NOT_A_REPORT,
+        Reason.EMPTY_REPORT,
+        Reason.UNKNOWN_TYPE,
+        ReportKind.VIOLATION,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"", Reason.EMPTY_BODY), (b"{", Reason.MALFORMED_JSON), (b"[]", Reason.EMPTY_REPORT)]
+)
+def test_what_holds_no_report_at_all_is_taken_apart_by_nobody(body: bytes, reason: Reason) -> None:
+    with pytest.raises(RejectedReportError) as refused:
+        decode_each(body)
+    assert refused.value.reason is reason
