@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import click
 
 from policybuilder.cli.options import database_option, format_option, read_text_argument, site_option
@@ -10,7 +12,8 @@ from policybuilder.errors import CspbuildError
 from policybuilder.presets import PRESETS
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key
-from policybuilder.rendering.snippets import SnippetFormat, render
+from policybuilder.rendering.draws import percent, written
+from policybuilder.rendering.snippets import DRAWING_FORMATS, SnippetFormat, render
 from policybuilder.stages import Header, Stage, headers_for
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.sites import KeyKind, find_key, get_site
@@ -18,7 +21,7 @@ from policybuilder.store.sites import KeyKind, find_key, get_site
 _DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 _PUBLIC_SAMPLE = 0.01
 _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
-"""Formats after which a person decides which page views get the headers; the others send them on every one."""
+"""Formats after which a person decides which page views get the headers."""
 
 
 @click.command()
@@ -60,24 +63,35 @@ def command(
     """
     base = base_url.rstrip("/")
     key, is_rehearsal = _choose_key(database, site, base, rehearsal_key)
-    draws_lots = output_format in _DRAWN_BY_HAND
-    share = _read_share(sample) if sample else (_PUBLIC_SAMPLE if draws_lots and not is_rehearsal else 1.0)
-    if share < 1 and not draws_lots:
-        raise CspbuildError(f"--format {output_format} sends the headers on every page view; use --sample 100%")
+    share = _choose_share(sample, Stage(stage), output_format, is_public=not is_rehearsal)
     try:
         headers = headers_for(
             Stage(stage), report_url=f"{base}/report/{key}", policy=_read_policy(policy), sample=share
         )
     except ValueError as error:
         raise CspbuildError(f"{error}; see  {typed('cspbuild')} header --help") from None
-    _print(headers, Stage(stage), output_format)
+    _print(headers, Stage(stage), output_format, share)
     if is_rehearsal:
         hint("these carry the rehearsal key: for your own visits, never for the public")
     elif share < 1:
-        hint(
-            f"send them on {share * 100:.3g} % of page views, as the report URL says (r={share:g}); "
-            "--sample 100% for all"
-        )
+        drawn = "send them on" if output_format in _DRAWN_BY_HAND else "this sends them on"
+        said = f"r={written(share)}"
+        hint(f"{drawn} {percent(share)} of page views, as the report URL says ({said}); --sample 100% for all")
+
+
+def _choose_share(sample: str | None, stage: Stage, output_format: str, *, is_public: bool) -> float:
+    """The share asked for, or the usual one; all page views where nothing can or should be drawn."""
+    if stage is Stage.ENFORCE:
+        refusal = "an enforced policy protects only the page views that get it"
+    elif output_format not in _DRAWN_BY_HAND | DRAWING_FORMATS:
+        refusal = f"--format {output_format} cannot draw lots among page views"
+    elif sample:
+        return _read_share(sample)
+    else:
+        return _PUBLIC_SAMPLE if is_public else 1.0
+    if sample and _read_share(sample) < 1:
+        raise CspbuildError(f"{refusal}; use --sample 100%")
+    return 1.0
 
 
 def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | None) -> tuple[str, bool]:
@@ -121,21 +135,22 @@ def _read_policy(policy: str | None) -> str | None:
 
 
 def _read_share(text: str) -> float:
+    # As a decimal fraction, or 0.07% would be 0.0007000000000000001.
     try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
+        share = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+    except (ArithmeticError, ValueError):
         share = 0.0
     if not 0 < share <= 1:
         raise CspbuildError(f"{text!r} is no share of page views; write 1% or 0.01, at most 100%")
     return share
 
 
-def _print(headers: tuple[Header, ...], stage: Stage, output_format: str) -> None:
+def _print(headers: tuple[Header, ...], stage: Stage, output_format: str, share: float) -> None:
     if output_format == "json":
         print_json("header", {"stage": stage, "headers": [[header.name, header.value] for header in headers]})
         return
     fmt = SnippetFormat.HEADER if output_format == "text" else SnippetFormat(output_format)
     try:
-        console().print(render(headers, fmt), markup=False, soft_wrap=True, end="")
+        console().print(render(headers, fmt, share), markup=False, soft_wrap=True, end="")
     except ValueError as error:
         raise CspbuildError(f"{error}; choose another --format") from None

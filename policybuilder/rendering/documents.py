@@ -6,27 +6,32 @@ import html
 from collections.abc import Sequence
 
 from policybuilder.csp import NONCE_PLACEHOLDER, Policy, parse_serialized_policy_list
+from policybuilder.rendering.draws import divided, percent
 from policybuilder.stages import ENFORCED, REPORT_ONLY, Header
 
 # https://html.spec.whatwg.org/multipage/semantics.html#attr-meta-http-equiv-content-security-policy
 _IGNORED_IN_META = frozenset({"frame-ancestors", "report-uri", "sandbox"})
 
 
-def header_lines(headers: Sequence[Header]) -> str:
-    """Return `headers` as they stand in a response."""
+def header_lines(headers: Sequence[Header], _share: float = 1.0) -> str:
+    """Return `headers` as they stand in a response that has them all."""
     return "".join(f"{header.name}: {header.value}\n" for header in headers)
 
 
-def markdown(headers: Sequence[Header]) -> str:
+def markdown(headers: Sequence[Header], share: float = 1.0) -> str:
     """Return `headers` as a code block, for an issue or a change description."""
     # No line can close the block: each begins with a header's name.
-    block = f"```http\n{header_lines(headers)}```\n"
+    parts = [f"```http\n{header_lines(headers)}```\n"]
     if any(header.needs_nonce for header in headers):
-        return f"{block}\nReplace `{NONCE_PLACEHOLDER}` by a new unguessable value for each response.\n"
-    return block
+        parts.append(f"\nReplace `{NONCE_PLACEHOLDER}` by a new unguessable value for each response.\n")
+    _, drawn = divided(headers, share)
+    if drawn:
+        names = " and ".join(f"`{name}`" for name in dict.fromkeys(header.name for header in drawn))
+        parts.append(f"\nSend {names} with {percent(share)} of the page views, drawn by lot outside any cache.\n")
+    return "".join(parts)
 
 
-def meta(headers: Sequence[Header]) -> str:
+def meta(headers: Sequence[Header], _share: float = 1.0) -> str:
     """Return an element for each policy, without what browsers ignore there, which a comment names.
 
     Raises ValueError for a report-only policy, which browsers ignore in a document.

@@ -6,28 +6,24 @@ import json
 from collections.abc import Sequence
 
 from policybuilder.csp import NONCE_PLACEHOLDER
+from policybuilder.rendering.draws import divided, percent, written
+from policybuilder.rendering.limits import CLOUDFLARE_PAGES, CLOUDFLARE_WORKERS, size_notes
 from policybuilder.stages import Header
 
 _WORKER = """\
-const HEADERS = [
-{rows}
-];
-
+{notes}{lists}
 export default {{
   async fetch(request) {{
     const answer = await fetch(request);
     const response = new Response(answer.body, answer);
-    for (const [name, value] of HEADERS) response.headers.append(name, value);
+{choose}    for (const [name, value] of {sent}) response.headers.append(name, value);
     return response;
   }},
 }};
 """
 
 _NONCE_WORKER = """\
-const HEADERS = [
-{rows}
-];
-
+{notes}{lists}
 // The pages carry nonce="SECRET" in their script tags, where SECRET is the Worker's secret CSP_NONCE_MARK, long and
 // random: whoever can inject markup and knows it can run scripts. The Worker puts a new nonce in its place.
 // Origins may cache these pages; nothing in front of the Worker may.
@@ -42,32 +38,48 @@ export default {{
         .on(`[nonce="${{env.CSP_NONCE_MARK}}"]`, {{ element: (tag) => tag.setAttribute("nonce", nonce) }})
         .transform(response);
     }}
-    for (const [name, value] of HEADERS) response.headers.append(name, value.replaceAll("{placeholder}", nonce));
+{choose}    for (const [name, value] of {sent}) response.headers.append(name, value.replaceAll("{placeholder}", nonce));
     return response;
   }},
 }};
 """
 
-# https://developers.cloudflare.com/pages/configuration/headers/
-_CLOUDFLARE_MAX_LINE = 2000
+_DRAW_NOTE = """\
+// One draw for each response, {percent} of them as r= in the report URL says. The Worker draws behind no cache but the
+// browser's; a CDN in front of it would hand out copies with their draw.
+"""
 
 
-def cloudflare(headers: Sequence[Header]) -> str:
+def cloudflare(headers: Sequence[Header], share: float = 1.0) -> str:
     """Return a Worker, a module that adds `headers` to every answer of the origin.
 
     https://developers.cloudflare.com/workers/examples/security-headers/
     """
-    # JSON's strings are JavaScript's, and the value is ASCII.
-    rows = "\n".join(f"  [{json.dumps(header.name)}, {json.dumps(header.value)}]," for header in headers)
+    always, drawn = divided(headers, share)
+    lists, choose = _list("HEADERS", always) if always or not drawn else "", ""
+    if drawn:
+        lists += _DRAW_NOTE.format(percent=percent(share)) + _list("DRAWN", drawn)
+        both, one = ("[...HEADERS, ...DRAWN]", "HEADERS") if always else ("DRAWN", "[]")
+        choose = f"    const sent = Math.random() < {written(share)} ? {both} : {one};\n"
     worker = _NONCE_WORKER if any(header.needs_nonce for header in headers) else _WORKER
-    return worker.format(rows=rows, placeholder=NONCE_PLACEHOLDER)
+    return worker.format(
+        notes=size_notes(headers, [CLOUDFLARE_WORKERS], mark="//"),
+        lists=lists,
+        choose=choose,
+        sent="sent" if drawn else "HEADERS",
+        placeholder=NONCE_PLACEHOLDER,
+    )
 
 
-def netlify(headers: Sequence[Header]) -> str:
+def netlify(headers: Sequence[Header], share: float = 1.0) -> str:
     """Return a `_headers` file for every path, as Netlify and Cloudflare Pages read it.
 
     https://docs.netlify.com/manage/routing/headers/
+
+    Raises ValueError for headers that only a share of the responses is to have.
     """
+    if divided(headers, share)[1]:
+        raise ValueError("a _headers file sends the same with every response and cannot draw lots")
     if any(header.needs_nonce for header in headers):
         return (
             "# This policy needs a new nonce for each response, and a _headers file sends the same text every time:\n"
@@ -75,6 +87,10 @@ def netlify(headers: Sequence[Header]) -> str:
             "# or let an edge function make the header and the tags.\n"
         )
     lines = [f"  {header.name}: {header.value}\n" for header in headers]
-    longest = max(map(len, lines), default=0)
-    note = f"# Too long for Cloudflare Pages, which reads {_CLOUDFLARE_MAX_LINE} characters a line.\n"
-    return "".join([note if longest > _CLOUDFLARE_MAX_LINE else "", "/*\n", *lines])
+    return "".join([size_notes(headers, [CLOUDFLARE_PAGES], mark="#"), "/*\n", *lines])
+
+
+def _list(name: str, headers: Sequence[Header]) -> str:
+    # JSON's strings are JavaScript's, and the value is ASCII.
+    rows = "".join(f"  [{json.dumps(header.name)}, {json.dumps(header.value)}],\n" for header in headers)
+    return f"const {name} = [\n{rows}];\n" if rows else f"const {name} = [];\n"

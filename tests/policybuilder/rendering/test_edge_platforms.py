@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from policybuilder.rendering.edge_platforms import cloudflare, netlify
-from policybuilder.stages import ENFORCED, Header
+from policybuilder.stages import ENFORCED, REPORT_ONLY, Header
 
 PLAIN = Header(ENFORCED, "default-src 'self'")
 
@@ -26,5 +28,6 @@ def test_a_headers_file_covers_every_path() -> None:
     assert netlify([PLAIN]) == "/*\n  Content-Security-Policy: default-src 'self'\n"
 
 
-def test_a_line_that_cloudflare_pages_would_cut_is_announced() -> None:
-    assert netlify([Header(ENFORCED, "img-src " + "https://a.example " * 120 + "b")]).startswith("# Too long for")
+def test_a_headers_file_cannot_draw() -> None:
+    with pytest.raises(ValueError, match="cannot draw lots"):
+        netlify([PLAIN, Header(REPORT_ONLY, "img-src 'self'")], 0.5)

@@ -101,7 +101,7 @@ def test_the_django_middleware_adds_to_what_the_settings_sent() -> None:
 def test_the_django_middleware_writes_the_nonce_where_a_second_policy_has_one() -> None:
     snippet = django([PLAIN, NONCE])
     assert "from django.middleware.csp import get_nonce\n" in snippet
-    assert 'value.replace("{NONCE}", str(get_nonce(request)))' in snippet
+    assert 'value.replace("{NONCE}", str(get_nonce(request) or secrets.token_urlsafe(16)))' in snippet
 
 
 def _nonce_of(request: Request) -> Response:

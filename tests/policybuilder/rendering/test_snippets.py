@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import assume, example, given
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.presets import PRESETS
-from policybuilder.rendering.snippets import SnippetFormat, render
+from policybuilder.rendering.draws import divided
+from policybuilder.rendering.snippets import DRAWING_FORMATS, SnippetFormat, render
 from policybuilder.stages import ENFORCED, REPORT_ONLY, Header, Stage, headers_for
 
 # Every character that some platform treats in its own way, beside ordinary ones.
@@ -40,10 +43,14 @@ _HEADERS = st.lists(
 )
 
 
-# ---- What each platform reads. Each reader answers name and value pairs, a fresh nonce written as {NONCE}. ----
+# ---- What each platform reads. Each reader answers name and value pairs, a fresh nonce written as {NONCE}, of a
+# response that the draw picks, or of one that it does not. ----
+
+Pairs = list[tuple[str, str]]
 
 
-def read_header_lines(text: str) -> list[tuple[str, str]]:
+def read_header_lines(text: str, *, is_picked: bool = True) -> Pairs:
+    assert is_picked, "a person draws"
     return [(name, value) for name, _, value in (line.partition(": ") for line in text.splitlines())]
 
 
@@ -82,11 +89,16 @@ def _nginx_tokens(text: str) -> Iterator[tuple[str, bool]]:
             yield match[0], True
 
 
-def read_nginx(text: str) -> list[tuple[str, str]]:
+def read_nginx(text: str, *, is_picked: bool = True) -> Pairs:
     variables = {"request_id": "{NONCE}"}
-    pairs: list[tuple[str, str]] = []
+    pairs: Pairs = []
     words: list[str] = []
     block: list[str] | None = None
+
+    def value_of(parameter: str) -> str:
+        assert "$" not in re.sub(r"\$\{\w+\}|\$\w+$", "", parameter), "nginx: a variable, or an invalid variable name"
+        return re.sub(r"\$\{?(\w+)\}?", lambda match: variables[match[1]], parameter)
+
     for token, is_word in _nginx_tokens(text):
         if is_word:
             words.append(token)
@@ -94,28 +106,45 @@ def read_nginx(text: str) -> list[tuple[str, str]]:
             block, words = words, []
         elif token == "}":
             block = None
-        elif block is not None:
-            assert block[0] == "geo"
-            assert words[0] == "default"
-            variables[block[1].removeprefix("$")] = words[1]
-            words = []
-        else:
+        elif block is None:
             directive, name, value, always = words
             assert (directive, always) == ("add_header", "always")
-            assert "$" not in re.sub(r"\$\{\w+\}", "", value), "nginx: a variable, or an invalid variable name"
-            pairs.append((name, re.sub(r"\$\{(\w+)\}", lambda match: variables[match[1]], value)))
+            # An empty value is not sent.
+            pairs += [(name, sent)] if (sent := value_of(value)) else []
+            words = []
+        else:
+            match block:
+                case ["geo", variable]:
+                    assert words[0] == "default"
+                    variables[variable[1:]] = words[1]
+                case ["split_clients", "$request_id", variable]:
+                    if words[0] != "*":
+                        assert re.fullmatch(r"\d\d?\.\d\d%", words[0])
+                        variables[variable[1:]] = words[1] if is_picked else ""
+                    else:
+                        assert words[1] == ""
+                case ["map", source, variable]:
+                    variables[variable[1:]] = value_of(words[1]) if value_of(source) == words[0] else ""
+                case _:
+                    raise AssertionError(block)
             words = []
     return pairs
 
 
-def read_apache(text: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
+def read_apache(text: str, *, is_picked: bool = True) -> Pairs:
+    pairs: Pairs = []
     for line in text.splitlines():
         if not line.startswith("Header "):
             continue
         assert not re.search(r"\$\{.*\}", line), "Apache: a variable"
-        match = re.fullmatch(r'Header always (set|add) ([\w-]+) "((?:[^"\\]|\\.)*)"', line)
+        match = re.fullmatch(
+            r'Header always (set|add) ([\w-]+) "((?:[^"\\]|\\.)*)"'
+            r"""( "expr=md5\(reqenv\('UNIQUE_ID'\)\) < '[0-9a-f]{8}'")?""",
+            line,
+        )
         assert match is not None
+        if match[4] and not is_picked:
+            continue
         assert (match[1] == "add") == any(name == match[2] for name, _ in pairs)
         format_string = re.sub(r'\\([\\"])', r"\1", match[3])
         assert not format_string.lower().startswith("expr=")
@@ -128,32 +157,45 @@ def read_apache(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def read_caddy(text: str) -> list[tuple[str, str]]:
+def read_caddy(text: str, *, is_picked: bool = True) -> Pairs:
     assert "{$" not in text, "Caddy: an environment variable"
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    assert lines[0] == "header {"
-    assert lines[-1] == "}"
-    pairs: list[tuple[str, str]] = []
-    for line in lines[1:-1]:
-        match = re.fullmatch(r"\t([\w-]+) `([^`]*)`", line)
-        assert match is not None
-        value = match[2]
-        # Without an opening brace there is nothing to replace, and a backslash is one. With one, an escaped brace is
-        # itself and any other opens a placeholder.
-        if "{" in value:
-            assert not re.search(r"(?<!\\)\{(?!http\.request\.uuid\})", value)
-            value = re.sub(r"\\([{}])|\{http\.request\.uuid\}", lambda found: found[1] or "{NONCE}", value)
-        pairs.append((match[1], value))
+    code = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    draw = re.search(r'^@csp_drawn expression `\{http\.request\.uuid\} < "[0-9a-f]{8}"`\n', code, re.MULTILINE)
+    code = code.replace(draw[0], "") if draw else code
+    pairs: Pairs = []
+    blocks = re.findall(r"header (@csp_drawn )?\{\n((?:\t.*\n)*)\}\n", code)
+    assert "".join(f"header {matcher}{{\n{lines}}}\n" for matcher, lines in blocks) == code
+    assert len(blocks) == len({matcher for matcher, _ in blocks}), "Caddy: the later replaces the earlier"
+    for matcher, lines in blocks:
+        assert not matcher or draw
+        for line in lines.splitlines() if is_picked or not matcher else []:
+            match = re.fullmatch(r"\t([\w-]+) `([^`]*)`", line)
+            assert match is not None
+            value = match[2]
+            # Without an opening brace there is nothing to replace, and a backslash is one. With one, an escaped brace
+            # is itself and any other opens a placeholder.
+            if "{" in value:
+                assert not re.search(r"(?<!\\)\{(?!http\.request\.uuid\})", value)
+                value = re.sub(r"\\([{}])|\{http\.request\.uuid\}", lambda found: found[1] or "{NONCE}", value)
+            pairs.append((match[1], value))
     return pairs
 
 
-def read_cloudflare(text: str) -> list[tuple[str, str]]:
-    rows = text.partition("const HEADERS = [\n")[2].partition("\n];\n")[0]
-    assert ('replaceAll("{NONCE}", nonce)' in text) == ("{NONCE}" in rows)
-    return [tuple(json.loads(row.removesuffix(","))) for row in rows.splitlines()]
+def read_cloudflare(text: str, *, is_picked: bool = True) -> Pairs:
+    lists = {
+        name: [tuple(json.loads(row.removesuffix(","))) for row in rows.splitlines()]
+        for name, rows in re.findall(r"(?m)^const (\w+) = \[\n((?:  \[.*\],\n)*)\];$", text)
+    }
+    assert ('replaceAll("{NONCE}", nonce)' in text) == ("{NONCE}" in json.dumps(lists))
+    choice = re.search(r"const sent = Math\.random\(\) < [0-9.]+ \? (.*) : (.*);\n    for \(.* of sent\)", text)
+    if choice is None:
+        assert "of HEADERS)" in text
+    chosen = re.findall(r"[A-Z]+", choice[1 if is_picked else 2] if choice else "HEADERS")
+    return [pair for name in chosen for pair in lists[name]]
 
 
-def read_netlify(text: str) -> list[tuple[str, str]]:
+def read_netlify(text: str, *, is_picked: bool = True) -> Pairs:
+    assert is_picked, "nobody draws"
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     assert lines[0] == "/*"
     return [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
@@ -178,8 +220,8 @@ def _javascript_texts(code: str) -> list[str]:
     return texts
 
 
-def read_helmet(text: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
+def read_helmet(text: str, *, is_picked: bool = True) -> Pairs:
+    pairs: Pairs = []
     for block in re.findall(r"(?s)helmet\.contentSecurityPolicy\(\{\n.*?\n  \}\),", text):
         directives = re.findall(r'(?m)^      "([a-z0-9-]+)": \[(.*)\],$', block)
         disabled = "dangerouslyDisableDefaultSrc" in block
@@ -191,15 +233,20 @@ def read_helmet(text: str) -> list[tuple[str, str]]:
         pairs.append((REPORT_ONLY if "reportOnly: true" in block else ENFORCED, policy))
     names = [name for name, _ in pairs]
     assert len(names) == len(set(names)), "helmet: the later replaces the earlier"
-    for code in re.findall(r"(?m)^  res\.append\((.*)\);$", text):
-        name, value = _javascript_texts(code)
-        pairs.append((name, value))
+    for draw, lines in re.findall(
+        r"app\.use\(\(req, res, next\) => \{\n(  if \(Math\.random\(\) >= [0-9.]+\) return next\(\);\n)?"
+        r"((?:  res\.append\(.*\);\n)+)  next\(\);\n\}\);",
+        text,
+    ):
+        for code in re.findall(r"(?m)^  res\.append\((.*)\);$", lines) if is_picked or not draw else []:
+            name, value = _javascript_texts(code)
+            pairs.append((name, value))
     return pairs
 
 
-def read_django(text: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    more: list[tuple[str, str]] = []
+def read_django(text: str, *, is_picked: bool = True) -> Pairs:
+    pairs: Pairs = []
+    lists: dict[str, Pairs] = {}
     settings = {"SECURE_CSP": ENFORCED, "SECURE_CSP_REPORT_ONLY": REPORT_ONLY}
 
     class Nonce(ast.NodeTransformer):
@@ -219,13 +266,20 @@ def read_django(text: str) -> list[tuple[str, str]]:
                 key if values is True else f"{key} {' '.join(values)}".rstrip() for key, values in config.items()
             )
             pairs.append((settings[name], policy))
-        elif name == "headers":
-            more = ast.literal_eval(node.value)
-    assert ("get_nonce(request)" in text) == any("{NONCE}" in value for _, value in more)
+        elif name in {"headers", "drawn"}:
+            lists[name] = ast.literal_eval(node.value)
+    sent = re.search(r"for name, value in (.*):\n", text)
+    if sent is None:
+        assert not lists
+        return pairs
+    choice = re.fullmatch(r"(.*) if random\.random\(\) < [0-9.]+ else (.*)", sent[1])
+    chosen = re.findall(r"[a-z]+", choice[1 if is_picked else 2] if choice else sent[1])
+    more = [pair for name in chosen for pair in lists[name]]
+    assert ("get_nonce(request)" in text) == ("{NONCE}" in str(lists))
     return [*pairs, *more]
 
 
-def read_fastapi(text: str) -> list[tuple[str, str]]:
+def read_fastapi(text: str, *, is_picked: bool = True) -> Pairs:
     sent: list[dict[str, Any]] = []
 
     async def page(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 - the signature of ASGI
@@ -239,6 +293,7 @@ def read_fastapi(text: str) -> list[tuple[str, str]]:
 
     namespace: dict[str, Any] = {"app": page}
     exec(text, namespace)  # noqa: S102 - it is made to be run
+    namespace["random"] = SimpleNamespace(random=lambda: 0.0 if is_picked else math.nextafter(1, 0))
     scope: dict[str, Any] = {"type": "http"}
     asyncio.run(namespace["app"](scope, receive, send))
     own, *added = sent[0]["headers"]
@@ -251,10 +306,11 @@ def read_fastapi(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def read_meta(text: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
+def read_meta(text: str, *, is_picked: bool = True) -> Pairs:
+    assert is_picked, "nobody draws"
+    pairs: Pairs = []
 
-    class Reader(HTMLParser):
+    class Elements(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             assert tag == "meta"
             found = dict(attrs)
@@ -263,19 +319,24 @@ def read_meta(text: str) -> list[tuple[str, str]]:
         def handle_data(self, data: str) -> None:
             assert not data.strip(), "text beside the elements"
 
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
+    elements = Elements()
+    elements.feed(text)
+    elements.close()
     return pairs
 
 
-def read_markdown(text: str) -> list[tuple[str, str]]:
+def read_markdown(text: str, *, is_picked: bool = True) -> Pairs:
+    assert is_picked, "a person draws"
     lines = text.splitlines()
     assert lines[0] == "```http"
     return read_header_lines("\n".join(lines[1 : next(i for i, line in enumerate(lines) if line == "```")]))
 
 
-READERS: dict[SnippetFormat, Callable[[str], list[tuple[str, str]]]] = {
+class Reader(Protocol):
+    def __call__(self, text: str, *, is_picked: bool = True) -> Pairs: ...
+
+
+READERS: dict[SnippetFormat, Reader] = {
     SnippetFormat.HEADER: read_header_lines,
     SnippetFormat.NGINX: read_nginx,
     SnippetFormat.APACHE: read_apache,
@@ -295,12 +356,12 @@ VERBATIM = [fmt for fmt in SnippetFormat if fmt not in {SnippetFormat.HELMET, Sn
 # ---- What must hold. ----
 
 
-def fields(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def fields(pairs: Pairs) -> dict[str, str]:
     """Join values of the same name by commas: https://www.rfc-editor.org/rfc/rfc9110#section-5.3 ."""
     return {name: ", ".join(value for other, value in pairs if other == name) for name, _ in pairs}
 
 
-def meaning(pairs: list[tuple[str, str]]) -> dict[str, object]:
+def meaning(pairs: Pairs) -> dict[str, object]:
     """Parse the policies; a policy header without any directive means nothing."""
     return {
         name: parsed
@@ -316,7 +377,7 @@ def policies(text: str) -> list[list[tuple[str, tuple[str, ...]]]]:
     ]
 
 
-def pairs_of(headers: list[Header]) -> list[tuple[str, str]]:
+def pairs_of(headers: list[Header]) -> Pairs:
     return [(header.name, header.value) for header in headers]
 
 
@@ -354,6 +415,33 @@ def test_frameworks_send_the_policy_they_were_given(fmt: SnippetFormat, headers:
         assert re.match(r"helmet refuses|Django puts a nonce", str(error))  # noqa: PT017 - most values raise nothing
         return
     assert meaning(READERS[fmt](text)) == meaning(pairs_of(headers))
+
+
+# nginx draws in steps of a hundredth of a percent.
+_SHARES = st.integers(1, 9_999).map(lambda parts: parts / 10_000)
+
+
+@pytest.mark.parametrize("fmt", sorted(DRAWING_FORMATS))
+@given(headers=_HEADERS, share=_SHARES)
+@example(headers=[Header(REPORT_ONLY, "a" * 9000 + " 'nonce-{NONCE}'b{NONCE}" + "$" * 5000)], share=0.29)
+def test_a_response_gets_all_that_is_drawn_or_nothing_of_it(
+    fmt: SnippetFormat, headers: list[Header], share: float
+) -> None:
+    try:
+        text = render(headers, fmt, share)
+    except ValueError:
+        assume(False)  # noqa: FBT003 - as hypothesis has it
+        raise
+    always, drawn = divided(headers, share)
+    read = meaning if fmt in {SnippetFormat.HELMET, SnippetFormat.DJANGO} else fields
+    assert read(READERS[fmt](text, is_picked=True)) == read(pairs_of([*always, *drawn]))
+    assert read(READERS[fmt](text, is_picked=False)) == read(pairs_of(always))
+
+
+@pytest.mark.parametrize("fmt", sorted(set(SnippetFormat) - {SnippetFormat.MARKDOWN}))
+def test_what_is_enforced_is_the_same_for_any_share(fmt: SnippetFormat) -> None:
+    headers = [Header(ENFORCED, "default-src 'self'")]
+    assert render(headers, fmt, 0.01) == render(headers, fmt)
 
 
 @given(headers=_HEADERS)
