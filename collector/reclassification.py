@@ -94,7 +94,7 @@ def _judge(group: StoredGroup, hosts: Sequence[str], rules: Rules, result: Recla
     found = {_class_of(violation, group.rule, hosts, rules) for violation in group.violations}
     classes = {each.evidence_class for each in found}
     had = Classification(group.evidence_class, group.rule)
-    if len(classes) > 1 or fingerprint_of(group.described, had) != group.fingerprint:
+    if len(classes) > 1 or fingerprint_of(group.described, had, group.initiator) != group.fingerprint:
         result.undecided_groups += 1
         result.undecided_reports += group.reports
         return None
@@ -107,7 +107,7 @@ def _judge(group: StoredGroup, hosts: Sequence[str], rules: Rules, result: Recla
     change = (group.evidence_class, classification.evidence_class)
     result.groups[change] += 1
     result.reports[change] += group.reports
-    return _move(group, fingerprint_of(group.described, classification), classification)
+    return _move(group, fingerprint_of(group.described, classification, group.initiator), classification)
 
 
 def _move(group: StoredGroup, target: str, to: Classification) -> Move:

@@ -7,7 +7,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from policybuilder.csp import Directive, Policy, Verdict, decide, question_of
@@ -19,7 +19,10 @@ class DecisionAction(enum.StrEnum):
     """What a person may say."""
 
     ALLOW = "allow"
-    """The policy admits a source expression, whether or not a report asks for it."""
+    """The policy admits a source expression, whether or not a report asks for it; or an initiator is trusted.
+
+    The latter stands behind what many visitors say it loads, and admits nothing by itself: anybody can name it.
+    """
 
     REJECT = "reject"
     """The policy never admits what matches, however often it is reported."""
@@ -43,7 +46,10 @@ class Decision:
     """Empty for any."""
 
     subject: str
-    """The expression, the pattern, or the group's fingerprint."""
+    """The expression, the pattern, or the group's fingerprint; empty for a decision by initiator."""
+
+    loaded_by: str = ""
+    """The origin, or the pattern of origins, whose loads it is about."""
 
     evidence_class: EvidenceClass | None = None
     """Of a group, where the action is `class`."""
@@ -51,6 +57,22 @@ class Decision:
     note: str = ""
     decided_at: datetime
     undone_at: datetime | None = None
+    until: datetime | None = None
+    """The last moment at which it is obeyed; None for ever."""
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.until is not None and self.until < now
+
+
+def standing(decisions: Iterable[Decision], now: datetime) -> tuple[Decision, ...]:
+    """The decisions that are obeyed at `now`: neither undone nor expired."""
+    return tuple(decision for decision in decisions if decision.undone_at is None and not decision.is_expired(now))
+
+
+def expiring(decisions: Iterable[Decision], now: datetime, within: timedelta) -> tuple[Decision, ...]:
+    """The decisions that are obeyed at `now`, and no more when `within` has passed; the first to end stands first."""
+    ending = (decision for decision in standing(decisions, now) if decision.is_expired(now + within))
+    return tuple(sorted(ending, key=lambda decision: (decision.until or now, decision.number)))
 
 
 def matches(decision: Decision, directive: str, *names: str) -> bool:
@@ -58,9 +80,51 @@ def matches(decision: Decision, directive: str, *names: str) -> bool:
 
     `*` stands for anything; case and the quotes of keywords do not matter.
     """
-    if decision.directive and decision.directive not in {directive, *FALLBACKS.get(directive, ())[1:]}:
-        return False
-    pattern = _pattern(decision.subject)
+    return _governs(decision, directive) and _means(decision.subject, names)
+
+
+def concerns(decision: Decision, group: ViolationGroup) -> bool:
+    """Whether a decision is an answer about the group.
+
+    A trusted initiator is none: what the group asks for must be believed first, see `vouches_for`.
+    """
+    match decision.action:
+        case DecisionAction.CLASS:
+            return decision.subject == group.fingerprint
+        case DecisionAction.ALLOW:
+            return not decision.loaded_by and admits(decision.directive, decision.subject, group)
+        case _ if decision.loaded_by:
+            return _governs(decision, group.directive) and _means(decision.loaded_by, origin_names(group.initiator))
+        case _:
+            return matches(decision, group.directive, *names_of(group))
+
+
+def vouches_for(decision: Decision, group: ViolationGroup) -> bool:
+    """Whether a person trusts what loaded the group's resource: that very origin, since a likeness is a forger's."""
+    return (
+        decision.action is DecisionAction.ALLOW
+        and bool(group.initiator)
+        and decision.loaded_by == group.initiator
+        and _governs(decision, group.directive)
+    )
+
+
+def rejecting_initiator(decisions: Iterable[Decision], origin: str, directive: str = "") -> Decision | None:
+    """A rejection or dismissal of all that an origin loads, under the directive or any, if there is one."""
+    for decision in decisions:
+        if decision.action in {DecisionAction.REJECT, DecisionAction.IGNORE} and decision.loaded_by:
+            is_governed = not decision.directive or (bool(directive) and _governs(decision, directive))
+            if is_governed and _means(decision.loaded_by, origin_names(origin)):
+                return decision
+    return None
+
+
+def _governs(decision: Decision, directive: str) -> bool:
+    return not decision.directive or decision.directive in {directive, *FALLBACKS.get(directive, ())[1:]}
+
+
+def _means(glob: str, names: Iterable[str]) -> bool:
+    pattern = _pattern(glob)
     return any(pattern.match(name.lower().strip("'")) for name in names if name)
 
 
@@ -77,8 +141,13 @@ def names_of(group: ViolationGroup) -> tuple[str, ...]:
     scheme, separator, rest = blocked.partition("://")
     if not separator:
         return (blocked or "inline", f"{blocked}:")
-    authority = rest.partition("/")[0]
-    return (blocked, f"{scheme}://{authority}", authority, authority.rpartition(":")[0] or authority)
+    return (blocked, *origin_names(f"{scheme}://{rest.partition('/')[0]}"))
+
+
+def origin_names(origin: str) -> tuple[str, ...]:
+    """By what a pattern may call an origin: itself, its host with the port, and its host."""
+    authority = origin.partition("://")[2]
+    return (origin, authority, authority.rpartition(":")[0] or authority)
 
 
 def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decision]) -> tuple[ViolationGroup, ...]:
@@ -102,15 +171,9 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
                 reason=corrected.note,
                 decision=DecisionAction.CLASS.value,
             )
-        answer = next((decision for decision in answers if _concerns(decision, group)), None)
+        answer = next((decision for decision in answers if concerns(decision, group)), None)
         decided.append(group if answer is None else replace(group, decision=answer.action.value))
     return tuple(decided)
-
-
-def _concerns(decision: Decision, group: ViolationGroup) -> bool:
-    if decision.action is DecisionAction.ALLOW:
-        return admits(decision.directive, decision.subject, group)
-    return matches(decision, group.directive, *names_of(group))
 
 
 def admits(directive: str, source: str, group: ViolationGroup) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _SPAN = re.compile(r"(\d{1,6})\s*([smhdw])", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -29,9 +29,26 @@ def parse_instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time; write 2026-11-23 or 2026-11-23T10:00:00Z") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def parse_until(text: str, now: datetime) -> datetime:
+    """The last moment of something: an instant, or that of a day, UTC.
+
+    Raises ValueError with a sentence that says what is accepted, also for what is over.
+    """
+    until = parse_instant(text)
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        pass
+    else:
+        until += timedelta(days=1, milliseconds=-1)
+    if until < now:
+        raise ValueError(f"{text!r} is over; write a day or an instant that is still to come")
+    return until
 
 
 def parse_since(text: str, now: datetime) -> datetime:

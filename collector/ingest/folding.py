@@ -125,13 +125,27 @@ def fold_hash(batch: Batch, observation: HashObservation) -> None:
     batch.script_hashes.setdefault(key, (report.destination, Tally(at_ms, at_ms)))[1].add(at_ms, 1, 0)
 
 
-def fingerprint_of(violation: Violation, classification: Classification) -> str:
-    """What makes violations alike.
+def initiator_of(violation: Violation) -> str:
+    """The origin of another's code that had the resource loaded; empty where the document did, or none is named.
+
+    For what stands in the markup Chromium names the document itself; for a picture that a script adds, nothing.
+    """
+    origin = document_origin(violation.source_file)
+    is_others = origin.startswith(("https://", "http://")) and origin != document_origin(violation.document_uri)
+    return origin if is_others else ""
+
+
+def fingerprint_of(violation: Violation, classification: Classification, initiator: str | None = None) -> str:
+    """What makes violations alike; of a stored group the `initiator` is known, else its source file tells.
 
     The class is part of it: what an extension did and what the site did are never one group, however alike. So is whose
-    script made code out of text, since a suggestion decides by it, and the first to report must not decide for others.
+    code had it loaded, or made code out of text, since people and suggestions decide by it: the first to report must
+    not decide for others, nor the few who name an initiator be counted with the many who do not.
     """
-    initiator = document_origin(violation.source_file) if violation.blocked_uri in _MADE_BY_SCRIPTS else ""
+    if violation.blocked_uri in _MADE_BY_SCRIPTS:
+        initiator = document_origin(violation.source_file)
+    elif initiator is None:
+        initiator = initiator_of(violation)
     return _digest(
         "\0".join(
             (
@@ -174,6 +188,7 @@ def _columns(violation: Violation, classification: Classification) -> dict[str, 
         "sample_extent": violation.sample_extent.value,
         "source_file": violation.source_file,
         "line_number": violation.line_number,
+        "initiator": initiator_of(violation),
     }
 
 

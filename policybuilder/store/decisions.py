@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.decisions import Decision, DecisionAction, standing
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
 from policybuilder.program import site_flag, typed
@@ -28,8 +28,10 @@ def add_decision(
     subject: str,
     *,
     directive: str = "",
+    loaded_by: str = "",
     evidence_class: EvidenceClass | None = None,
     note: str = "",
+    until: datetime | None = None,
     now: datetime,
 ) -> Decision:
     """Keep an answer of a person. Raises CspbuildError for a note that is too long."""
@@ -45,10 +47,12 @@ def add_decision(
                 action=action.value,
                 directive=directive,
                 subject=subject,
+                loaded_by=loaded_by,
                 evidence_class=evidence_class.value if evidence_class else "",
                 note=note,
                 decided_at_ms=to_ms(now),
                 undone_at_ms=None,
+                until_ms=None if until is None else to_ms(until),
             )
         )
     return Decision(
@@ -56,9 +60,11 @@ def add_decision(
         action=action,
         directive=directive,
         subject=subject,
+        loaded_by=loaded_by,
         evidence_class=evidence_class,
         note=note,
         decided_at=now,
+        until=until,
     )
 
 
@@ -78,7 +84,7 @@ def undo_decision(engine: Engine, site: str, number: int, now: datetime) -> Deci
 
 
 def read_decisions(connection: Connection, site: str, *, undone_too: bool = False) -> tuple[Decision, ...]:
-    """The answers that stand, oldest first."""
+    """The answers that were not undone, expired ones among them, oldest first."""
     table = table_of(schema.DecisionRow)
     statement = select(table).where(table.c.site == site).order_by(table.c.number)
     if not undone_too:
@@ -89,13 +95,20 @@ def read_decisions(connection: Connection, site: str, *, undone_too: bool = Fals
             action=DecisionAction(row.action),
             directive=row.directive,
             subject=row.subject,
+            loaded_by=row.loaded_by,
             evidence_class=EvidenceClass(row.evidence_class) if row.evidence_class else None,
             note=row.note,
             decided_at=from_ms(row.decided_at_ms),
             undone_at=None if row.undone_at_ms is None else from_ms(row.undone_at_ms),
+            until=None if row.until_ms is None else from_ms(row.until_ms),
         )
         for row in connection.execute(statement)
     )
+
+
+def read_standing_decisions(connection: Connection, site: str, now: datetime) -> tuple[Decision, ...]:
+    """The answers that are obeyed at `now`, oldest first."""
+    return standing(read_decisions(connection, site), now)
 
 
 def find_group(connection: Connection, site: str, prefix: str) -> str:

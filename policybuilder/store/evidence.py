@@ -12,7 +12,7 @@ from policybuilder.deployments import ServedStage
 from policybuilder.evidence import ViolationGroup
 from policybuilder.networks import leaked_days
 from policybuilder.store import schema
-from policybuilder.store.decisions import read_decisions
+from policybuilder.store.decisions import read_standing_decisions
 from policybuilder.store.deployments import read_deployments
 from policybuilder.store.networks import read_rehearsal_networks
 from policybuilder.store.reach import read_prevalence
@@ -26,14 +26,15 @@ from policybuilder.times import Window
 
 def read_evidence(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
     """A site's groups with reports in the window, by fingerprint, each of the class a person gave it, if one did."""
-    return apply_decisions(read_groups(connection, site, window), read_decisions(connection, site))
+    decisions = read_standing_decisions(connection, site, window.until)
+    return apply_decisions(read_groups(connection, site, window), decisions)
 
 
 def read_grounds(
     connection: Connection, site: str, window: Window, groups: Sequence[ViolationGroup], thresholds: Thresholds
 ) -> Grounds:
     """What a suggestion for `groups` rests on beside them."""
-    decisions = read_decisions(connection, site)
+    decisions = read_standing_decisions(connection, site, window.until)
     hosts = table_of(schema.SiteHostRow)
     enforced = [each.policy for each in read_deployments(connection, site) if each.stage is ServedStage.ENFORCE]
     return Grounds(

@@ -143,4 +143,4 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
 def _instant(name: str) -> str:
     """What JSON calls an instant whose column is `name`."""
     stem = name.removesuffix("_ms")
-    return stem if stem == "since" or stem.endswith("_at") else f"{stem}_at"
+    return stem if stem in {"since", "until"} or stem.endswith("_at") else f"{stem}_at"

@@ -197,6 +197,7 @@ def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:
         "sample_extent": SampleExtent.NONE.value,
         "source_file": "",
         "line_number": None,
+        "initiator": "",
     }
     parts = [OVER_BUDGET, *(str(columns[name]) for name in ("directive", "blocked", "disposition", "evidence_class"))]
     return MovedGroup(hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest(), columns)

@@ -63,6 +63,7 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
             sample_extent=SampleExtent(row.sample_extent),
             source_file=row.source_file,
             line_number=row.line_number,
+            initiator=row.initiator,
             reports=counts[row.fingerprint][0],
             trusted_reports=counts[row.fingerprint][1],
             estimated_reports=counts[row.fingerprint][2],

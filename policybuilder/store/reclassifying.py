@@ -59,6 +59,9 @@ class StoredGroup:
     described: Violation
     """Of the group's own columns; its document is an origin, and it names no policy."""
 
+    initiator: str
+    """Whose code had it loaded, as it is part of the fingerprint; a source file is of the first report alone."""
+
     violations: tuple[Violation, ...]
     """Reports kept whole; where none are, the group's own columns, under each of a few policies that it named."""
 
@@ -327,5 +330,6 @@ def _stored(row: Row[Any], samples: Sequence[Violation], policies: Sequence[str]
         rule=row.rule,
         reports=row.reports,
         described=described,
+        initiator=row.initiator,
         violations=tuple(samples) or under,
     )

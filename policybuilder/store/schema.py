@@ -132,6 +132,8 @@ class GroupRow(SQLModel, table=True):
     """By the collector's own clock; browsers date reports themselves, in `first_seen_ms` and `last_seen_ms`."""
 
     received_last_ms: int = Field(sa_column=_big())
+    initiator: str = Field(sa_column=_text())
+    """The origin of another's code that had it loaded; empty where the document did, or nobody is named."""
 
 
 class GroupPolicyRow(SQLModel, table=True):
@@ -355,7 +357,7 @@ class DecisionRow(SQLModel, table=True):
     """Empty for any directive."""
 
     subject: str = Field(sa_column=_text())
-    """The expression, the pattern, or the group's fingerprint."""
+    """The expression, the pattern, or the group's fingerprint; empty for a decision by initiator."""
 
     evidence_class: str = Field(sa_column=_text())
     """Of a group, where the action is `class`; else empty."""
@@ -363,6 +365,11 @@ class DecisionRow(SQLModel, table=True):
     note: str = Field(sa_column=_text())
     decided_at_ms: int = Field(sa_column=_big())
     undone_at_ms: int | None = Field(sa_column=_big(nullable=True))
+    until_ms: int | None = Field(sa_column=_big(nullable=True))
+    """The last moment at which it is obeyed; NULL for ever."""
+
+    loaded_by: str = Field(sa_column=_text())
+    """The origin, or the pattern of origins, whose loads it is about; else empty."""
 
 
 class DeploymentRow(SQLModel, table=True):

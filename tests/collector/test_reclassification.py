@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, event, func, select
+from sqlalchemy import Engine, delete, event, func, select, update
 
 from collector.importing import import_files
 from collector.ingest.folding import Observation, fold
@@ -267,12 +267,40 @@ def test_without_a_policy_what_was_said_of_it_stands(engine: Engine) -> None:
 
 def test_a_group_whose_reports_disagree_stays_and_is_counted(engine: Engine) -> None:
     pages = ("https://shop.example/a", "https://shop.example/b")
-    count_in(
-        engine, *(observed(source_file=f"https://{host}/x.js") for host in ("s.example", "t.example") for _ in pages)
-    )
-    result = run(engine, own_rules('source-hosts = ["t.example"]'))
+    count_in(engine, *(observed(source_file=name) for name in ("", "some-app") for _ in pages))
+    result = run(engine, own_rules('source-schemes = ["some-app"]'))
     assert (result.undecided_groups, result.undecided_reports, result.groups.total()) == (1, 4, 0)
     assert classes(engine) == [("genuine", "no-noise-rule", 4)]
+
+
+def test_what_others_loaded_moves_apart_from_the_rest(engine: Engine) -> None:
+    """Of two initiators a rule names one; both keep to themselves, before and after."""
+    hosts = ("s.example", "t.example")
+    count_in(engine, observed(), *(observed(source_file=f"https://{host}/x.js") for host in hosts for _ in "twice"))
+    result = run(engine, own_rules('source-hosts = ["t.example"]'))
+    assert (result.undecided_groups, result.groups) == (0, {(GENUINE, INJECTED): 1})
+    assert sorted(
+        (row["initiator"], row["evidence_class"], row["reports"]) for row in rows(engine, schema.GroupRow)
+    ) == [
+        ("", "genuine", 1),
+        ("https://s.example", "genuine", 5),
+        ("https://t.example", "injected", 5),
+    ]
+    expected = observed(own_rules('source-hosts = ["t.example"]'), source_file="https://t.example/x.js")
+    count_in(engine, expected)
+    assert len(rows(engine, schema.GroupRow)) == 3
+
+
+def test_a_group_from_before_initiators_were_kept_moves_as_what_it_is(engine: Engine) -> None:
+    """Its first report names a script of another origin, and what the others named is not known."""
+    count_in(engine, observed(source_file=""))
+    with writing(engine).begin() as connection:
+        groups = table_of(schema.GroupRow)
+        connection.execute(update(groups).values(source_file="https://s.example/x.js"))
+        connection.execute(delete(table_of(schema.SampleRow)))
+    result = run(engine, own_rules('source-hosts = ["s.example"]'))
+    assert (result.undecided_groups, result.groups) == (0, {(GENUINE, INJECTED): 1})
+    assert [row["initiator"] for row in rows(engine, schema.GroupRow)] == [""]
 
 
 def test_a_rule_of_another_name_changes_the_name_alone(engine: Engine) -> None:

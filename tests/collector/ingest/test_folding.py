@@ -11,11 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest.folding import HashObservation, Observation, document_origin, fingerprint_of, fold, fold_hash
+from collector.ingest.folding import (
+    HashObservation,
+    Observation,
+    document_origin,
+    fingerprint_of,
+    fold,
+    fold_hash,
+    initiator_of,
+)
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.noise import GENUINE, Classification
-from policybuilder.reports.normalization import NormalizedHash
+from policybuilder.reports.normalization import NormalizedHash, clean_url
 from policybuilder.store.batch import Batch, HourDelta, NetworkDelta, PageDelta
 from tests.collector.ingest.builders import AT_MS, make_observation, make_violation
 
@@ -29,6 +37,8 @@ ALIKE: list[dict[str, Any]] = [
     {"document_uri": "https://shop.example"},
     {"original_policy": "img-src 'self'"},
     {"source_file": "https://shop.example/app.js"},
+    *({"source_file": text} for text in ("chrome-extension", "about", "data", "blob", "inline", "(invalid)")),
+    {"source_file": "wss://cdn.example"},
     {"line_number": 7},
     {"column_number": 7},
     {"referrer": "https://elsewhere.example/"},
@@ -49,6 +59,11 @@ DIFFERENT: list[dict[str, Any]] = [
     {"disposition": Disposition.ENFORCE},
     {"sample": "alert(1)"},
     {"sample_extent": SampleExtent.PREFIX},
+    {"source_file": "https://cdn.example/a.js"},
+    {"source_file": "https://cdn.example:8443/a.js"},
+    {"source_file": "http://cdn.example/a.js"},
+    {"source_file": "http://shop.example/app.js"},
+    {"source_file": "https://cdn.shop.example/app.js"},
 ]
 
 
@@ -65,6 +80,54 @@ def test_violations_of_another_resource_or_origin_are_not_alike(changes: dict[st
 def test_every_different_violation_has_a_fingerprint_of_its_own() -> None:
     fingerprints = {fingerprint_of(make_violation(**changes), GENUINE) for changes in DIFFERENT}
     assert len(fingerprints) == len(DIFFERENT)
+
+
+def test_which_file_of_another_origin_loaded_it_does_not_matter() -> None:
+    files = ("https://cdn.example/a.js", "https://cdn.example/b/c.js", "https://cdn.example")
+    assert len({fingerprint_of(make_violation(source_file=file), GENUINE) for file in files}) == 1
+
+
+# (document, source file as a report has it, initiator)
+INITIATORS = [
+    ("https://shop.example/cart", "https://tag.example/t.js", "https://tag.example"),
+    ("https://shop.example/cart", "https://tag.example:8443/t.js", "https://tag.example:8443"),
+    ("https://shop.example/cart", "https://TAG.example:443/t.js?id=1#top", "https://tag.example"),
+    ("https://shop.example/cart", "http://tag.example/t.js", "http://tag.example"),
+    ("https://shop.example/cart", "https://tag.example@evil.example/t.js", "https://evil.example"),
+    ("https://shop.example/cart", "https://evil.example\\@tag.example/t.js", "https://evil.example"),
+    ("https://shop.example/cart", "https://evil.example#@tag.example/", "https://evil.example"),
+    ("https://shop.example/cart", "https://bücher.example/t.js", "https://xn--bcher-kva.example"),
+    ("https://shop.example/cart", "https://t\u0430g.example/t.js", "https://xn--tg-7kc.example"),
+    ("https://shop.example/cart", "https://tag.example./t.js", "https://tag.example."),
+    ("https://shop.example/cart", "https://shop.example/app.js", ""),
+    ("https://shop.example/cart", "https://shop.example/cart", ""),
+    ("https://shop.example:8443/cart", "https://shop.example/app.js", "https://shop.example"),
+    ("about:srcdoc", "https://tag.example/t.js", "https://tag.example"),
+    ("https://shop.example/cart", f"https://{'a' * 2_048}.example/t.js", ""),
+    ("https://shop.example/cart", f"https://tag.example/{'a' * 4_096}", "https://tag.example"),
+    *(
+        ("https://shop.example/cart", text, "")
+        for text in (
+            *("", "inline", "about:blank", "data:text/javascript,1", "blob:https://tag.example/1", "javascript:1"),
+            *(
+                "chrome-extension://abc/x.js",
+                "moz-extension",
+                "file:///etc/passwd",
+                "wss://tag.example/t",
+                "//tag.example",
+            ),
+            *("https://", "https://%00.example/t.js", "tag.example/t.js", "filesystem:https://tag.example/x"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "source_file", "initiator"), INITIATORS, ids=lambda text: repr(text[:60]))
+def test_an_initiator_is_the_network_origin_of_anothers_script(document: str, source_file: str, initiator: str) -> None:
+    violation = make_violation(document_uri=clean_url(document), source_file=clean_url(source_file))
+    assert initiator_of(violation) == initiator
+    (delta,) = folded(make_observation(violation)).groups.values()
+    assert delta.columns["initiator"] == initiator
 
 
 def test_the_class_tells_groups_apart_and_the_rule_that_chose_it_does_not() -> None:

@@ -14,11 +14,12 @@ from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from collector.ingest.folding import fingerprint_of, policy_digest
-from policybuilder.csp import Violation
+from policybuilder.csp import Disposition, Violation
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.noise import Classification
 from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
+from policybuilder.store.decisions import read_standing_decisions
 from policybuilder.store.engine import (
     _make_engine,
     open_for_reading,
@@ -45,7 +46,13 @@ GROUPS: list[tuple[Violation, EvidenceClass, int, int, int]] = [
     (make_violation("style-src-elem", "https://fonts.example/a.css"), EvidenceClass.GENUINE, 90, 0, 9),
     (make_violation("script-src-elem", "chrome-extension"), EvidenceClass.EXTENSION, 70, 0, 7),
     (make_violation("script-src-elem", "https://evil.example/x.js"), EvidenceClass.GENUINE, 1, 0, 1),
+    (
+        make_violation("script-src", "eval", source_file="https://tag.example/t.js", disposition=Disposition.ENFORCE),
+        *(EvidenceClass.GENUINE, 30, 0, 9),
+    ),
+    (make_violation("script-src", "eval", source_file="https://shop.example/app.js"), EvidenceClass.GENUINE, 9, 0, 9),
 ]
+REPORTS = sum(reports for _, _, reports, _, _ in GROUPS)
 
 
 def fingerprint(violation: Violation, evidence_class: EvidenceClass) -> str:
@@ -71,7 +78,7 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
                 ("shop", REHEARSAL_KEY, "rehearsal", None),
             )
         ],
-        "policy": [{**shop, "digest": digest, "text": OBSERVED, **seen, "reports": 2_961, "trusted_reports": 6}],
+        "policy": [{**shop, "digest": digest, "text": OBSERVED, **seen, "reports": REPORTS, "trusted_reports": 6}],
         "decision": [
             {**shop, "number": 1, "action": "reject", "directive": "script-src"}
             | {"subject": "https://evil.example/*", "note": "not ours", "decided_at_ms": LAST_MS}
@@ -101,7 +108,7 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
             "rule": "no-noise-rule",
             "sample": "",
             "sample_extent": "none",
-            "source_file": "",
+            "source_file": violation.source_file,
         }
         rows["violation_group"].append({**group, **described, **seen, **counts})
         rows["group_policy"].append({**group, "policy_digest": digest, **seen, **counts})
@@ -175,6 +182,23 @@ def test_what_the_first_schema_did_not_keep_is_as_good_as_known(upgraded: Engine
     assert (shop["new_groups_per_hour"], shop["reports_per_second"]) == (None, None)
 
 
+def test_whose_script_made_code_out_of_text_is_known_of_before(upgraded: Engine) -> None:
+    """It was part of what told groups apart; of what else the first report named, nothing is known of the others."""
+    with writing(upgraded).begin() as connection:
+        connection.execute(
+            text("UPDATE violation_group SET source_file = 'https://x.example/' WHERE blocked != 'eval'")
+        )
+    found = stored(upgraded, "violation_group", ["blocked", "source_file", "initiator"])
+    assert [row["initiator"] for row in found if row["initiator"]] == ["https://tag.example"]
+    assert [row["source_file"] for row in found if row["initiator"]] == ["https://tag.example/t.js"]
+
+
+def test_decisions_of_before_have_no_end_and_are_about_no_initiator(upgraded: Engine) -> None:
+    with snapshot(upgraded) as connection:
+        (decision,) = read_standing_decisions(connection, "shop", SEEN_AT + timedelta(days=9_999))
+    assert (decision.subject, decision.until, decision.loaded_by) == ("https://evil.example/*", None, "")
+
+
 def test_evidence_is_read_as_before(upgraded: Engine) -> None:
     window = Window(None, SEEN_AT + timedelta(days=1))
     with snapshot(upgraded) as connection:
@@ -187,7 +211,7 @@ def test_evidence_is_read_as_before(upgraded: Engine) -> None:
         assert group.reporters == -(-networks // 3)
         assert [(page.url, page.reports) for page in group.pages] == [(PAGE, reports)]
         assert [(policy.policy, policy.trusted_reports) for policy in group.policies] == [(OBSERVED, trusted)]
-    assert sum(count.reports for count in days) == 2_961
+    assert sum(count.reports for count in days) == REPORTS
 
 
 def test_new_reports_are_counted_with_those_of_before(upgraded: Engine) -> None:
@@ -214,7 +238,7 @@ def test_old_evidence_is_pruned_as_new(upgraded: Engine) -> None:
     prune(upgraded, SEEN_AT + timedelta(days=100))
     window = Window(None, SEEN_AT + timedelta(days=101))
     with snapshot(upgraded) as connection:
-        assert sum(group.reports for group in read_groups(connection, "shop", window)) == 2_961
+        assert sum(group.reports for group in read_groups(connection, "shop", window)) == REPORTS
     assert stored(upgraded, "group_hour", ["hour"]) == []
     prune(upgraded, SEEN_AT + timedelta(days=201))
     assert stored(upgraded, "violation_group", ["fingerprint"]) == []
@@ -251,7 +275,7 @@ def test_commands_that_read_name_the_command_that_upgrades_and_then_work(old_dat
     assert run(old_database, "csp-collector", "migrate").code == 0
     summary = run(old_database, "cspbuild", "summary", "--site", "shop", *as_of, "--format", "json")
     totals = json.loads(summary.out)["totals"]
-    assert (summary.code, totals["reports"], totals["groups"], totals["noise_reports"]) == (0, 2_961, 5, 70)
+    assert (summary.code, totals["reports"], totals["groups"], totals["noise_reports"]) == (0, REPORTS, len(GROUPS), 70)
     suggested = run(old_database, "cspbuild", "suggest", "--site", "shop", *as_of, "--format", "json")
     policy = json.loads(suggested.out)["policy"]
     assert "https://img.example" in policy

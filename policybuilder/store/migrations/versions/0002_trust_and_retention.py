@@ -1,4 +1,4 @@
-"""What trust, sampling, budgets and retention need: audiences, estimates, daily counts, page views."""
+"""What trust, sampling, budgets and retention need: audiences, estimates, daily counts, page views, initiators."""
 
 from collections.abc import Sequence
 
@@ -71,10 +71,15 @@ def upgrade() -> None:
         *(_big("waived_at_ms"), _big("until_ms", nullable=True), _big("undone_at_ms", nullable=True)),
         sa.PrimaryKeyConstraint("site", "number"),
     )
-    for table, name in (("decision", "evidence_class"), ("deployment", "note"), ("violation_group", "reason")):
+    op.add_column("decision", _big("until_ms", nullable=True))
+    for table, name in (
+        *(("decision", "evidence_class"), ("decision", "loaded_by"), ("deployment", "note")),
+        *(("violation_group", "reason"), ("violation_group", "initiator")),
+    ):
         op.add_column(table, sa.Column(name, sa.Text(), nullable=False, server_default=""))
         if op.get_bind().dialect.name == "postgresql":
             op.alter_column(table, name, server_default=None)
+    _name_initiators()
     _filled("group_page", "trusted_reports", "0")
     # Which pages of a group were trusted was not kept; where all of its reports were, so were all its pages.
     op.execute(
@@ -95,6 +100,24 @@ def upgrade() -> None:
         "INSERT INTO network_day (site, day, network, reports, rehearsed_reports)"
         " SELECT site, day, network, COUNT(*), 0 FROM group_reporter GROUP BY site, day, network"
     )
+
+
+def _name_initiators() -> None:
+    """Whose code made code out of text has always told groups apart; of others only the first report's is known."""
+    connection = op.get_bind()
+    found = connection.execute(
+        sa.text(
+            "SELECT site, fingerprint, document_origin, source_file FROM violation_group"
+            " WHERE blocked IN ('eval', 'wasm-eval') AND (source_file LIKE 'https://%' OR source_file LIKE 'http://%')"
+        )
+    ).all()
+    for site, fingerprint, document_origin, source_file in found:
+        initiator = "/".join(source_file.split("/")[:3])
+        if initiator != document_origin:
+            connection.execute(
+                sa.text("UPDATE violation_group SET initiator = :to WHERE site = :site AND fingerprint = :group"),
+                {"to": initiator, "site": site, "group": fingerprint},
+            )
 
 
 def _estimates(table: str) -> None:
