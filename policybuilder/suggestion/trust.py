@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -95,8 +96,8 @@ class Reach:
 
 NO_REACH = Reach()
 
-SourceKey = tuple[str, str]
-"""Directive, as it is printed, and source expression."""
+SourceKey = tuple[str, str] | tuple[str, str, str]
+"""Directive, as it is printed, and source expression; with an initiator, what is said of its loads alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +157,19 @@ def has_own_audience(page: int, site: int, thresholds: Thresholds) -> bool:
     return wilson_lower_bound(Share(page, site)) >= thresholds.min_prevalence
 
 
-def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tuple[str, ...]:
-    """What strangers' reports lack to be believed, for people; empty where they are."""
+def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds, *, loaded_by: str = "") -> tuple[str, ...]:
+    """What strangers' reports lack to be believed, for people; empty where they are.
+
+    With an initiator, `reach` is that of the reports that name it.
+    """
     if prevalence.audience < thresholds.min_audience:
         return (f"{thresholds.min_audience} networks that report on one day (there were {prevalence.audience})",)
     lacks = []
-    if reach.reporters < thresholds.min_reporters:
+    if loaded_by:
+        if more := more_networks(reach, prevalence, thresholds):
+            networks = f"{more} more network{'' if more == 1 else 's'}"
+            lacks.append(f"{networks} on one day that say {loaded_by} loads it (there were {reach.reporters})")
+    elif reach.reporters < thresholds.min_reporters:
         lacks.append(f"{thresholds.min_reporters} networks on one day (there were {reach.reporters})")
     elif not is_prevalent(reach, prevalence.audience, thresholds):
         share = reach.best_day.reporters / reach.best_day.audience
@@ -170,6 +178,19 @@ def missing(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> tup
         hours = thresholds.min_span / timedelta(hours=1)
         lacks.append(f"reports on {thresholds.min_days} days, {hours:g} hours apart")
     return tuple(lacks)
+
+
+def more_networks(reach: Reach, prevalence: Prevalence, thresholds: Thresholds) -> int:
+    """How many more networks would have to report it on its best day, of those that come; 0 where they are enough."""
+    if reach.reporters >= thresholds.min_reporters and is_prevalent(reach, prevalence.audience, thresholds):
+        return 0
+    audience = max(reach.best_day.audience, prevalence.audience)
+    share = bisect_left(
+        range(audience),
+        thresholds.min_prevalence,
+        key=lambda networks: wilson_lower_bound(Share(networks, audience)),
+    )
+    return max(1, max(share, thresholds.min_reporters) - reach.best_day.reporters)
 
 
 def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:

@@ -12,6 +12,7 @@ from policybuilder.suggestion.trust import PoisonMargin, Tier
 
 _MAX_PAGES = 5
 _MAX_EXAMPLES = 3
+_MAX_INITIATORS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,9 @@ class Evidence:
     pages: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     """Blocked URIs or samples, as reported."""
+
+    initiators: tuple[str, ...] = ()
+    """Origins of others whose code had it loaded, as the reports say; those that most networks name first, bounded."""
 
 
 NO_EVIDENCE = Evidence()
@@ -148,6 +152,10 @@ def evidence_of(groups: Iterable[ViolationGroup]) -> Evidence:
     for group in members:
         for page in group.pages:
             pages[page.url] = pages.get(page.url, 0) + page.reports
+    initiators: dict[str, int] = {}
+    for group in members:
+        if group.initiator:
+            initiators[group.initiator] = max(initiators.get(group.initiator, 0), group.reporters)
     examples = dict.fromkeys(group.sample or group.blocked for group in members)
     return Evidence(
         reports=sum(group.reports for group in members),
@@ -157,4 +165,5 @@ def evidence_of(groups: Iterable[ViolationGroup]) -> Evidence:
         last_seen_at=max(group.last_seen_at for group in members),
         pages=tuple(sorted(pages, key=lambda url: (-pages[url], url))[:_MAX_PAGES]),
         examples=tuple(list(examples)[:_MAX_EXAMPLES]),
+        initiators=tuple(sorted(initiators, key=lambda origin: (-initiators[origin], origin))[:_MAX_INITIATORS]),
     )

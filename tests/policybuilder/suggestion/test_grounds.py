@@ -299,7 +299,10 @@ def test_what_was_counted_by_origin_speaks_for_the_origin() -> None:
     """A flood spends the budget for what is new, and must not silence the visitors who come after."""
     group = strangers("img-src", "https://cdn.example/(other)", rule=OVER_BUDGET, document_origin="(other)")
     own = strangers("img-src", f"{ORIGIN}/(other)", rule=OVER_BUDGET, document_origin="(other)")
-    sources = {("img-src", "https://cdn.example"): WIDELY, ("img-src", "'self'"): WIDELY}
+    sources: dict[SourceKey, Reach] = {
+        ("img-src", "https://cdn.example"): WIDELY,
+        ("img-src", "'self'"): WIDELY,
+    }
     suggestion = propose("shop", [IMAGE, group, own], known(sources))
     assert directive_of(suggestion, "img-src") == "'self' https://cdn.example https://img.example"
 
