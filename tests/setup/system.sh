@@ -17,6 +17,10 @@ need() { # need PACKAGE WHAT COMMAND…: one of the commands must exist
 need chromium "Chromium, for the browser tests" chromium
 need postgresql "PostgreSQL, for the database tests" /usr/lib/postgresql/*/bin/initdb initdb
 need openssl "openssl, for the certificates of tests over https" openssl
+need nginx-light "nginx, for the snippets" nginx /usr/sbin/nginx
+need apache2 "Apache, for the snippets" apache2 /usr/sbin/apache2
+need caddy "Caddy, for the snippets" caddy
+need nodejs "Node.js, for the snippets of Workers and Express" node
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then exit 3; fi
@@ -28,3 +32,11 @@ echo "installing$missing …"
 apt-get update -qq
 # shellcheck disable=SC2086  # a list of package names
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# The tests start them as children on ports of their own; as services they would only take port 80.
+for service in nginx apache2 caddy; do
+    case " $missing " in
+    *" $service "* | *" $service-light "*)
+        if command -v systemctl >/dev/null 2>&1; then systemctl disable --now --quiet "$service" || true; fi
+        ;;
+    esac
+done

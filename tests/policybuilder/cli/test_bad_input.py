@@ -78,7 +78,12 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("header", "--sample", "all"), "'all' is no share of page views"),
     (("header", "--sample", "101%"), "'101%' is no share of page views"),
     (("header", "--sample", "0"), "'0' is no share of page views"),
-    (("header", "--sample", "1%", "--format", "nginx"), "use --sample 100%"),
+    (("header", "--sample", "1%", "--format", "netlify"), "cannot draw lots among page views; use --sample 100%"),
+    (("header", "--sample", "0.001%", "--format", "nginx"), "nginx draws in steps of 0.01 %, not 0.001 %"),
+    (
+        ("header", "--stage", "enforce", "--policy", "img-src *", "--sample", "1%"),
+        "an enforced policy protects only the page views that get it; use --sample 100%",
+    ),
     (("header", "--format", "meta"), "choose another --format"),
     (("header", "--rehearsal-key", "guessed"), "no live rehearsal key of site 'default'"),
     (("header", "--policy", "img-src https://bücher.example"), "punycode"),
