@@ -18,7 +18,9 @@ from policybuilder.stages import Header, Stage, headers_for
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.sites import KeyKind, find_key, get_site
 
-_DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+"""Of a collector on this machine."""
+
 _PUBLIC_SAMPLE = 0.01
 _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
 """Formats after which a person decides which page views get the headers."""
@@ -32,7 +34,7 @@ _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
     show_default=True,
     help="How far you are.",
 )
-@click.option("--base-url", metavar="URL", default=_DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
+@click.option("--base-url", metavar="URL", default=DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
 @click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
 @click.option("--sample", metavar="SHARE", help="Share of page views that get it.  [default: 1%; 100% for a rehearsal]")
 @click.option(
@@ -62,7 +64,7 @@ def command(
     the public key, unless a rehearsal key is given.
     """
     base = base_url.rstrip("/")
-    key, is_rehearsal = _choose_key(database, site, base, rehearsal_key)
+    key, is_rehearsal = choose_key(database, site, base, rehearsal_key)
     share = _choose_share(sample, Stage(stage), output_format, is_public=not is_rehearsal)
     try:
         headers = headers_for(
@@ -86,15 +88,15 @@ def _choose_share(sample: str | None, stage: Stage, output_format: str, *, is_pu
     elif output_format not in _DRAWN_BY_HAND | DRAWING_FORMATS:
         refusal = f"--format {output_format} cannot draw lots among page views"
     elif sample:
-        return _read_share(sample)
+        return read_share(sample)
     else:
         return _PUBLIC_SAMPLE if is_public else 1.0
-    if sample and _read_share(sample) < 1:
+    if sample and read_share(sample) < 1:
         raise CspbuildError(f"{refusal}; use --sample 100%")
     return 1.0
 
 
-def _choose_key(database: str, site: str, base_url: str, rehearsal_key: str | None) -> tuple[str, bool]:
+def choose_key(database: str, site: str, base_url: str, rehearsal_key: str | None) -> tuple[str, bool]:
     """The rehearsal key given, or kept for a collector on this machine; else the site's public key."""
     engine = open_for_reading(database)
     found = get_site(engine, site)
@@ -134,7 +136,8 @@ def _read_policy(policy: str | None) -> str | None:
     return read_text_argument(policy)
 
 
-def _read_share(text: str) -> float:
+def read_share(text: str) -> float:
+    """A share of page views. Raises CspbuildError for what is none."""
     # As a decimal fraction, or 0.07% would be 0.0007000000000000001.
     try:
         share = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
