@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from policybuilder.decisions import DecisionAction
+from policybuilder.evidence import EvidenceClass
+from policybuilder.store.decisions import add_decision
 from policybuilder.store.reading import read_groups, snapshot
 from policybuilder.times import Window
 from tests.policybuilder.cli.conftest import Cspbuild
@@ -73,6 +76,16 @@ def test_a_group_is_named_by_the_beginning_of_its_fingerprint(cspbuild: Cspbuild
         (["class", "abc", "genuine"], "too short to name a group"),
         (["class", "abcdef", "genuine"], "no group 'abcdef' in 'shop'; see"),
         (["class", "abcdef", "superseded"], "is not one of"),
+        (["allow"], "give EXPRESSION or --loaded-by; see"),
+        (["allow", "data:", "--loaded-by", "tag.example"], "give EXPRESSION or --loaded-by, not both; see"),
+        (["allow", "--loaded-by", "*.tag.example"], "is no origin to trust; write https://"),
+        (["allow", "--loaded-by", "tag.example", "--directive", "default-src"], "stands in for others; leave"),
+        (["reject"], "give PATTERN or --loaded-by; see"),
+        (["ignore", "a", "--loaded-by", "b"], "give PATTERN or --loaded-by, not both; see"),
+        (["reject", "--loaded-by", "https://tag.example/*"], "is no origin or host; write https://"),
+        (["reject", "a", "--until", "2020-01-31"], "--until '2020-01-31' is over; write a day"),
+        (["allow", "data:", "--directive", "img-src", "--until", "7d"], "--until '7d' is no time; write 2026"),
+        (["class", "abcdef", "bot", "--until", "soon"], "--until 'soon' is no time; write"),
         (["undo", "7"], "no decision 7 of 'shop' stands; see"),
         (["list", "--site", "nowhere"], "no site 'nowhere'"),
     ],
@@ -82,6 +95,87 @@ def test_what_cannot_be_decided_says_why(cspbuild: Cspbuild, arguments: list[str
     ran = cspbuild("decide", *arguments[:1], "--site", "shop", *arguments[1:])
     assert (ran.code, ran.out) == (2, "")
     assert says in ran.err
+
+
+@pytest.mark.usefixtures("evidence")
+def test_an_answer_may_be_about_all_that_an_initiator_loads(cspbuild: Cspbuild) -> None:
+    (trusted,) = decide(cspbuild, "allow", "--loaded-by", "Tag.example")
+    (rejected,) = decide(cspbuild, "reject", "--loaded-by", "*.ads.example", "--directive", "frame-src")
+    assert [(each["subject"], each["loaded_by"], each["directive"]) for each in (trusted, rejected)] == [
+        (None, "https://tag.example", None),
+        (None, "*.ads.example", "frame-src"),
+    ]
+    assert decide(cspbuild, "list") == [trusted, rejected]
+    ran = cspbuild("decide", "list", "--site", "shop")
+    assert "loaded by https://tag.example" in ran.out
+    assert "loaded by *.ads.example" in ran.out
+
+
+@pytest.mark.usefixtures("evidence")
+def test_an_initiator_is_not_trusted_while_it_is_refused(cspbuild: Cspbuild) -> None:
+    """The refusal would stand whichever is newer, and the trust would mean nothing without a word."""
+    decide(cspbuild, "reject", "--loaded-by", "*.example")
+    ran = cspbuild("decide", "allow", "--loaded-by", "tag.example", "--site", "shop")
+    assert (ran.code, ran.out) == (2, "")
+    assert "decision 1 is to reject what *.example loads; take it back first" in ran.err
+    decide(cspbuild, "undo", "1")
+    decide(cspbuild, "ignore", "--loaded-by", "tag.example", "--directive", "img-src")
+    (trusted,) = decide(cspbuild, "allow", "--loaded-by", "tag.example")
+    assert trusted["number"] == 3
+
+
+def test_an_answer_ends_and_is_then_shown_as_expired(cspbuild: Cspbuild, evidence: Engine) -> None:
+    add_decision(
+        evidence, "shop", DecisionAction.REJECT, "evil.example", until=SEEN_AT + timedelta(hours=1), now=SEEN_AT
+    )
+    (ended,) = decide(cspbuild, "list")
+    assert (ended["until"], ended["expired"]) == ("2026-11-20T11:30:00Z", True)
+    (lasting,) = decide(cspbuild, "allow", "data:", "--directive", "img-src", "--until", "9999-01-31")
+    assert (lasting["until"], lasting["expired"]) == ("9999-01-31T23:59:59Z", False)
+    (for_ever,) = decide(cspbuild, "ignore", "blob:")
+    assert (for_ever["until"], for_ever["expired"]) == (None, False)
+    lines = cspbuild("decide", "list", "--site", "shop").out.splitlines()
+    (row,) = [line for line in lines if "evil.example" in line]
+    assert "reject, expired" in row
+    assert row.rstrip().endswith("2026-11-20 11:30")
+    (undone,) = decide(cspbuild, "undo", "1")
+    assert undone["undone_at"] is not None
+
+
+def test_an_expired_answer_is_obeyed_by_the_clock_it_is_asked_for(cspbuild: Cspbuild, evidence: Engine) -> None:
+    """So that a suggestion of a day in the past is what it was on that day."""
+    ends_at = SEEN_AT + timedelta(hours=1)
+    add_decision(evidence, "shop", DecisionAction.REJECT, "img.example", until=ends_at, now=SEEN_AT)
+    add_decision(
+        evidence,
+        "shop",
+        DecisionAction.CLASS,
+        fingerprint_of(evidence, "https://evil.example/a.js"),
+        evidence_class=EvidenceClass.BOT,
+        until=ends_at,
+        now=SEEN_AT,
+    )
+
+    def asked(command: str, as_of: datetime, *arguments: str) -> dict[str, Any]:
+        ran = cspbuild(
+            *(command, *arguments, "--site", "shop", "--as-of", as_of.isoformat(), "--format", "json"),
+        )
+        answer: dict[str, Any] = json.loads(ran.out)
+        return answer
+
+    def rejected(as_of: datetime) -> list[str]:
+        return [each["blocked"] for each in asked("suggest", as_of)["excluded"] if each["rule"] == "rejected"]
+
+    def decided(as_of: datetime) -> set[str]:
+        return {row["decision"] for row in asked("summary", as_of, "--noise")["rows"] if row["decision"]}
+
+    def bots(as_of: datetime) -> int:
+        policy = ("--policy", "default-src 'none'")
+        return sum(row["class"] == "bot" for row in asked("replay", as_of, *policy)["rows"])
+
+    after = ends_at + timedelta(milliseconds=1)
+    assert (bool(rejected(ends_at)), decided(ends_at), bots(ends_at)) == (True, {"reject", "class"}, 1)
+    assert (bool(rejected(after)), decided(after), bots(after)) == (False, set(), 0)
 
 
 @pytest.mark.usefixtures("evidence")
