@@ -139,7 +139,11 @@ def is_rejected(directive: str, source: str, decisions: Sequence[Decision]) -> b
     for decision in sorted(decisions, key=lambda decision: -decision.number):
         if decision.action is DecisionAction.ALLOW and decided_source(decision) == (directive, source):
             return False
-        if decision.action is DecisionAction.REJECT and not decision.loaded_by and matches(decision, directive, source, authority, host):
+        if (
+            decision.action is DecisionAction.REJECT
+            and not decision.loaded_by
+            and matches(decision, directive, source, authority, host)
+        ):
             return True
     return False
 
@@ -156,7 +160,7 @@ def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Adm
     if is_script_like(*key) and not _is_corroborated(group, admit, grounds):
         if not is_trusted_initiator(group, grounds.decisions):
             return Doubt(admit, (*lacks, _NEEDS_MORE))
-        admit = replace(admit, rule=LOADED_BY, reason=f"loaded by {group.initiator}, which a person trusts")
+        admit = replace(admit, rule=LOADED_BY, reason=f"{group.initiator}, which a person trusts, loads it")
         reach = prevalence.sources.get((*key, group.initiator), NO_REACH)
         lacks = missing(reach, prevalence, thresholds, loaded_by=group.initiator)
     return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)
