@@ -14,8 +14,17 @@ from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass, ViolationGroup
 from policybuilder.suggestion.propose import asked_by_strangers, propose, site_origins
 from policybuilder.suggestion.sorting import Grounds
-from policybuilder.suggestion.trust import Prevalence, Reach, Share, SourceKey, Tier
-from policybuilder.suggestion.values import SuggestedSource, Suggestion
+from policybuilder.suggestion.trust import (
+    Prevalence,
+    Reach,
+    Share,
+    SourceKey,
+    Thresholds,
+    Tier,
+    missing,
+    more_networks,
+)
+from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
 from tests.support.evidence import ORIGIN, SEEN_AT, make_group
 
 WIDELY = Reach(reporters=400, best_day=Share(400, 1_000), days=5, span=timedelta(days=4))
@@ -335,3 +344,135 @@ def test_a_strangers_policy_does_not_take_corroboration_away() -> None:
 def test_a_leaked_rehearsal_key_is_the_first_to_know() -> None:
     suggestion = propose("shop", [IMAGE], Grounds(leaked_days=["2026-11-20"]))
     assert suggestion.findings[0].code == "rehearsal-key-leaked"
+
+
+# Initiators
+
+
+TAG = "https://tag.example"
+TRUSTED_TAG = Decision(
+    number=1, action=DecisionAction.ALLOW, directive="", subject="", loaded_by=TAG, decided_at=SEEN_AT
+)
+
+
+@pytest.mark.parametrize(("name", "directive"), SCRIPT_LIKE)
+def test_what_many_say_a_trusted_initiator_loads_is_let_in(name: str, directive: str) -> None:
+    group, source = strangers(directive, "https://cdn.example/a", initiator=TAG), "https://cdn.example"
+    reach: dict[SourceKey, Reach] = {(name, source): WIDELY, (name, source, TAG): WIDELY}
+    found = source_of(propose("shop", [group], known(reach, decisions=[TRUSTED_TAG])), name, source)
+    assert found is not None
+    assert (found.tier, found.rule, found.evidence.initiators) == (Tier.AUTO, "loaded-by", (TAG,))
+    assert found.reason == f"{TAG}, which a person trusts, loads it"
+    assert source_of(propose("shop", [group], known(reach)), name, source) is None
+
+
+def test_the_few_who_name_an_initiator_do_not_ride_on_the_many_who_do_not() -> None:
+    group = strangers("script-src-elem", "https://cdn.example/a", initiator=TAG)
+    many = strangers("script-src-elem", "https://cdn.example/a", reporters=400)
+    key = ("script-src", "https://cdn.example")
+    grounds = known({key: WIDELY, (*key, TAG): RARELY}, decisions=[TRUSTED_TAG])
+    suggestion = propose("shop", [group, many], grounds)
+    assert source_of(suggestion, *key) is None
+    whys = {held.evidence.initiators: held.why for held in suggestion.held}
+    assert f"26 more networks on one day that say {TAG} loads it (there were 3)" in whys[(TAG,)]
+    assert "something that strangers cannot write" in whys[()]
+    unknown = propose("shop", [group, many], known({key: WIDELY}, decisions=[TRUSTED_TAG]))
+    assert source_of(unknown, *key) is None
+
+
+def test_as_many_more_as_are_said_to_be_missing_are_enough() -> None:
+    prevalence, thresholds = Prevalence(audience=1_000), Thresholds()
+    for reporters in range(60):
+        reach = replace(RARELY, reporters=reporters, best_day=Share(reporters, 1_000))
+        more = more_networks(reach, prevalence, thresholds)
+        enough = replace(reach, reporters=reporters + more, best_day=Share(reporters + more, 1_000))
+        assert more_networks(enough, prevalence, thresholds) == 0
+        assert missing(enough, prevalence, thresholds) == ()
+        if more:
+            one_less = replace(enough, reporters=enough.reporters - 1, best_day=Share(enough.reporters - 1, 1_000))
+            assert missing(one_less, prevalence, thresholds)
+    assert more_networks(Reach(), prevalence, thresholds) == 29
+
+
+def test_what_is_asked_of_strangers_tells_a_trusted_initiators_loads_apart() -> None:
+    groups = [
+        strangers("script-src-elem", "https://cdn.example/a", initiator=TAG),
+        strangers("script-src-elem", "https://cdn.example/b", initiator=TAG),
+        strangers("script-src-elem", "https://cdn.example/a", initiator="https://evil.example"),
+        strangers("script-src-elem", "https://cdn.example/a"),
+        strangers("img-src", "https://img.example/a.png", initiator=TAG, evidence_class=EvidenceClass.ATTACK_LIKE),
+    ]
+    asked = asked_by_strangers(groups, [TRUSTED_TAG])
+    assert {key: len(members) for key, members in asked.items()} == {
+        ("script-src", "https://cdn.example"): 4,
+        ("script-src", "https://cdn.example", TAG): 2,
+    }
+    assert len(asked_by_strangers(groups)) == 1
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        strangers("script-src-elem", "https://cdn.example/a", initiator=TAG, evidence_class=EvidenceClass.ATTACK_LIKE),
+        strangers("script-src-elem", "https://cdn.example/a", initiator=TAG, evidence_class=EvidenceClass.EXTENSION),
+        strangers("script-src-elem", "https://cdn.example/a", initiator=f"{TAG}.evil.example"),
+        strangers("script-src-elem", "https://cdn.example/a", initiator=f"{TAG}:8443"),
+        strangers("script-src-elem", "https://cdn.example/a", initiator="http://tag.example"),
+    ],
+    ids=lambda group: f"{group.evidence_class} {group.initiator}",
+)
+def test_trust_in_an_initiator_waives_no_class_and_no_letter(group: ViolationGroup) -> None:
+    key = ("script-src", "https://cdn.example")
+    reach: dict[SourceKey, Reach] = {key: WIDELY, (*key, TAG): WIDELY, (*key, group.initiator): WIDELY}
+    assert source_of(propose("shop", [IMAGE, group], known(reach, decisions=[TRUSTED_TAG])), *key) is None
+
+
+def test_a_refusal_stands_against_trust_in_an_initiator_whichever_is_newer() -> None:
+    group = strangers("script-src-elem", "https://cdn.example/a", initiator=TAG)
+    key = ("script-src", "https://cdn.example")
+    reach: dict[SourceKey, Reach] = {key: WIDELY, (*key, TAG): WIDELY}
+    for refusal in (
+        decision("reject", "cdn.example", number=0),
+        decision("ignore", "cdn.example", number=2),
+        replace(TRUSTED_TAG, action=DecisionAction.REJECT, loaded_by="*.example", number=0),
+        replace(TRUSTED_TAG, action=DecisionAction.IGNORE, number=2),
+    ):
+        suggestion = propose("shop", [IMAGE, group], known(reach, decisions=[TRUSTED_TAG, refusal]))
+        assert source_of(suggestion, *key) is None
+        assert [each.rule for each in suggestion.excluded] == [
+            "rejected" if refusal.action is DecisionAction.REJECT else "ignored"
+        ]
+
+
+def test_what_a_refused_initiator_loads_is_no_evidence_even_for_the_operator() -> None:
+    """It only narrows: what else asks for the same source still does."""
+    refusal = replace(TRUSTED_TAG, action=DecisionAction.REJECT)
+    own = make_group("script-src-elem", "https://cdn.example/a", initiator=TAG)
+    grounds = known({}, decisions=[refusal])
+    assert source_of(propose("shop", [IMAGE, own], grounds), "script-src", "https://cdn.example") is None
+    other = make_group("script-src-elem", "https://cdn.example/a")
+    assert source_of(propose("shop", [IMAGE, own, other], grounds), "script-src", "https://cdn.example") is not None
+
+
+def test_what_the_operator_saw_says_more_than_what_strangers_say() -> None:
+    """Whichever group is read first, the source is there for the reason that nobody could forge."""
+    key = ("script-src", "https://cdn.example")
+    reach: dict[SourceKey, Reach] = {key: WIDELY, (*key, TAG): WIDELY}
+    for path in "abcdefgh":
+        group = strangers("script-src-elem", f"https://cdn.example/{path}", initiator=TAG)
+        own = make_group("script-src-elem", "https://cdn.example/own")
+        found = source_of(propose("shop", [own, group], known(reach, decisions=[TRUSTED_TAG])), *key)
+        assert found is not None
+        assert (found.tier, found.rule) == (Tier.TRUSTED, "other-origin")
+
+
+def test_a_source_names_the_initiators_that_most_networks_name_and_not_all_of_a_flood() -> None:
+    groups = [
+        strangers("img-src", "https://img.example/a.png", initiator=f"https://{number}.flood.example")
+        for number in range(40)
+    ]
+    groups.append(strangers("img-src", "https://img.example/a.png", initiator=TAG, reporters=30))
+    groups.append(strangers("img-src", "https://img.example/a.png", reporters=900))
+    evidence = evidence_of(groups)
+    assert len(evidence.initiators) == 5
+    assert evidence.initiators[:2] == (TAG, "https://0.flood.example")
