@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from policybuilder.csp import Policy
 from policybuilder.evidence import EvidenceClass
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
+from policybuilder.suggestion.current import Current, Origin
 from policybuilder.suggestion.sorting import Grounds, SortedGroups
+from policybuilder.suggestion.tightening import Revision
 from policybuilder.suggestion.trust import Tier
-from policybuilder.suggestion.values import SuggestedDirective, SuggestedSource, SuggestionFinding
+from policybuilder.suggestion.values import Mode, SuggestedDirective, SuggestedSource, SuggestionFinding
 
 LARGE_HEADER_BYTES = 2_560
 TOO_LARGE_HEADER_BYTES = 8_192
@@ -93,6 +95,47 @@ def judge_silence(
             "if you serve that policy, rehearse one visit under it",
             directive=directive,
             value=source,
+        )
+
+
+def judge_current(current: Current | None, enforced: Policy | None) -> Iterator[SuggestionFinding]:
+    """What is uncertain of the policy that is enforced now."""
+    if current is None:
+        return
+    if current.origin is Origin.INFERRED:
+        yield _finding(
+            "enforced-inferred",
+            "info",
+            "no deployment is recorded; that the site enforces this policy is read off reports of what it blocked",
+            "record it:  cspbuild deploy record --stage enforce --policy POLICY",
+            value=", ".join(map(str, current.policies)),
+        )
+    if enforced is None:
+        yield _finding(
+            "several-enforced",
+            "medium",
+            "the site enforces several policies, and no single one is shown to admit what they do together",
+            "give the one that is to be narrowed with --current",
+        )
+
+
+def judge_revision(revision: Revision, mode: Mode) -> Iterator[SuggestionFinding]:
+    """What a revision leaves open."""
+    for each in revision.unknown:
+        yield _finding(
+            "use-unknown",
+            "info",
+            f"whether these are used cannot be told: {each.why}",
+            "ask the browsers:  cspbuild header --stage probe  and record it with cspbuild deploy record",
+            directive=each.directive,
+            value=" ".join(each.sources),
+        )
+    if revision.repairs and mode is Mode.TIGHTEN:
+        yield _finding(
+            "blocked-now",
+            "medium",
+            f"the enforced policy blocks {len(revision.repairs)} sources that believed reports ask for",
+            "look at the changes that are not applied, and take them over with --mode repair",
         )
 
 

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from policybuilder.csp import (
-    Directive,
-    ExtendedHashSource,
-    HashSource,
-    HostSource,
-    KeywordSource,
-    NonceSource,
-    Policy,
-    SchemeSource,
+    ChangeKind,
+    Difference,
     Verdict,
-    parse_source_expression,
+    diff,
 )
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
+from policybuilder.suggestion.assembly import base, directive_order, policy_of, printed, suggested
 from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
+from policybuilder.suggestion.current import infer_current, merged
 from policybuilder.suggestion.drafting import (
     FETCH_DIRECTIVES,
     NEVER_ASSUMED,
     UNSAFE_INLINE,
     Draft,
-    Token,
     draft_sources,
 )
-from policybuilder.suggestion.judging import by_severity, judge_evidence, judge_policy, judge_silence
+from policybuilder.suggestion.judging import (
+    by_severity,
+    judge_current,
+    judge_evidence,
+    judge_policy,
+    judge_revision,
+    judge_silence,
+)
 from policybuilder.suggestion.silence import (
     Observed,
     inline_kept_apart,
@@ -43,18 +46,21 @@ from policybuilder.suggestion.sorting import (
     Doubt,
     Grounds,
     SortedGroups,
-    is_script_like,
     sort_groups,
     strangers_sources,
 )
-from policybuilder.suggestion.trust import NO_REACH, PoisonMargin, SourceKey, Tier, missing, poison_margin
+from policybuilder.suggestion.tightening import Revision, repair, tighten
+from policybuilder.suggestion.trust import NO_REACH, SourceKey, Tier, missing, poison_margin
 from policybuilder.suggestion.values import (
     ExcludedGroup,
     HeldSource,
+    Mode,
     ReplayTotals,
+    SuggestedChange,
     SuggestedDirective,
     SuggestedSource,
     Suggestion,
+    UnknownUse,
     UnresolvedGroup,
     evidence_of,
 )
@@ -91,54 +97,126 @@ def asked_by_strangers(
     return strangers_sources(groups, site_origins(groups), decisions)
 
 
-def propose(site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_GROUNDS) -> Suggestion:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What may be asked of a suggestion."""
+
+    mode: Mode | None = None
+    """By default `tighten` where the enforced policy is known, else `fresh`."""
+
+
+def propose(
+    site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_GROUNDS, options: Options | None = None
+) -> Suggestion:
     """The policy that the groups speak for.
 
     What a person decided is obeyed. Trusted evidence adds sources, and so do strangers' reports that reach the
     thresholds of `grounds`; whatever else they report is held. What the observed policies allowed is kept. Where there
     is trusted evidence, the policies that others claim to have been under change nothing.
+
+    Beside an enforced policy the suggestion admits nothing more, unless `options` ask for another mode. Raises
+    ValueError for a mode that needs an enforced policy where none is known.
     """
+    options = options or Options()
     origins = site_origins(groups)
     sorted_groups = sort_groups(groups, origins, grounds)
     observed = observed_policies(groups, grounds.prevalence, grounds.thresholds)
     draft = draft_sources(sorted_groups, observed, origins, grounds)
-    directives = _directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
-    policy = _policy(directives)
+    current = grounds.current or infer_current(groups, grounds.prevalence, grounds.thresholds)
+    enforced = merged(current) if current is not None else None
+    mode = options.mode or (Mode.FRESH if enforced is None else Mode.TIGHTEN)
+
+    revision = None
+    if mode is not Mode.FRESH:
+        if enforced is None:
+            raise ValueError(f"nothing is known of an enforced policy to {mode}")
+        revise = tighten if mode is Mode.TIGHTEN else repair
+        revision = revise(enforced, draft.tokens, sorted_groups, grounds, origins)
+        directives = printed(revision.tokens, poison_margin(grounds.prevalence, grounds.thresholds))
+        accepted = revision.accepted
+    else:
+        directives = _directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
+        accepted = tuple(group for group, _, _ in sorted_groups.admitted)
+    policy = policy_of(directives)
+    policies = [] if policy is None else [policy]
     findings = by_severity(
         chain(
             judge_policy(policy, directives),
             judge_evidence(sorted_groups, grounds, are_policies_vouched=observed.are_vouched),
-            judge_silence(draft.open_directives, draft.open_fetch_directives, draft.unvouched),
+            judge_silence(draft.open_directives, draft.open_fetch_directives, draft.unvouched)
+            if revision is None
+            else judge_revision(revision, mode),
+            judge_current(current, enforced),
         )
     )
 
-    policies = [] if policy is None else [policy]
-    verdicts = [(group, replay_group(group, policies, origins).verdict) for group, _, _ in sorted_groups.admitted]
+    def is_admitted(group: ViolationGroup) -> bool:
+        return policy is not None and replay_group(group, policies, origins).verdict is Verdict.ALLOW
+
+    verdicts = [(group, replay_group(group, policies, origins).verdict) for group in accepted]
     # What the policy admits anyway needs no decision.
-    uncovered = [
-        (group, doubt)
-        for group, doubt in sorted_groups.doubted
-        if policy is None or replay_group(group, policies, origins).verdict is not Verdict.ALLOW
-    ]
+    doubted = [(group, doubt) for group, doubt in sorted_groups.doubted if not is_admitted(group)]
+    held = [(group, hold) for group, hold in sorted_groups.held if not is_admitted(group)]
+    difference = None if enforced is None or policy is None else diff(enforced, policy)
     return Suggestion(
         site=site,
         policy=policy,
         directives=directives,
-        held=_held(sorted_groups.held, uncovered),
+        held=_held(held, doubted),
         excluded=_excluded(sorted_groups.excluded),
         unresolved=_unresolved(sorted_groups.unresolved),
         needs_nonce=policy is not None and NONCE in str(policy),
         replay=ReplayTotals(
-            allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts),
+            allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts) + len(sorted_groups.held) - len(held),
             block=sum(verdict is Verdict.BLOCK for _, verdict in verdicts),
             unknown=sum(verdict is Verdict.UNKNOWN for _, verdict in verdicts),
-            held=len(sorted_groups.held) + len(uncovered) + len(sorted_groups.unresolved),
+            held=(
+                len(held) + len(doubted) + len(sorted_groups.unresolved) + len(sorted_groups.admitted) - len(accepted)
+            ),
             excluded=len(sorted_groups.excluded),
         ),
         blocked_groups=tuple(group for group, verdict in verdicts if verdict is Verdict.BLOCK),
         findings=findings,
         observed_policies=tuple(map(str, observed.policies)),
+        mode=mode,
+        current=current,
+        relation=None if difference is None else difference.relation,
+        changes=_changes(difference, revision, mode),
+        unknown=()
+        if revision is None
+        else tuple(
+            UnknownUse(directive=each.directive, sources=each.sources, why=each.why) for each in revision.unknown
+        ),
+        probe=None if revision is None else revision.probe,
     )
+
+
+def _changes(difference: Difference | None, revision: Revision | None, mode: Mode) -> tuple[SuggestedChange, ...]:
+    """What the suggestion changes of the enforced policy, and then what would repair it."""
+    made = [
+        SuggestedChange(
+            kind=change.kind,
+            directive=change.directive,
+            source=change.source,
+            effect=change.effect,
+            rests_on=None if revision is None else revision.shown_by(change.directive),
+        )
+        for change in (() if difference is None else difference.changes)
+    ]
+    if revision is None or mode is Mode.REPAIR:
+        return tuple(made)
+    repairs = [
+        SuggestedChange(
+            kind=ChangeKind.ADDED,
+            directive=each.directive,
+            source=each.source,
+            effect=f"would repair what the enforced policy blocks: {each.token.reason}",
+            is_applied=False,
+            evidence=evidence_of(each.token.groups),
+        )
+        for each in revision.repairs
+    ]
+    return (*made, *repairs)
 
 
 def _directives(
@@ -146,16 +224,16 @@ def _directives(
 ) -> tuple[SuggestedDirective, ...]:
     tokens, unprobed = draft.tokens, draft.unprobed
     margin = poison_margin(grounds.prevalence, grounds.thresholds)
-    result = {name: _suggested(name, sources, margin) for name, sources in tokens.items() if sources}
+    result = {name: suggested(name, sources, margin) for name, sources in tokens.items() if sources}
     if not draft.open_fetch_directives:
-        result["default-src"] = (_base("nothing is loaded but what a directive names"),)
+        result["default-src"] = (base("nothing is loaded but what a directive names"),)
     for name in FETCH_DIRECTIVES:
         result |= _inline_apart(name, result.get(name, ()), observed)
     if "object-src" not in result and "object-src" not in unprobed:
-        result["object-src"] = (_base("no object, embed or applet was seen; plugins are an old way in"),)
+        result["object-src"] = (base("no object, embed or applet was seen; plugins are an old way in"),)
     if "script-src" in result and "worker-src" not in result and "worker-src" not in unprobed:
-        result["worker-src"] = (_base("no worker was seen; without this, script-src would stand in"),)
-    result.setdefault("base-uri", (_base("a <base> would move every relative URL"),))
+        result["worker-src"] = (base("no worker was seen; without this, script-src would stand in"),)
+    result.setdefault("base-uri", (base("a <base> would move every relative URL"),))
     result |= _closed(draft, sorted_groups, grounds)
     for name in _WITHOUT_REPORTS:
         values = kept_without_reports(name, observed)
@@ -164,7 +242,7 @@ def _directives(
             result[name] = tuple(
                 SuggestedSource(source=value, rule="unobserved-kept", reason=reason, tier=Tier.KEPT) for value in values
             )
-    return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=_directive_order))
+    return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=directive_order))
 
 
 def _closed(draft: Draft, sorted_groups: SortedGroups, grounds: Grounds) -> dict[str, tuple[SuggestedSource, ...]]:
@@ -178,7 +256,7 @@ def _closed(draft: Draft, sorted_groups: SortedGroups, grounds: Grounds) -> dict
         is_refusing = any(group.trusted_reports for group in asking) or are_many
         if not (draft.tokens[name] or name in draft.unprobed or is_refusing):
             seen = "few strangers say that it would refuse something" if asking else "nothing was reported"
-            result[name] = (_base(f"an observed policy named it, and {seen}"),)
+            result[name] = (base(f"an observed policy named it, and {seen}"),)
     return result
 
 
@@ -196,61 +274,6 @@ def _inline_apart(
     # A nonce or hash would switch 'unsafe-inline' off; what they admit is inline code, or a URL of the list.
     urls = [source for source in sources if not source.source.startswith(("'nonce-", "'sha"))]
     return {f"{name}-elem": (*urls, inline)}
-
-
-def _directive_order(name: str) -> tuple[int, str]:
-    """default, script*, style*, then by name."""
-    first = [rank for rank, prefix in enumerate(("default-src", "script-src", "style-src")) if name.startswith(prefix)]
-    return (*first, 3)[0], name
-
-
-def _suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin) -> tuple[SuggestedSource, ...]:
-    """`'none'`, if a person said so, gives way to any source, as in browsers."""
-    forgeable = {Tier.AUTO, Tier.TRUSTED}
-    return tuple(
-        SuggestedSource(
-            source=source,
-            rule=sources[source].rule,
-            reason=sources[source].reason,
-            tier=sources[source].tier,
-            evidence=evidence_of(sources[source].groups),
-            margin=margin if sources[source].tier in forgeable and not is_script_like(directive, source) else None,
-        )
-        for source in sorted(sources, key=_source_order)
-        if source != "'none'" or len(sources) == 1
-    )
-
-
-def _source_order(source: str) -> tuple[int, str]:
-    """By kind, then text: what a reader looks for first stands first."""
-    match parse_source_expression(source):
-        case KeywordSource():
-            return (0 if source == "'self'" else 1, source)
-        case SchemeSource():
-            return (2, source)
-        case HostSource():
-            return (3, source)
-        case NonceSource():
-            return (4, source)
-        case HashSource() | ExtendedHashSource():
-            return (5, source)
-        case None:
-            return (6, source)
-
-
-def _base(reason: str) -> SuggestedSource:
-    return SuggestedSource(source="'none'", rule="base", reason=reason)
-
-
-def _policy(directives: Sequence[SuggestedDirective]) -> Policy | None:
-    """The printed policy. What cannot be read back as it was written is a bug, and Directive refuses it."""
-    if not directives:
-        return None
-    return Policy(
-        tuple(
-            Directive(directive.name, tuple(source.source for source in directive.sources)) for directive in directives
-        )
-    )
 
 
 def _held(

@@ -20,6 +20,8 @@ from policybuilder.suggestion.candidates import (
     Unresolved,
     candidate,
 )
+from policybuilder.suggestion.current import Current
+from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
 
 _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
@@ -43,6 +45,12 @@ class Grounds:
 
     enforced: Sequence[Policy] = ()
     """What the operator says the site enforces."""
+
+    current: Current | None = None
+    """What the site enforces, as far as is known."""
+
+    exposures: Sequence[Exposure] = ()
+    """The report-only policies that the operator says were served, the newest first."""
 
     leaked_days: Sequence[str] = ()
     """On which the rehearsal key was used by more networks than an operator has: what it vouched for then is void."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from policybuilder.csp import Policy
+from policybuilder.csp import ChangeKind, Policy, Relation
 from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.suggestion.current import Current
+from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.trust import PoisonMargin, Tier
 
 _MAX_PAGES = 5
@@ -110,6 +113,45 @@ class SuggestionFinding:
     fix: str
 
 
+class Mode(enum.StrEnum):
+    """What a suggestion is to the policy that is enforced now."""
+
+    FRESH = "fresh"
+    """Made anew from evidence and silence."""
+
+    TIGHTEN = "tighten"
+    """The enforced policy without what is shown to be unused: it admits nothing more."""
+
+    REPAIR = "repair"
+    """The enforced policy with what believed evidence needs besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedChange:
+    """A difference to the policy that is enforced now."""
+
+    kind: ChangeKind
+    directive: str
+    source: str | None
+    effect: str
+    is_applied: bool = True
+    """Whether the suggested policy has it; a repair stands apart, since it widens."""
+
+    rests_on: Exposure | None = None
+    """What shows that nobody needs what is refused now."""
+
+    evidence: Evidence = NO_EVIDENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownUse:
+    """Sources that are enforced, and kept because no report could tell whether they are used."""
+
+    directive: str
+    sources: tuple[str, ...]
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayTotals:
     """Recorded groups against the policy: the accepted ones by verdict, the others apart."""
@@ -141,6 +183,18 @@ class Suggestion:
     findings: tuple[SuggestionFinding, ...]
     observed_policies: tuple[str, ...]
     """The policies whose silence was read."""
+
+    mode: Mode = Mode.FRESH
+    current: Current | None = None
+    """What is enforced now, as far as is known."""
+
+    relation: Relation | None = None
+    """Of the suggestion to the enforced policy; None where that, or the suggestion, is none."""
+
+    changes: tuple[SuggestedChange, ...] = ()
+    unknown: tuple[UnknownUse, ...] = ()
+    probe: Policy | None = None
+    """The report-only policy that would tell of the use of what is `unknown`."""
 
 
 def evidence_of(groups: Iterable[ViolationGroup]) -> Evidence:
