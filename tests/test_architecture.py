@@ -47,6 +47,8 @@ LIBRARY_ROOMS = {
     "fastapi": ("collector/app.py", "collector/review/"),
     "uvicorn": ("collector/cli.py",),
     "pydantic_settings": ("collector/settings.py",),
+    "httpcore2": ("policybuilder/scanner/",),
+    "turbohtml": ("policybuilder/markup.py",),
     "httpx": (),
     "httpx2": (),
     "requests": (),

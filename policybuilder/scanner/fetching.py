@@ -1,0 +1,310 @@
+"""Fetching a page of a stranger: bounded in time, bytes and redirects, and never from a network of our own unasked.
+
+Proxies that the environment names are not used: they would resolve names again, out of our sight.
+
+The client is httpcore2, on which httpx2 stands, and not httpx2 itself (2026-11): what we need is its documented seam
+for the network, and neither cookies nor decoders for every encoding, nested at a server's pleasure. Of httpx and
+httpcore, from which both come, nothing has been released for two years.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import zlib
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, NamedTuple, Self
+
+import ada_url
+import httpcore2
+
+from policybuilder.csp.url_matching import host_part_matches
+from policybuilder.rendering.text_safety import visible
+from policybuilder.scanner.body import Body
+from policybuilder.scanner.connect_to import Detour
+from policybuilder.scanner.network import Network, Resolver, resolve
+from policybuilder.scanner.pages import (
+    FetchError,
+    FetchLimits,
+    FetchReason,
+    Headers,
+    Redirect,
+    Response,
+    Tls,
+    header_values,
+)
+
+__all__ = ["FetchError", "FetchLimits", "FetchReason", "Fetcher", "Redirect", "Response", "Tls"]
+
+_DEFAULT_PORTS = {"http:": 80, "https:": 443}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_HEADERS = 200
+_MAX_HEADER_BYTES = 64 * 1024
+
+
+class Fetcher:
+    """Fetches pages, one after another; for one thread.
+
+    `connect_to` sends connections elsewhere, and `is_insecure` believes any certificate. `allows_private` lets
+    addresses be of any network and ports be any; without it, a URL's port is 80, 443 or one of `ports`, and every
+    address is public. A target that `connect_to` names is no exception: with nothing before it but `::`, every redirect
+    of a stranger leads there.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits | None = None,
+        connect_to: Sequence[Detour] = (),
+        *,
+        is_insecure: bool = False,
+        allows_private: bool = False,
+        ports: Collection[int] = (),
+        resolver: Resolver = resolve,
+    ) -> None:
+        self._limits = limits or FetchLimits()
+        self._is_insecure = is_insecure
+        self._ports = None if allows_private else frozenset({*_DEFAULT_PORTS.values(), *ports})
+        self._network = Network(self._limits, tuple(connect_to), allows_private=allows_private, resolver=resolver)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what connections took; fetching goes on to work."""
+        if pool := vars(self).pop("_pool", None):
+            pool.close()
+
+    @cached_property
+    def _pool(self) -> httpcore2.ConnectionPool:
+        """Made for the first page, since it takes a moment to load the certificates that this system believes."""
+        context = ssl.create_default_context()
+        if self._is_insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        # No connection is kept: one page is to have no bearing on the next.
+        return httpcore2.ConnectionPool(context, max_keepalive_connections=0, network_backend=self._network)
+
+    def fetch(self, url: str, *, same_origin_hosts: Collection[str] | None = None) -> Response:
+        """The answer at `url`, after redirects; with `same_origin_hosts`, of these hosts alone (`*.` allowed).
+
+        Any answer is one, whatever its status. Raises FetchError.
+        """
+        self._network.begin()
+        redirects: list[Redirect] = []
+        try:
+            return self._fetch(url, same_origin_hosts, redirects)
+        except FetchError as error:
+            error.redirects = tuple(redirects)
+            raise
+
+    def _fetch(self, url: str, hosts: Collection[str] | None, redirects: list[Redirect]) -> Response:
+        target = self._parse(url)
+        while True:
+            _check_host(target, hosts)
+            answer = self._get(target)
+            redirect = _redirect(target, answer)
+            if redirect is None:
+                return _response(target, answer, tuple(redirects))
+            redirects.append(redirect)
+            if len(redirects) > self._limits.max_redirects:
+                raise FetchError(
+                    FetchReason.TOO_MANY_REDIRECTS,
+                    f"{url} redirects more than {self._limits.max_redirects} times; give the URL that is meant",
+                )
+            target = self._follow(target, redirect)
+
+    def _parse(self, text: str, base: str | None = None) -> ada_url.URL:
+        shown = visible(text[:200])
+        try:
+            url = ada_url.URL(text, base)
+        except ValueError:
+            raise FetchError(
+                FetchReason.BAD_URL, f"no URL: {shown}; give all of it, such as https://shop.example/"
+            ) from None
+        if url.protocol not in _DEFAULT_PORTS:
+            raise FetchError(FetchReason.BAD_URL, f"no page on the web: {shown}; give an http or https URL")
+        if url.username or url.password:
+            raise FetchError(FetchReason.BAD_URL, f"a URL at {url.host} holds a user name; give it without")
+        port = int(url.port) if url.port else _DEFAULT_PORTS[url.protocol]
+        if self._ports is not None and port not in self._ports:
+            raise FetchError(
+                FetchReason.ODD_PORT, f"port {port} of {url.hostname} may be no web server's; add --allow-private"
+            )
+        return url
+
+    def _follow(self, source: ada_url.URL, redirect: Redirect) -> ada_url.URL:
+        try:
+            # Servers write UTF-8 here where they should escape it, and browsers read it so.
+            location = redirect.location.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            location = redirect.location
+        try:
+            return self._parse(location, source.href)
+        except FetchError as error:
+            reason = FetchReason.BAD_REDIRECT if error.reason is FetchReason.BAD_URL else error.reason
+            raise FetchError(reason, f"{source.host} redirects too far: {error}") from None
+
+    def _get(self, url: ada_url.URL) -> _Answer:
+        request = httpcore2.Request(
+            "GET",
+            # No fragment: it is never sent.
+            httpcore2.URL(
+                scheme=url.protocol.removesuffix(":"),
+                host=url.hostname,
+                port=int(url.port) if url.port else None,
+                target=url.pathname + url.search,
+            ),
+            headers={
+                "Host": url.host,
+                "User-Agent": f"cspbuild/{version('cspbuild')}",
+                "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+                "Accept-Encoding": "gzip",
+            },
+            extensions={
+                "timeout": {
+                    "connect": self._limits.connect_seconds,
+                    "read": self._limits.read_seconds,
+                    "write": self._limits.read_seconds,
+                }
+            },
+        )
+        try:
+            answered = self._pool.handle_request(request)
+            try:
+                return self._read(answered)
+            finally:
+                answered.close()
+        except (
+            _UnusableError,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+        ) as error:
+            raise _failure(error, url.host) from None
+
+    def _read(self, answered: httpcore2.Response) -> _Answer:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answered.headers)
+        if len(headers) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
+            raise _UnusableError(f"with more than {_MAX_HEADERS} headers or {_MAX_HEADER_BYTES // 1024} KiB of them")
+        # Before the body, at whose end the connection is closed.
+        connection = answered.extensions["network_stream"].get_extra_info("socket")
+        tls, address = _tls(connection), connection.getpeername()[0]
+        body = Body(self._limits.max_bytes, is_gzipped=_is_gzipped(headers))
+        is_broken = False
+        # What a redirect says besides is of no use.
+        if answered.status not in _REDIRECTS:
+            try:
+                for chunk in answered.iter_stream():
+                    if not body.add(chunk):
+                        break
+            except httpcore2.RemoteProtocolError:
+                is_broken = True
+            except zlib.error:
+                raise _UnusableError("with a body that is not the gzip it is called") from None
+        return _Answer(
+            status=answered.status,
+            headers=headers,
+            body=body.data,
+            is_cut=is_broken or (answered.status not in _REDIRECTS and body.is_cut),
+            http_version=answered.extensions["http_version"].decode("latin-1"),
+            tls=tls,
+            address=address,
+        )
+
+
+class _Answer(NamedTuple):
+    """What one request brought."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    is_cut: bool
+    http_version: str
+    tls: Tls | None
+    address: str
+
+
+class _UnusableError(Exception):
+    """An answer that is HTTP, and not what any browser would take."""
+
+
+def _check_host(url: ada_url.URL, hosts: Collection[str] | None) -> None:
+    if hosts is not None and not any(host_part_matches(host.lower(), url.hostname) for host in hosts):
+        allowed = ", ".join(sorted(hosts)) or "none"
+        raise FetchError(FetchReason.OTHER_HOST, f"{_without_fragment(url)} is on no host of the site: {allowed}")
+
+
+def _redirect(url: ada_url.URL, answer: _Answer) -> Redirect | None:
+    locations = header_values(answer.headers, "location")
+    if answer.status not in _REDIRECTS or not locations:
+        return None
+    return Redirect(url=_without_fragment(url), status=answer.status, location=locations[0], headers=answer.headers)
+
+
+def _response(url: ada_url.URL, answer: _Answer, redirects: tuple[Redirect, ...]) -> Response:
+    return Response(url=_without_fragment(url), redirects=redirects, **answer._asdict())
+
+
+def _without_fragment(url: ada_url.URL) -> str:
+    return url.href.partition("#")[0]
+
+
+def _is_gzipped(headers: Headers) -> bool:
+    encodings = ",".join(header_values(headers, "content-encoding")).strip().lower()
+    if encodings not in {"", "identity", "gzip", "x-gzip"}:
+        raise _UnusableError(f"with a body encoded as {visible(encodings[:100])}, though we take gzip or none")
+    return encodings.endswith("gzip")
+
+
+def _tls(connection: socket.socket) -> Tls | None:
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    cipher = connection.cipher()
+    certificate: dict[str, Any] = connection.getpeercert() or {}
+    expires = certificate.get("notAfter")
+    return Tls(
+        version=connection.version() or "",
+        cipher=cipher[0] if cipher else "",
+        subject=_distinguished_name(certificate.get("subject", ())),
+        issuer=_distinguished_name(certificate.get("issuer", ())),
+        expires_at=datetime.fromtimestamp(ssl.cert_time_to_seconds(expires), UTC) if expires else None,
+    )
+
+
+def _distinguished_name(name: Sequence[Sequence[tuple[str, str]]]) -> str | None:
+    return ", ".join(f"{key}={value}" for part in name for key, value in part) or None
+
+
+def _failure(error: Exception, place: str) -> FetchError:
+    """An operator's line for what happened at `place`."""
+    # The pool cuts the chain of causes, and the context stays.
+    cause = error.__cause__ or error.__context__
+    match error:
+        case httpcore2.TimeoutException():
+            reason, message = FetchReason.TIMEOUT, "does not answer in time; see whether a browser fares better"
+        case httpcore2.ConnectError() if isinstance(cause, ssl.SSLCertVerificationError):
+            why = visible(cause.verify_message)
+            reason, message = (
+                FetchReason.TLS,
+                f"has a certificate that does not hold: {why}; mend it, or add --insecure",
+            )
+        case httpcore2.ConnectError() if isinstance(cause, ssl.SSLError):
+            why = visible(cause.reason or str(cause))
+            reason, message = FetchReason.TLS, f"speaks no TLS that we speak: {why}; is it there that https is served?"
+        case httpcore2.ConnectError() if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
+            reason, message = FetchReason.UNREACHABLE, "refuses connections; is a web server running there?"
+        case httpcore2.ConnectError():
+            reason, message = FetchReason.UNREACHABLE, "cannot be reached from here; is this machine online?"
+        case httpcore2.NetworkError():
+            reason, message = FetchReason.UNREACHABLE, "breaks off the connection; try again"
+        case _:
+            why = visible(str(error)[:200])
+            reason, message = FetchReason.BAD_RESPONSE, f"answers as no web server should: {why}"
+    return FetchError(reason, f"{place} {message}")
