@@ -13,10 +13,14 @@ from tests.support.loopback import Request, Response, serve
 OWN = "default-src https://own.example"
 """The policy that the application sends by itself."""
 
+PLAUSIBLE = range(51, 155)
+"""How many of 400 answers a draw at 25 % picks; a right one misses it less than once in 10^9 times."""
+
 
 def _application(request: Request) -> Response:
     nonce = request.header("x-csp-nonce") or ""
-    headers = (("Content-Security-Policy", OWN), ("Content-Type", "text/html"))
+    kind = "text/plain" if request.path == "/plain" else "text/html"
+    headers = (("Content-Security-Policy", OWN), ("Content-Type", kind))
     return Response(200, headers, f'<script nonce="{nonce}"></script>'.encode())
 
 
