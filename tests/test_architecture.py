@@ -21,7 +21,8 @@ PROJECT_ARROWS = [
     (
         "policybuilder/suggestion/",
         (
-            *("policybuilder.csp", "policybuilder.decisions", "policybuilder.evidence", "policybuilder.replay"),
+            *("policybuilder.csp", "policybuilder.decisions", "policybuilder.domains", "policybuilder.evidence"),
+            *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.redaction"),
             "policybuilder.suggestion",
         ),
     ),
