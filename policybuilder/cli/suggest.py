@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import click
 
 from policybuilder.cli.failures import gate
-from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
-from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.cli.options import (
+    database_option,
+    format_option,
+    read_policies,
+    read_window,
+    site_option,
+    window_options,
+)
+from policybuilder.cli.output import console, count, hint, hint_at_oddities, plural, print_json, table
 from policybuilder.errors import CspbuildError
 from policybuilder.program import site_flag, typed
 from policybuilder.rendering.snippets import SnippetFormat, render
@@ -18,9 +27,10 @@ from policybuilder.store.engine import open_for_reading
 from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
-from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.current import Origin, as_current
+from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.trust import PoisonMargin, Thresholds, Tier
-from policybuilder.suggestion.values import Evidence, SuggestedSource, Suggestion
+from policybuilder.suggestion.values import Evidence, Mode, SuggestedChange, SuggestedSource, Suggestion
 from policybuilder.times import isoformat
 
 _NO_EVIDENCE = (
@@ -34,6 +44,14 @@ _MAX_ROWS = 25
 
 @click.command()
 @window_options
+@click.option(
+    "--current", metavar="POLICY", help="What the site enforces: text, @file, or - .  [default: as deploy record says]"
+)
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    help="What to do with it.  [default: tighten where it is known, else fresh]",
+)
 @click.option(
     "--min-reporters",
     metavar="N",
@@ -57,6 +75,8 @@ def command(
     *,
     since: str | None,
     as_of: str | None,
+    current: str | None,
+    mode: str | None,
     min_reporters: int,
     min_days: int,
     site: str,
@@ -67,7 +87,9 @@ def command(
 
     Evidence that arrived at the rehearsal key adds sources, and so does what many of the site's visitors reported; for
     scripts, frames and connections something that strangers cannot write must stand behind it. What you decided is
-    obeyed. What the observed policies allowed is kept. Exits 1 when accepted evidence would be blocked all the same.
+    obeyed. What the observed policies allowed is kept. Beside an enforced policy it is narrowed, and only what page
+    views enough under a report-only policy show unused goes; what would repair it stands apart. Exits 1 when accepted
+    evidence would be blocked all the same.
     """
     thresholds = Thresholds(
         min_reporters=min_reporters, min_days=min_days, min_span=timedelta(days=max(0, min_days - 1))
@@ -81,7 +103,17 @@ def command(
     if not groups:
         header = f"{typed('cspbuild')} header{site_flag(site)}"
         raise CspbuildError(_NO_EVIDENCE.format(site=site, window=window, header=header))
-    suggestion = propose(site, groups, grounds)
+    if current is not None:
+        given = read_policies(current)
+        hint_at_oddities(given)
+        if not given.policies:
+            raise CspbuildError("an empty policy enforces nothing; leave --current out")
+        grounds = replace(grounds, enforced=given.policies, current=as_current(given.policies, Origin.GIVEN))
+    try:
+        suggestion = propose(site, groups, grounds, Options(mode=Mode(mode) if mode else None))
+    except ValueError as error:
+        record = f"{typed('cspbuild')} deploy record{site_flag(site)} --stage enforce --policy POLICY"
+        raise CspbuildError(f"{error}; give it with --current, or record it:  {record}") from None
     with gate(says_no=suggestion.replay.block > 0):
         _print(suggestion, output_format)
         for group in suggestion.blocked_groups:
@@ -177,9 +209,38 @@ def _document(suggestion: Suggestion) -> dict[str, object]:
             }
             for finding in suggestion.findings
         ],
-        "changes": [],
-        "relation": None,
+        "changes": [_change(change) for change in suggestion.changes],
+        "relation": suggestion.relation,
+        "mode": suggestion.mode,
+        "current": None
+        if suggestion.current is None
+        else {"policy": ", ".join(map(str, suggestion.current.policies)), "known": suggestion.current.origin},
+        "unknown": [
+            {"directive": each.directive, "sources": list(each.sources), "why": each.why} for each in suggestion.unknown
+        ],
+        "probe": None if suggestion.probe is None else str(suggestion.probe),
         "observed_under": list(suggestion.observed_policies),
+    }
+
+
+def _change(change: SuggestedChange) -> dict[str, object]:
+    exposure = change.rests_on
+    return {
+        "kind": change.kind,
+        "directive": change.directive,
+        "source": change.source,
+        "effect": change.effect,
+        "applied": change.is_applied,
+        "evidence": None if change.is_applied else _evidence(change.evidence),
+        "rests_on": None
+        if exposure is None
+        else {
+            "policy": str(exposure.policy),
+            "views": exposure.views,
+            "bound": exposure.bound,
+            "since": isoformat(exposure.since_at),
+            "until": isoformat(exposure.until_at),
+        },
     }
 
 
@@ -223,6 +284,7 @@ def _print_text(suggestion: Suggestion) -> None:
         columns = ("directive", "source", "rule", "says", "to forge", "reports", "because, or seen on")
         whole = ("directive", "rule", "says")
         out.print(table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole))
+    _print_changes(suggestion)
     if suggestion.findings:
         out.print(table("To know", ("how bad", "what", "where"), _finding_rows(suggestion), whole=["how bad"]))
     for needs in sorted({held.needs for held in suggestion.held}):
@@ -245,6 +307,43 @@ def _print_text(suggestion: Suggestion) -> None:
         rows = [(kind, rule, count(reports)) for (kind, rule), reports in sorted(classes.items())]
         out.print(table("Excluded: not the site's doing", ("class", "rule", "reports"), rows, numbers=["reports"]))
     _print_closing(suggestion)
+
+
+def _print_changes(suggestion: Suggestion) -> None:
+    made = [change for change in suggestion.changes if change.is_applied]
+    repairs = [change for change in suggestion.changes if not change.is_applied]
+    if made:
+        rows = [
+            (change.directive, change.kind.value, change.source or "", change.effect, _rests_on(change))
+            for change in made[:_MAX_ROWS]
+        ]
+        columns = ("directive", "change", "source", "so that", "rests on")
+        title = f"Compared with what is enforced: {suggestion.relation}"
+        console().print(table(title, columns, rows, whole=["directive", "change"]))
+        if len(made) > _MAX_ROWS:
+            hint(f"{len(made) - _MAX_ROWS} more: --format json has them all")
+    elif suggestion.relation is not None:
+        console().print("The same as what is enforced.\n", markup=False)
+    if repairs:
+        rows = [
+            (
+                each.directive,
+                each.source or "",
+                count(each.evidence.reports),
+                each.effect,
+                ", ".join(each.evidence.pages[:1]),
+            )
+            for each in repairs
+        ]
+        columns = ("directive", "source", "reports", "why", "seen on")
+        _print_some("Repairs, not applied since they would widen it: --mode repair", columns, rows)
+
+
+def _rests_on(change: SuggestedChange) -> str:
+    exposure = change.rests_on
+    if exposure is None or exposure.bound is None:
+        return ""
+    return f"no use in {count(exposure.views or 0)} views: at most 1 in {count(round(1 / exposure.bound))}"
 
 
 def _finding_rows(suggestion: Suggestion) -> list[tuple[str, ...]]:
@@ -294,7 +393,7 @@ def _because(source: SuggestedSource) -> str:
     return f"{pages[0]}{f' +{len(pages) - 1}' if len(pages) > 1 else ''}" if pages else source.reason
 
 
-def _print_some(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_some(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     out = console()
     out.print(table(title, columns, rows[:_MAX_ROWS], numbers=["reports"], whole=["directive"]))
     if len(rows) > _MAX_ROWS:

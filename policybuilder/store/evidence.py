@@ -18,6 +18,9 @@ from policybuilder.store.networks import read_rehearsal_networks
 from policybuilder.store.reach import read_prevalence
 from policybuilder.store.reading import read_groups
 from policybuilder.store.tables import table_of
+from policybuilder.store.views import read_views
+from policybuilder.suggestion.current import Origin, as_current
+from policybuilder.suggestion.exposure import exposures
 from policybuilder.suggestion.propose import asked_by_strangers
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.trust import Thresholds
@@ -36,12 +39,16 @@ def read_grounds(
     """What a suggestion for `groups` rests on beside them."""
     decisions = read_standing_decisions(connection, site, window.until)
     hosts = table_of(schema.SiteHostRow)
-    enforced = [each.policy for each in read_deployments(connection, site) if each.stage is ServedStage.ENFORCE]
+    deployments = [each for each in read_deployments(connection, site) if each.since_at <= window.until]
+    enforced = [each.policy for each in deployments if each.stage is ServedStage.ENFORCE][-1:]
+    policies = tuple(policy for text in enforced for policy in parse_serialized_policy_list(text).policies)
     return Grounds(
         prevalence=read_prevalence(connection, site, window, asked_by_strangers(groups, decisions), thresholds),
         thresholds=thresholds,
         decisions=decisions,
         hosts=tuple(connection.scalars(select(hosts.c.host).where(hosts.c.site == site).order_by(hosts.c.host))),
-        enforced=tuple(policy for text in enforced[-1:] for policy in parse_serialized_policy_list(text).policies),
+        enforced=policies,
+        current=as_current(policies, Origin.RECORDED) if policies else None,
+        exposures=exposures(deployments, read_views(connection, site, window), window),
         leaked_days=leaked_days(read_rehearsal_networks(connection, site, window)),
     )

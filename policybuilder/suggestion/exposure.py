@@ -63,7 +63,7 @@ def exposures(deployments: Sequence[Deployment], views: Views, window: Window) -
         (each for each in deployments if each.stage is ServedStage.REPORT_ONLY and each.since_at < window.until),
         key=lambda each: (each.since_at, each.number),
     )
-    ends = [*(each.since_at for each in tried[1:]), window.until]
+    ends = [*(each.since_at for each in tried), window.until][1:]
     found = []
     for each, end in zip(tried, ends, strict=True):
         since = each.since_at if window.since is None else max(each.since_at, window.since)

@@ -1,0 +1,139 @@
+"""Tests of `cspbuild suggest` beside an enforced policy."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from policybuilder.csp import Disposition
+from policybuilder.stages import OBSERVE_POLICY
+from policybuilder.times import isoformat
+from tests.policybuilder.cli.conftest import Cspbuild
+from tests.support.evidence import SEEN_AT, make_observation, make_violation, record_observations
+
+AS_OF = ("--as-of", isoformat(SEEN_AT + timedelta(days=14)))
+ENFORCED = "default-src 'self'; img-src https: data:; script-src 'self' https://old.example"
+
+pytestmark = pytest.mark.usefixtures("watched")
+
+
+@pytest.fixture
+def watched(database: Engine) -> Engine:
+    """A site that has been watched beside its enforced policy for a fortnight."""
+    record_observations(
+        database,
+        make_observation(is_trusted=True),
+        make_observation(make_violation("script-src-elem", "https://shop.example/app.js"), is_trusted=True),
+        make_observation(
+            make_violation(
+                "font-src",
+                "https://fonts.example/a.woff2",
+                disposition=Disposition.ENFORCE,
+                original_policy="default-src 'self'",
+            ),
+            is_trusted=True,
+        ),
+    )
+    return database
+
+
+def suggest(cspbuild: Cspbuild, *arguments: str) -> dict[str, Any]:
+    ran = cspbuild("suggest", *AS_OF, *arguments, "--format", "json")
+    assert ran.code == 0, ran.err
+    document: dict[str, Any] = json.loads(ran.out)
+    return document
+
+
+def deploy(cspbuild: Cspbuild, stage: str, policy: str, *more: str) -> None:
+    at = isoformat(SEEN_AT - timedelta(days=1))
+    ran = cspbuild("deploy", "record", "--stage", stage, "--policy", policy, "--at", at, *more)
+    assert ran.code == 0, ran.err
+
+
+def test_a_recorded_policy_is_tightened_by_default(cspbuild: Cspbuild) -> None:
+    deploy(cspbuild, "enforce", ENFORCED)
+    unprobed = suggest(cspbuild)
+    assert (unprobed["mode"], unprobed["relation"]) == ("tighten", "same")
+    assert unprobed["current"] == {"policy": ENFORCED, "known": "recorded"}
+    assert {each["directive"] for each in unprobed["unknown"]} >= {"img-src", "script-src"}
+    assert "img-src https://img.example" in unprobed["probe"]
+
+    deploy(cspbuild, "report-only", OBSERVE_POLICY, "--views-per-day", "1000")
+    probed = suggest(cspbuild)
+    assert probed["relation"] == "tighter"
+    assert probed["unknown"] == []
+    assert probed["probe"] is None
+    assert "img-src https://img.example;" in probed["policy"]
+    assert "old.example" not in probed["policy"]
+    applied = [change for change in probed["changes"] if change["applied"]]
+    rests_on = next(change for change in applied if change["source"] == "https://old.example")["rests_on"]
+    assert rests_on["views"] == 15_000
+    assert rests_on["bound"] == pytest.approx(3 / 15_000)
+    (repair,) = [change for change in probed["changes"] if not change["applied"]]
+    assert (repair["source"], repair["evidence"]["reports"]) == ("https://fonts.example", 1)
+
+
+def test_what_a_narrowing_rests_on_is_shown(cspbuild: Cspbuild) -> None:
+    deploy(cspbuild, "enforce", ENFORCED)
+    deploy(cspbuild, "report-only", OBSERVE_POLICY, "--views-per-day", "1000")
+    out = cspbuild("suggest", *AS_OF, COLUMNS="200").out
+    assert "Compared with what is enforced: tighter" in out
+    assert "no use in 15,000 views: at most 1 in 5,000" in out
+    assert "Repairs, not applied" in out
+
+
+def test_the_enforced_policy_can_be_given(cspbuild: Cspbuild) -> None:
+    found = suggest(cspbuild, "--current", "img-src https:; font-src 'self'", "--mode", "repair")
+    assert (found["mode"], found["relation"], found["current"]["known"]) == ("repair", "looser", "given")
+    assert found["policy"] == "font-src 'self' https://fonts.example; img-src https:"
+    assert [change["applied"] for change in found["changes"]] == [True]
+
+
+def test_an_enforced_policy_is_noticed_in_reports(cspbuild: Cspbuild) -> None:
+    found = suggest(cspbuild)
+    assert found["current"] == {"policy": "default-src 'self'", "known": "inferred"}
+    assert "enforced-inferred" in [finding["code"] for finding in found["findings"]]
+    fresh = suggest(cspbuild, "--mode", "fresh")
+    assert fresh["relation"] == "incomparable"
+    assert "https://fonts.example" in fresh["policy"]
+
+
+def test_a_policy_enforced_later_is_none_yet(cspbuild: Cspbuild) -> None:
+    ran = cspbuild(
+        *("deploy", "record", "--stage", "enforce", "--policy", ENFORCED),
+        *("--at", isoformat(SEEN_AT + timedelta(days=2))),
+    )
+    assert ran.code == 0
+    before = cspbuild("suggest", "--as-of", isoformat(SEEN_AT + timedelta(days=1)), "--format", "json")
+    assert json.loads(before.out)["current"]["known"] == "inferred"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--current", ""), "an empty policy enforces nothing; leave --current out"),
+        (("--current", "@missing.txt"), "cannot read missing.txt"),
+    ],
+)
+def test_a_current_policy_that_is_none_is_refused(cspbuild: Cspbuild, arguments: tuple[str, ...], message: str) -> None:
+    ran = cspbuild("suggest", *AS_OF, *arguments)
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_a_mode_without_a_policy_says_where_to_give_it(cspbuild: Cspbuild, other_site: str) -> None:
+    ran = cspbuild("suggest", "--site", other_site, "--mode", "tighten")
+    assert ran.code == 2
+    assert "give it with --current, or record it:" in ran.err
+    assert f"deploy record --site {other_site} --stage enforce" in ran.err
+
+
+@pytest.fixture
+def other_site(database: Engine, cspbuild: Cspbuild) -> str:
+    assert cspbuild("site", "add", "blog", "--host", "shop.example").code == 0
+    record_observations(database, make_observation(site="blog", is_trusted=True))
+    return "blog"
