@@ -32,6 +32,9 @@ class SummaryBy(enum.StrEnum):
     GROUP = "group"
     DIRECTIVE = "directive"
     SOURCE = "source"
+    INITIATOR = "initiator"
+    """Whose code had it loaded."""
+
     PAGE = "page"
     DAY = "day"
 
@@ -227,6 +230,10 @@ def source_of(group: ViolationGroup) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
+NO_INITIATOR = "(no other origin)"
+"""Key of the row for what the pages load themselves, and for what nobody is said to load."""
+
+
 def is_alarming(group: ViolationGroup) -> bool:
     """Whether a group looks like an attack, and no person said yet what is to become of it."""
     return group.evidence_class is EvidenceClass.ATTACK_LIKE and group.decision not in _SETTLED
@@ -239,6 +246,8 @@ def row_key(by: SummaryBy, group: ViolationGroup) -> str:
             return group.directive
         case SummaryBy.SOURCE:
             return source_of(group)
+        case SummaryBy.INITIATOR:
+            return group.initiator or NO_INITIATOR
         case _:
             return group.fingerprint
 

@@ -28,6 +28,7 @@ class _View(enum.StrEnum):
     GROUP = "Violations"
     DIRECTIVE = "Directives"
     SOURCE = "Sources"
+    INITIATOR = "Initiators"
     PAGE = "Pages"
     DAY = "Days"
 
@@ -35,6 +36,7 @@ class _View(enum.StrEnum):
 _KEY_TITLES = {
     SummaryBy.DIRECTIVE: "Directive",
     SummaryBy.SOURCE: "Source",
+    SummaryBy.INITIATOR: "Initiator",
     SummaryBy.PAGE: "Page",
     SummaryBy.DAY: "Day",
 }

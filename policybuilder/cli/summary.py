@@ -139,6 +139,7 @@ def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
         "trend": row.trend,
         "sample": group.sample,
         "source_file": group.source_file,
+        "loaded_by": group.initiator,
         "line_number": group.line_number,
     }
 
@@ -167,6 +168,7 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     group_columns = (
         *("directive", "blocked", "disposition", "reporters", "reports", "first_seen", "last_seen"),
         *("page", "class", "rule", "sample", "estimated_reports", "held", "decision", "group", "reason"),
+        "loaded_by",
     )
     rows: list[tuple[str, ...]] = [
         (
@@ -186,6 +188,7 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             group.decision or "",
             group.fingerprint,
             _reason(group),
+            group.initiator,
         )
         for row in summary.rows
         if (group := row.group) is not None

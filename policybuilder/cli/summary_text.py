@@ -37,7 +37,7 @@ _GROUP_DIGITS = 8
 _TELLING_COLUMNS = ("directive", "blocked", "as", "page", "class", "state")
 """What tells rows apart; counts and times say nothing of what a row is about."""
 
-_FOLDED_AT = {"blocked": 40, "page": 24, "source": 50}
+_FOLDED_AT = {"blocked": 40, "page": 24, "source": 50, "initiator": 50}
 """Columns of long texts, with how much of one has to fit on a line for the others to stay."""
 
 _WHOLE_COLUMNS = ("", "trend", "directive", "as", "class", "state", "group", "last seen")
@@ -150,13 +150,14 @@ def _print_groups(
     if "state" not in columns:
         cells = [{**row, "class": ", ".join(filter(None, (row["class"], row["state"])))} for row in cells]
     below = ["" if "class" in columns else _class_below(row) for row in cells]
+    loaders = [f"loaded by {group.initiator}" if group.initiator else "" for group in groups]
     alike = [
-        (*(row[name] for name in _TELLING_COLUMNS if name in columns), line)
-        for row, line in zip(cells, below, strict=True)
+        (*(row[name] for name in _TELLING_COLUMNS if name in columns), loader, line)
+        for row, loader, line in zip(cells, loaders, below, strict=True)
     ]
     shown: list[dict[str, Cell]] = [
-        {**row, "blocked": tuple(filter(None, (row["blocked"], line, told)))}
-        for row, line, told in zip(cells, below, _told_apart(groups, alike), strict=True)
+        {**row, "blocked": tuple(filter(None, (row["blocked"], loader, line, told)))}
+        for row, loader, line, told in zip(cells, loaders, below, _told_apart(groups, alike), strict=True)
     ]
     if more_alarming:
         more = (plural(more_alarming, "more attack-like group") + ":", "--format json has them all")

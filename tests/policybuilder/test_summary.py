@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, source_of, summarize
+from policybuilder.summary import NO_INITIATOR, DayCount, Figures, Summary, SummaryBy, source_of, summarize
 from policybuilder.times import Window
 from tests.support.evidence import ORIGIN, SEEN_AT, make_group
 
@@ -121,6 +121,16 @@ def test_rows_by_day_stand_in_the_order_of_the_calendar_and_count_what_is_shown(
 )
 def test_a_blocked_uris_source_is_its_origin_or_the_word_itself(blocked: str, source: str) -> None:
     assert source_of(make_group(blocked=blocked)) == source
+
+
+def test_what_nobody_else_loads_is_one_row_among_the_initiators() -> None:
+    groups = [PICTURE, dataclasses.replace(OTHER_PICTURE, initiator="https://tag.example"), SCRIPT]
+    figures = {"https://tag.example": 3, NO_INITIATOR: 2}
+    rows = summary_of(groups, by=SummaryBy.INITIATOR, reporters=figures).rows
+    assert [(row.key, row.reports, row.reporters, row.groups) for row in rows] == [
+        ("https://tag.example", 2, 3, 1),
+        (NO_INITIATOR, 14, 2, 2),
+    ]
 
 
 @pytest.mark.parametrize("by", list(SummaryBy))

@@ -95,6 +95,28 @@ def test_attacks_by_the_dozen_leave_room_for_the_others(cspbuild: Cspbuild, data
     assert "more row" not in ran.err
 
 
+@pytest.mark.parametrize("columns", [200, 120, 80])
+def test_a_row_says_who_had_it_loaded_where_that_was_not_the_page(
+    cspbuild: Cspbuild, database: Engine, columns: int
+) -> None:
+    """So are rows told apart that are alike in all else."""
+    named = make_violation("script-src-elem", "https://cdn.example/a.js", source_file="https://tag.example/t.js")
+    report(
+        database,
+        *(make_observation(named, network=network) for network in "abc"),
+        make_observation(make_violation("script-src-elem", "https://cdn.example/a.js")),
+    )
+    assert [row["loaded_by"] for row in summary(cspbuild)["rows"]] == ["https://tag.example", ""]
+    lines = cspbuild("summary", *AS_OF, COLUMNS=str(columns)).out.splitlines()
+    assert sum("loaded by https://tag.example" in line for line in lines) == 1
+    assert not any("(group" in line for line in lines)
+    (first, second) = csv.DictReader(io.StringIO(cspbuild("summary", *AS_OF, "--format", "csv").out))
+    assert (first["loaded_by"], second["loaded_by"]) == ("https://tag.example", "")
+    rows = {row["initiator"]: row["reporters"] for row in summary(cspbuild, "--by", "initiator")["rows"]}
+    assert rows == {"https://tag.example": 3, "(no other origin)": 1}
+    assert "https://tag.example" in cspbuild("summary", *AS_OF, "--by", "initiator", COLUMNS=str(columns)).out
+
+
 @pytest.mark.parametrize("answer", [("reject", "https://evil.example"), ("ignore", "https://evil.example"), None])
 def test_attacks_that_somebody_decided_about_are_no_alarm_any_more(
     cspbuild: Cspbuild, database: Engine, answer: tuple[str, ...] | None
