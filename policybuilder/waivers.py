@@ -20,7 +20,7 @@ class Waiver:
 
     waived_at: datetime
     until: datetime | None = None
-    """From then on the criterion counts again."""
+    """The last moment at which it holds."""
 
     undone_at: datetime | None = None
 
@@ -30,5 +30,5 @@ def standing(waivers: Iterable[Waiver], at: datetime) -> Mapping[str, Waiver]:
     return {
         waiver.criterion: waiver
         for waiver in sorted(waivers, key=lambda waiver: waiver.number)
-        if waiver.undone_at is None and (waiver.until is None or at < waiver.until)
+        if waiver.undone_at is None and (waiver.until is None or at <= waiver.until)
     }

@@ -1,0 +1,146 @@
+"""Judging: whether a policy may be enforced, criterion by criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from policybuilder.csp import PolicyList, parse_serialized_policy_list
+from policybuilder.deployments import Deployment, ServedStage, canonical_texts, last_deployment, served
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.noticing import NoticedDeployment, noticed, served_now
+from policybuilder.readiness import breakage, exposure, soundness
+from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName, Readiness, SiteRecord
+from policybuilder.replay import replay_group
+from policybuilder.stages import OBSERVE_POLICY
+from policybuilder.suggestion.propose import propose, site_origins
+from policybuilder.suggestion.values import Suggestion, SuggestionFinding
+from policybuilder.superseded import with_superseded
+from policybuilder.times import Window
+
+Evaluate = Callable[[PolicyList], Sequence[SuggestionFinding]]
+"""What finds the weaknesses of a policy."""
+
+(_BASELINE,) = canonical_texts(OBSERVE_POLICY)
+
+_CRITERIA: dict[CriterionName, Callable[[Case], Criterion]] = {
+    CriterionName.DIFF_TO_ENFORCED: soundness.diff_to_enforced,
+    CriterionName.WINDOW: exposure.window,
+    CriterionName.QUIET_PERIOD: exposure.quiet_period,
+    CriterionName.SAMPLING_RATE: exposure.sampling_rate,
+    CriterionName.REPORTS_BY_CLASS: exposure.reports_by_class,
+    CriterionName.REPORTERS: exposure.reporters,
+    CriterionName.PAGE_COVERAGE: exposure.page_coverage,
+    CriterionName.REHEARSAL_SHARE: exposure.rehearsal_share,
+    CriterionName.BREAK_RATE: breakage.break_rate,
+    CriterionName.CONTRADICTIONS: breakage.contradictions,
+    CriterionName.UNPROBED: breakage.unprobed,
+    CriterionName.OPEN_ITEMS: breakage.open_items,
+    CriterionName.FINDINGS: soundness.findings,
+    CriterionName.HEADER_SIZE: soundness.header_size,
+    CriterionName.POISON_MARGIN: soundness.poison_margin,
+    CriterionName.ROLLBACK: soundness.rollback,
+}
+
+
+def judge(case: Case) -> Readiness:
+    """Every criterion with its figure, and the waiver that holds for it."""
+    return Readiness(
+        tuple(replace(_CRITERIA[name](case), waiver=case.record.waivers.get(name)) for name in CriterionName)
+    )
+
+
+def make_case(
+    record: SiteRecord,
+    *,
+    given: PolicyList | None = None,
+    suggestion: Suggestion | None = None,
+    critical: Sequence[str] = (),
+    routes: Sequence[str] = (),
+    sample: float | None = None,
+    evaluate: Evaluate | None = None,
+) -> Case:
+    """The case of the policy `given`; or else of the one on trial, or what the evidence speaks for now.
+
+    `suggestion` is what `propose` says, where somebody asked already.
+    """
+    suggestion = suggestion or propose(record.site, record.groups, record.grounds)
+    enforced = enforced_now(record)
+    enforced_policies = parse_serialized_policy_list(enforced.policy if enforced else "")
+    candidate, origin = _candidate(record, given, suggestion)
+    origins = site_origins(record.groups)
+    return Case(
+        record=record,
+        candidate=candidate,
+        origin=origin,
+        since_at=watched_since(record.groups, record.deployments, record.window),
+        suggestion=suggestion,
+        live=with_superseded(record.groups, record.deployments),
+        verdicts={
+            group.fingerprint: replay_group(group, candidate.policies, origins).verdict for group in record.groups
+        },
+        enforced=enforced,
+        enforced_policies=enforced_policies,
+        critical=critical,
+        routes=routes,
+        sample=sample,
+        weaknesses=_new_weaknesses(candidate, enforced_policies, evaluate) if evaluate else (),
+    )
+
+
+def watched_since(
+    groups: Iterable[ViolationGroup], deployments: Iterable[Deployment], window: Window
+) -> datetime | None:
+    """Since when, within the window, what the site serves now is watched.
+
+    That is since the last deployment; where none is recorded, since the first report of the site's own doing.
+    """
+    last = last_deployment(deployments)
+    seen = (group.first_seen_at for group in groups if group.evidence_class is EvidenceClass.GENUINE)
+    began = last.since_at if last is not None else min(seen, default=None)
+    return began if began is None or window.since is None else max(began, window.since)
+
+
+def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The policy that is tried report-only before it is enforced.
+
+    One that was served before the enforced one began was its trial, and the baseline of observing is none.
+    """
+    tried, enforced = served(deployments, ServedStage.REPORT_ONLY), served(deployments, ServedStage.ENFORCE)
+    if tried is None or is_observing(tried.policy):
+        return None
+    last = last_deployment(each for each in (tried, enforced) if each is not None)
+    return tried if last is tried else None
+
+
+def is_observing(policy: str) -> bool:
+    """Whether a policy list holds the baseline, under which every load is reported."""
+    return _BASELINE in canonical_texts(policy)
+
+
+def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:
+    """What the site enforces, as its operator says, or else as its reports do."""
+    recorded = served(record.deployments, ServedStage.ENFORCE)
+    return recorded or served_now(noticed_in(record), ServedStage.ENFORCE)
+
+
+def noticed_in(record: SiteRecord) -> tuple[NoticedDeployment, ...]:
+    """The policies that reports come under, and nobody recorded."""
+    return noticed(record.groups, record.deployments, record.grounds.prevalence, record.thresholds)
+
+
+def _candidate(
+    record: SiteRecord, given: PolicyList | None, suggestion: Suggestion
+) -> tuple[PolicyList, CandidateOrigin]:
+    if given is not None:
+        return given, CandidateOrigin.GIVEN
+    if (tried := on_trial(record.deployments)) is not None:
+        return parse_serialized_policy_list(tried.policy), CandidateOrigin.TRIAL
+    policies = () if suggestion.policy is None else (suggestion.policy,)
+    return PolicyList(policies), CandidateOrigin.SUGGESTION
+
+
+def _new_weaknesses(candidate: PolicyList, enforced: PolicyList, evaluate: Evaluate) -> tuple[SuggestionFinding, ...]:
+    known = {(found.code, found.directive, found.value) for found in evaluate(enforced)} if enforced.policies else set()
+    return tuple(found for found in evaluate(candidate) if (found.code, found.directive, found.value) not in known)
