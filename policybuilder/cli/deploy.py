@@ -6,19 +6,26 @@ from datetime import UTC, datetime
 
 import click
 
+from policybuilder.cli.noticed import noticed_document
 from policybuilder.cli.options import database_option, format_option, read_policies, site_option
-from policybuilder.cli.output import console, count, hint, hint_at_oddities, print_json, shorten, table
+from policybuilder.cli.output import console, count, hint, hint_at_oddities, plural, print_json, shorten, table
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.errors import CspbuildError
-from policybuilder.program import typed
+from policybuilder.noticing import NoticedDeployment
+from policybuilder.program import site_flag, typed
+from policybuilder.readiness.judging import noticed_in
 from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
+from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import get_site, open_sites
-from policybuilder.times import isoformat, parse_instant
+from policybuilder.suggestion.trust import Thresholds
+from policybuilder.times import Window, isoformat, parse_instant
+from policybuilder.workflow import record_command
 
 _MAX_NOTE_CHARACTERS = 500
 _MAX_VIEWS_PER_DAY = 10**12
+_MAX_HINTS = 3
 
 
 @click.group()
@@ -93,19 +100,27 @@ def _read_instant(at: str | None, now: datetime) -> datetime:
 @database_option
 @format_option()
 def list_(site: str, database: str, output_format: str) -> None:
-    """What was recorded, oldest first."""
+    """What was recorded, oldest first; then what reports come under all the same."""
     engine = open_for_reading(database)
     get_site(engine, site)
     with snapshot(engine) as connection:
+        record = read_site_record(connection, site, Window(None, datetime.now(UTC)), Thresholds())
         deployments = read_deployments(connection, site)
-    _show(deployments, output_format)
-    if not deployments and output_format == "text":
-        hint(f"nothing recorded yet: see  {typed('cspbuild')} deploy record --help")
-
-
-def _show(deployments: tuple[Deployment, ...], output_format: str) -> None:
+    noticed = noticed_in(record)
+    _show(deployments, output_format, noticed)
     if output_format == "json":
-        print_json("deploy", {"deployments": [_document(deployment) for deployment in deployments]})
+        return
+    for each in noticed[:_MAX_HINTS]:
+        command_line = record_command(site, each.policy, each.stage, each.since_at)
+        hint(f"noticed in reports; if the site serves it:  {command_line}")
+    if not deployments and not noticed:
+        hint(f"nothing recorded yet: see  {typed('cspbuild')} deploy record{site_flag(site)} --help")
+
+
+def _show(deployments: tuple[Deployment, ...], output_format: str, noticed: tuple[NoticedDeployment, ...] = ()) -> None:
+    if output_format == "json":
+        recorded = [_document(deployment) for deployment in deployments]
+        print_json("deploy", {"deployments": [*recorded, *map(noticed_document, noticed)]})
         return
     rows = [
         (
@@ -113,10 +128,21 @@ def _show(deployments: tuple[Deployment, ...], output_format: str) -> None:
             isoformat(deployment.since_at),
             deployment.stage.value,
             count(deployment.views_per_day) if deployment.views_per_day else "",
-            shorten(deployment.policy, 120),
+            shorten(deployment.policy, 120) or "(none any more)",
             deployment.note,
         )
         for deployment in deployments
+    ]
+    rows += [
+        (
+            "noticed",
+            isoformat(each.since_at),
+            each.stage.value,
+            "",
+            shorten(each.policy, 120),
+            "you rehearsed it" if each.is_vouched else f"by {plural(each.networks, 'network')} on a day",
+        )
+        for each in noticed
     ]
     columns = ("number", "since", "stage", "views a day", "policy", "note")
     console().print(table("", columns, rows, numbers=["number", "views a day"], whole=["since", "stage"]))
@@ -130,4 +156,5 @@ def _document(deployment: Deployment) -> dict[str, object]:
         "since": isoformat(deployment.since_at),
         "views_per_day": deployment.views_per_day,
         "note": deployment.note,
+        "noticed": False,
     }

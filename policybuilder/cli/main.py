@@ -15,6 +15,7 @@ class _LazyGroup(click.Group):
 
     # Name → (module, what the list of commands says).
     lazy: ClassVar[dict[str, tuple[str, str]]] = {
+        "status": ("policybuilder.cli.status", "Where you are on the way, and what to type next."),
         "site": ("policybuilder.cli.site", "Sites and the keys in their report URLs."),
         "header": ("policybuilder.cli.header", "The response headers to send now."),
         "preset": ("policybuilder.cli.preset", "A sound starting policy for a kind of site."),
@@ -26,6 +27,8 @@ class _LazyGroup(click.Group):
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
         "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
         "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
+        "ready": ("policybuilder.cli.ready", "May the policy be enforced?"),
+        "rollback": ("policybuilder.cli.rollback", "The last good headers."),
         "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
     }
 

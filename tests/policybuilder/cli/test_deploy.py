@@ -26,6 +26,7 @@ def test_what_is_recorded_is_listed(cspbuild: Cspbuild) -> None:
                 "since": "2026-11-20T10:30:00Z",
                 "views_per_day": 12_000,
                 "note": "a trial",
+                "noticed": False,
             }
         ],
     }

@@ -1,0 +1,119 @@
+"""`cspbuild status`: where the site stands on the way, and the next command to type."""
+
+from __future__ import annotations
+
+import click
+
+from policybuilder.cli.noticed import noticed_document, noticed_line
+from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
+from policybuilder.cli.output import console, plural, print_json, table
+from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.noticing import NoticedDeployment
+from policybuilder.readiness.judging import is_observing
+from policybuilder.rendering.text_safety import visible
+from policybuilder.store.arrivals import read_arrivals
+from policybuilder.store.engine import open_for_reading
+from policybuilder.store.reading import snapshot
+from policybuilder.store.site_record import read_site_record
+from policybuilder.store.sites import get_site
+from policybuilder.suggestion.trust import Thresholds
+from policybuilder.times import isoformat
+from policybuilder.workflow import Standing, Step, standing_of
+
+_MAX_NOTICED = 5
+
+
+@click.command()
+@window_options
+@site_option
+@database_option
+@format_option()
+def command(*, since: str | None, as_of: str | None, site: str, database: str, output_format: str) -> None:
+    """Where the site stands on the way, and the next command to type."""
+    window = read_window(since, as_of)
+    engine = open_for_reading(database)
+    found = get_site(engine, site)
+    with snapshot(engine) as connection:
+        record = read_site_record(connection, site, window, Thresholds())
+        arrivals = read_arrivals(connection, found)
+    standing = standing_of(record, arrivals)
+    if output_format == "json":
+        print_json("status", _document(standing))
+    else:
+        _print(standing)
+
+
+def _document(standing: Standing) -> dict[str, object]:
+    record, readiness = standing.record, standing.readiness
+    return {
+        "site": record.site,
+        "stage": standing.stage,
+        "next": standing.next,
+        "why": standing.why,
+        "then": list(standing.then),
+        "steps": [{"name": step, "state": _state(step, standing)} for step in Step],
+        "window": {
+            "since": isoformat(record.window.since) if record.window.since else None,
+            "until": isoformat(record.window.until),
+        },
+        "evidence": {
+            "reports": sum(group.reports for group in record.groups),
+            "groups": len(record.groups),
+            "networks": record.grounds.prevalence.audience,
+            "watched_since": isoformat(standing.case.since_at) if standing.case.since_at else None,
+        },
+        "enforced": _served(standing.enforced),
+        "report_only": _served(_report_only(standing)),
+        "noticed": [noticed_document(each) for each in standing.noticed],
+        "ready": None if readiness is None else {"ready": readiness.is_ready, "failing": list(readiness.failing)},
+        "causes": [{"code": each.code, "message": each.message, "fix": each.fix} for each in standing.causes],
+    }
+
+
+def _served(deployment: Deployment | NoticedDeployment | None) -> dict[str, object] | None:
+    if deployment is None:
+        return None
+    return {
+        "number": deployment.number if isinstance(deployment, Deployment) else None,
+        "policy": deployment.policy,
+        "since": isoformat(deployment.since_at),
+        "noticed": isinstance(deployment, NoticedDeployment),
+    }
+
+
+def _report_only(standing: Standing) -> Deployment | None:
+    of_stage = [each for each in standing.record.deployments if each.stage is ServedStage.REPORT_ONLY]
+    return of_stage[-1] if of_stage and of_stage[-1].policy else None
+
+
+def _state(step: Step, standing: Standing) -> str:
+    steps = list(Step)
+    if step is standing.step:
+        return "current"
+    return "done" if steps.index(step) < steps.index(standing.step) else "to do"
+
+
+_MARKS = {"done": "✓", "current": "▶", "to do": "·"}
+
+
+def _print(standing: Standing) -> None:
+    out = console()
+    picture = "   ".join(f"{_MARKS[_state(step, standing)]} {step}" for step in Step)
+    out.print(f"\n  {picture}\n", markup=False)
+    stage = standing.stage.value.replace("-", " ")
+    out.print(f"{standing.record.site}: {stage}; {standing.why}.", markup=False)
+    for name, deployment in (("enforced", standing.enforced), ("report-only", _report_only(standing))):
+        if deployment is not None:
+            number = f"deployment {deployment.number}" if isinstance(deployment, Deployment) else "unrecorded"
+            what = ", the baseline of observing" if is_observing(deployment.policy) else ""
+            out.print(f"  {name}: {number}{what}, since {deployment.since_at:%Y-%m-%d %H:%M} UTC", markup=False)
+    for noticed in standing.noticed[:_MAX_NOTICED]:
+        out.print(f"  noticed: {noticed_line(noticed)}", markup=False)
+    if (more := len(standing.noticed) - _MAX_NOTICED) > 0:
+        out.print(f"  and {plural(more, 'more policy', 'more policies')} that nobody recorded", markup=False)
+    if standing.causes:
+        rows = [(cause.message, cause.fix) for cause in standing.causes]
+        out.print(table("The likeliest causes", ("why nothing may arrive", "to type"), rows))
+    for label, line in zip(("next", *("then" for _ in standing.then)), (standing.next, *standing.then), strict=True):
+        out.print(f"\n{label}:", markup=False)
+        out.print(f"  {visible(line)}", markup=False, soft_wrap=True)

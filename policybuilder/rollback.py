@@ -1,0 +1,72 @@
+"""Rolling back: what a site served before what it serves now."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from policybuilder.deployments import Deployment, ServedStage, in_order, is_same_policy, served
+
+
+class Way(enum.StrEnum):
+    """What going back means."""
+
+    ENFORCE_BEFORE = "enforce-before"
+    """Send the policy that was enforced before."""
+
+    STOP_ENFORCING = "stop-enforcing"
+    """None was: the site worked without the header."""
+
+    REPORT_BEFORE = "report-before"
+    """Nothing is enforced, so nothing is broken; send the report-only policy that was sent before."""
+
+    STOP_REPORTING = "stop-reporting"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The last good headers."""
+
+    way: Way
+    left: Deployment
+    """What is served now, and no longer."""
+
+    enforced: Deployment | None
+    """What to enforce; None for nothing."""
+
+    report_only: Deployment | None
+    """What to send report-only beside it; None for nothing."""
+
+
+def way_back(deployments: Sequence[Deployment]) -> Rollback | None:
+    """What to go back to; None where nothing is recorded that the site would still serve.
+
+    A policy that was gone back to is not left for the one that was given up: going back twice goes further back.
+    """
+    enforced = _stack(each for each in deployments if each.stage is ServedStage.ENFORCE)
+    reported = [each for each in deployments if each.stage is ServedStage.REPORT_ONLY]
+    if enforced:
+        left = enforced[-1]
+        before = enforced[-2] if len(enforced) > 1 else None
+        earlier = [each for each in reported if each.since_at < left.since_at]
+        way = Way.STOP_ENFORCING if before is None else Way.ENFORCE_BEFORE
+        return Rollback(way, left, before, served(earlier, ServedStage.REPORT_ONLY))
+    tried = _stack(reported)
+    if not tried:
+        return None
+    before = tried[-2] if len(tried) > 1 else None
+    return Rollback(Way.STOP_REPORTING if before is None else Way.REPORT_BEFORE, tried[-1], None, before)
+
+
+def _stack(deployments: Iterable[Deployment]) -> list[Deployment]:
+    """Each policy upon the one that it took the place of; one that came back takes away what stood upon it."""
+    found: list[Deployment] = []
+    for deployment in in_order(deployments):
+        same = [place for place, each in enumerate(found) if is_same_policy(each.policy, deployment.policy)]
+        del found[same[0] if same else len(found) :]
+        if deployment.policy:
+            found.append(deployment)
+        else:
+            found.clear()
+    return found
