@@ -22,8 +22,13 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 """Of a collector on this machine."""
 
 _PUBLIC_SAMPLE = 0.01
+_SMALLEST_SAMPLE = 0.0001
+"""The collector's estimates go no further: a report stands for ten thousand at most."""
+
 _DRAWN_BY_HAND = frozenset({"text", "json", "header", "markdown"})
 """Formats after which a person decides which page views get the headers."""
+
+_SAMPLED_FORMATS = _DRAWN_BY_HAND | DRAWING_FORMATS
 
 
 @click.command()
@@ -79,13 +84,15 @@ def command(
         drawn = "send them on" if output_format in _DRAWN_BY_HAND else "this sends them on"
         said = f"r={written(share)}"
         hint(f"{drawn} {percent(share)} of page views, as the report URL says ({said}); --sample 100% for all")
+    elif sample is None and stage != Stage.ENFORCE and output_format not in _SAMPLED_FORMATS:
+        hint(f"every page view gets them, since --format {output_format} cannot draw lots")
 
 
 def _choose_share(sample: str | None, stage: Stage, output_format: str, *, is_public: bool) -> float:
     """The share asked for, or the usual one; all page views where nothing can or should be drawn."""
     if stage is Stage.ENFORCE:
         refusal = "an enforced policy protects only the page views that get it"
-    elif output_format not in _DRAWN_BY_HAND | DRAWING_FORMATS:
+    elif output_format not in _SAMPLED_FORMATS:
         refusal = f"--format {output_format} cannot draw lots among page views"
     elif sample:
         return read_share(sample)
@@ -143,14 +150,15 @@ def read_share(text: str) -> float:
         share = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
     except (ArithmeticError, ValueError):
         share = 0.0
-    if not 0 < share <= 1:
-        raise CspbuildError(f"{text!r} is no share of page views; write 1% or 0.01, at most 100%")
+    if not _SMALLEST_SAMPLE <= share <= 1:
+        raise CspbuildError(f"{text!r} is no share of page views; write 1% or 0.01, at least 0.01%, at most 100%")
     return share
 
 
 def _print(headers: tuple[Header, ...], stage: Stage, output_format: str, share: float) -> None:
     if output_format == "json":
-        print_json("header", {"stage": stage, "headers": [[header.name, header.value] for header in headers]})
+        pairs = [[header.name, header.value] for header in headers]
+        print_json("header", {"stage": stage, "sample": share, "headers": pairs})
         return
     fmt = SnippetFormat.HEADER if output_format == "text" else SnippetFormat(output_format)
     try:

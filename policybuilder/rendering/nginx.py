@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from policybuilder.csp import NONCE_PLACEHOLDER
 from policybuilder.rendering.draws import divided, percent, percentage
@@ -71,11 +72,12 @@ def _draw(share: float) -> str:
 
     https://nginx.org/en/docs/http/ngx_http_split_clients_module.html
     """
-    parts = percentage(share)
-    if parts != round(parts, 2):
-        raise ValueError(f"nginx draws in steps of 0.01 %, not {percent(share)}")
+    wanted = percentage(share)
+    possible = min(max(round(wanted, 2), Decimal("0.01")), Decimal("99.99"))
+    if wanted != possible:
+        raise ValueError(f"nginx draws in steps of 0.01 %, so {possible} % rather than {percent(share)}")
     note = _DRAW_NOTE.format(percent=percent(share))
-    return f'{note}split_clients "$request_id" $csp_drawn {{ {parts:.2f}% 1; * ""; }}\n'
+    return f'{note}split_clients "$request_id" $csp_drawn {{ {possible:.2f}% 1; * ""; }}\n'
 
 
 def _value(header: Header, http_level: list[str]) -> str:

@@ -79,7 +79,10 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("header", "--sample", "101%"), "'101%' is no share of page views"),
     (("header", "--sample", "0"), "'0' is no share of page views"),
     (("header", "--sample", "1%", "--format", "netlify"), "cannot draw lots among page views; use --sample 100%"),
-    (("header", "--sample", "0.001%", "--format", "nginx"), "nginx draws in steps of 0.01 %, not 0.001 %"),
+    (("header", "--sample", "0.009%"), "'0.009%' is no share of page views; write 1% or 0.01, at least 0.01%"),
+    (("header", "--sample", "sNaN"), "'sNaN' is no share of page views"),
+    (("header", "--sample", "1e999999999"), "'1e999999999' is no share of page views"),
+    (("header", "--sample", "33.333%", "--format", "nginx"), "so 33.33 % rather than 33.333 %"),
     (
         ("header", "--stage", "enforce", "--policy", "img-src *", "--sample", "1%"),
         "an enforced policy protects only the page views that get it; use --sample 100%",

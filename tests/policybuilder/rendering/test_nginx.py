@@ -40,7 +40,7 @@ def test_one_draw_decides_about_all_report_only_headers() -> None:
     ]
 
 
-@pytest.mark.parametrize("share", [1 / 3, 0.00001, 0.99999])
-def test_a_share_finer_than_nginx_draws_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"nginx draws in steps of 0\.01 %, not "):
+@pytest.mark.parametrize(("share", "nearest"), [(1 / 3, "33.33"), (0.00001, "0.01"), (0.99999, "99.99")])
+def test_a_share_finer_than_nginx_draws_is_refused(share: float, nearest: str) -> None:
+    with pytest.raises(ValueError, match=rf"nginx draws in steps of 0\.01 %, so {nearest} % rather than "):
         nginx([WATCHED], share)
