@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -496,3 +497,18 @@ def test_a_snippet_is_printable_lines(fmt: SnippetFormat) -> None:
     snippet = render([Header(ENFORCED, "default-src 'self'")], fmt)
     assert snippet.endswith("\n")
     assert all(re.fullmatch(r"\t?[ -~]*", line) for line in snippet.splitlines())
+
+
+def test_the_readme_tells_each_format_and_whether_it_draws() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    rows = {
+        name: [cell.strip() for cell in row.split("|")[1:-1]]
+        for row in readme.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    drawing = {fmt: rows[fmt][-1] for fmt in SnippetFormat}
+    assert {fmt for fmt, draws in drawing.items() if draws == "yes"} == DRAWING_FORMATS
+    assert {fmt for fmt, draws in drawing.items() if draws == "no"} == {SnippetFormat.NETLIFY, SnippetFormat.META}
+    nowhere = {fmt for fmt in SnippetFormat if rows[fmt][2].startswith("nowhere")}
+    assert nowhere == {SnippetFormat.NETLIFY, SnippetFormat.META}
