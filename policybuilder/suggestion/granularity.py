@@ -243,18 +243,16 @@ def _file(path: str, rule: str, reason: str) -> _Place:
 
 def _shared_directory(paths: Iterable[str]) -> str:
     """The longest directory that holds all of them, no part of which varies."""
-    directories = sorted(map(_lasting_directory, paths))
+    directories = [path.split("/")[:-1] for path in paths]
     # What the first and the last have in common, those between them have too.
-    common = takewhile(lambda pair: pair[0] == pair[1], zip(directories[0], directories[-1], strict=False))
-    return "".join(["/", *(f"{segment}/" for segment, _ in common)])
+    pairs = zip(min(directories), max(directories), strict=False)
+    common = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    lasting = takewhile(lambda pair: pair[1] != "" and not _changes(*pair), pairwise(common))
+    return "".join(["/", *(f"{segment}/" for _, segment in lasting)])
 
 
-def _lasting_directory(path: str) -> tuple[str, ...]:
-    segments = path.split("/")
-    lasting = takewhile(
-        lambda pair: pair[1] and not varies(pair[1], pair[0]) and not _is_blanked(pair[1]), pairwise(segments[:-1])
-    )
-    return tuple(segment for _, segment in lasting)
+def _changes(parent: str, segment: str) -> bool:
+    return varies(segment, parent) or _is_blanked(segment)
 
 
 def _is_blanked(segment: str) -> bool:
