@@ -81,10 +81,11 @@ OBSERVE_POLICY = (
 
 # Allows all scripts, and so brings a csp-hash report for each; form-action stands here too because Firefox loses most
 # form-action reports that go by report-uri.
-_INVENTORY_POLICY = (
+INVENTORY_POLICY = (
     "script-src * data: blob: 'unsafe-inline' 'unsafe-eval' 'report-sha256'; form-action 'none'; "
     f"report-to {ENDPOINT_NAME}"
 )
+"""What stands beside the baseline over https."""
 
 _REPORTING_DIRECTIVES = frozenset({"report-uri", "report-to"})
 
@@ -123,7 +124,7 @@ def headers_for(
     if endpoint.startswith("https:"):
         return (
             *headers,
-            Header(REPORT_ONLY, _INVENTORY_POLICY),
+            Header(REPORT_ONLY, INVENTORY_POLICY),
             Header(REPORTING_ENDPOINTS, f"{ENDPOINT_NAME}={_structured_string(endpoint)}"),
         )
     if report_to_url:

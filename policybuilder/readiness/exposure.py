@@ -80,13 +80,15 @@ def quiet_period(case: Case) -> Criterion:
 def sampling_rate(case: Case) -> Criterion:
     """So few page views carry the headers that what breaks rarely would not show."""
     views, least = exposed_views(case), least_views()
-    rate = share_of_views(case)
+    is_logged = bool(case.record.views)
+    rate = share_of_views(case) if is_logged else None
+    shown = f"{percent(rate)} of {case.record.views.total:,}" if rate is not None else "as you say"
     return Criterion(
         name=CriterionName.SAMPLING_RATE,
         passed=views is not None and views >= least,
-        value=UNKNOWN if views is None else f"{percent(rate)} of page views, which makes {views:,}",
-        needed=f"{least:,} page views with the headers",
-        figures={"rate": rate, "is_said": case.sample is not None, "views": views, "views_needed": least},
+        value=UNKNOWN if views is None else f"{views:,} page views carried the headers, {shown}",
+        needed=f"{least:,}",
+        figures={"rate": rate, "views": views, "views_needed": least},
     )
 
 

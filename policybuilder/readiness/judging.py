@@ -13,7 +13,7 @@ from policybuilder.noticing import NoticedDeployment, noticed, served_now
 from policybuilder.readiness import breakage, exposure, soundness
 from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName, Readiness, SiteRecord
 from policybuilder.replay import replay_group
-from policybuilder.stages import OBSERVE_POLICY
+from policybuilder.stages import INVENTORY_POLICY, OBSERVE_POLICY
 from policybuilder.suggestion.propose import propose, site_origins
 from policybuilder.suggestion.values import Suggestion, SuggestionFinding
 from policybuilder.superseded import with_superseded
@@ -22,7 +22,7 @@ from policybuilder.times import Window
 Evaluate = Callable[[PolicyList], Sequence[SuggestionFinding]]
 """What finds the weaknesses of a policy."""
 
-(_BASELINE,) = canonical_texts(OBSERVE_POLICY)
+_OBSERVING = frozenset(canonical_texts(f"{OBSERVE_POLICY}, {INVENTORY_POLICY}"))
 
 _CRITERIA: dict[CriterionName, Callable[[Case], Criterion]] = {
     CriterionName.DIFF_TO_ENFORCED: soundness.diff_to_enforced,
@@ -115,8 +115,8 @@ def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
 
 
 def is_observing(policy: str) -> bool:
-    """Whether a policy list holds the baseline, under which every load is reported."""
-    return _BASELINE in canonical_texts(policy)
+    """Whether a policy list is that of the observe stage, or a part of it."""
+    return _OBSERVING >= set(canonical_texts(policy))
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import cache
 
+from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.decisions import DecisionAction
+from policybuilder.deployments import last_deployment
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.readiness.values import Case, Seen
 from policybuilder.suggestion.candidates import PARENTS
+from policybuilder.suggestion.exposure import sampled_share
 from policybuilder.suggestion.trust import Share, wilson_lower_bound
 from policybuilder.times import Window
 from policybuilder.views import said_of_day, said_of_window, views_said
@@ -48,30 +51,34 @@ def observed_days(case: Case) -> list[date]:
 
 def exposed_views(case: Case) -> int | None:
     """Page views that carried the headers; None where nothing tells how many there were."""
-    total = case.record.views.total or said_views(case)
-    return None if total is None else round(total * share_of_views(case))
+    logged = case.record.views.total
+    return round(logged * share_of_views(case)) if logged else said_views(case)
 
 
 def said_views(case: Case) -> int | None:
-    """What the operator says, since what is served now is."""
+    """Those that carried the headers as the operator says, since what is served now is."""
     since = Window(case.since_at, case.record.window.until)
     return said_of_window(views_said(case.record.deployments), since) or None
 
 
 def share_of_views(case: Case) -> float:
-    """The share that carries the headers: as the operator says, or else the least that any report's URL says.
+    """The share that carries the headers: as the operator says, or the report address of what was recorded last does.
 
-    Anybody can write any share there; with the least, forging makes a policy less ready, never more.
+    Else the least that any report's URL says. Anybody can write any share there; with the least, forging makes a policy
+    less ready, never more.
     """
     if case.sample is not None:
         return case.sample
-    rates = [
+    last = last_deployment(case.record.deployments)
+    recorded = parse_serialized_policy_list(last.policy).policies if last is not None else ()
+    said = [share for policy in recorded if (share := sampled_share(policy)) is not None]
+    reported = [
         (group.reports - group.trusted_reports) / (group.estimated_reports - group.trusted_reports)
         for group in case.live
         if group.evidence_class is EvidenceClass.GENUINE
         and group.estimated_reports - group.trusted_reports > group.reports - group.trusted_reports > 0
     ]
-    return min(rates, default=1.0)
+    return min(said or reported, default=1.0)
 
 
 @cache

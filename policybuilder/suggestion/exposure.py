@@ -78,7 +78,7 @@ def exposures(deployments: Sequence[Deployment], views: Views, window: Window) -
 def _views(deployment: Deployment, policy: Policy, views: Views, since: datetime, until: datetime) -> int | None:
     if deployment.views_per_day is not None:
         return round(deployment.views_per_day * ((until - since) / timedelta(days=1)))
-    share = _sampled_share(policy)
+    share = sampled_share(policy)
     if share is None:
         return None
     # Whole days only: of a part of one, a log does not say how many views came before.
@@ -86,7 +86,7 @@ def _views(deployment: Deployment, policy: Policy, views: Views, since: datetime
     return round(share * sum(views.by_day[day] for day in days)) if days else None
 
 
-def _sampled_share(policy: Policy) -> float | None:
+def sampled_share(policy: Policy) -> float | None:
     """The share of page views that carry the policy, as its `report-uri` tells; None without one."""
     directive = policy.directive("report-uri")
     if directive is None or not directive.values:
