@@ -28,7 +28,9 @@ from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
 from policybuilder.suggestion.current import Origin, as_current
+from policybuilder.suggestion.granularity import Granularity, parse_granularity
 from policybuilder.suggestion.propose import Options, propose
+from policybuilder.suggestion.refining import Grain
 from policybuilder.suggestion.trust import PoisonMargin, Thresholds, Tier
 from policybuilder.suggestion.values import Evidence, Mode, SuggestedChange, SuggestedSource, Suggestion
 from policybuilder.times import isoformat
@@ -52,6 +54,14 @@ _MAX_ROWS = 25
     type=click.Choice([mode.value for mode in Mode]),
     help="What to do with it.  [default: tighten where it is known, else fresh]",
 )
+@click.option(
+    "--granularity",
+    metavar="D=G",
+    multiple=True,
+    callback=lambda _context, _parameter, values: _read_granularities(values),
+    help="How fine other origins are named: img-src=origin, script-src=path, …; may be repeated.",
+)
+@click.option("--script-wildcards", is_flag=True, help="Take wildcards for numbered hosts of scripts too.")
 @click.option(
     "--min-reporters",
     metavar="N",
@@ -77,6 +87,8 @@ def command(
     as_of: str | None,
     current: str | None,
     mode: str | None,
+    granularity: dict[str, Granularity],
+    script_wildcards: bool,
     min_reporters: int,
     min_days: int,
     site: str,
@@ -110,7 +122,8 @@ def command(
             raise CspbuildError("an empty policy enforces nothing; leave --current out")
         grounds = replace(grounds, enforced=given.policies, current=as_current(given.policies, Origin.GIVEN))
     try:
-        suggestion = propose(site, groups, grounds, Options(mode=Mode(mode) if mode else None))
+        grain = Grain(by_directive=granularity, allows_script_wildcards=script_wildcards)
+        suggestion = propose(site, groups, grounds, Options(mode=Mode(mode) if mode else None, grain=grain))
     except ValueError as error:
         record = f"{typed('cspbuild')} deploy record{site_flag(site)} --stage enforce --policy POLICY"
         raise CspbuildError(f"{error}; give it with --current, or record it:  {record}") from None
@@ -118,6 +131,13 @@ def command(
         _print(suggestion, output_format)
         for group in suggestion.blocked_groups:
             hint(f"accepted, yet it would be blocked: {visible(group.directive)} {visible(group.blocked)}")
+
+
+def _read_granularities(values: Sequence[str]) -> dict[str, Granularity]:
+    try:
+        return dict(map(parse_granularity, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _print(suggestion: Suggestion, output_format: str) -> None:

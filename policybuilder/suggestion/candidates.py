@@ -34,6 +34,9 @@ SCRIPT_LIKE = frozenset(
 NONCE = f"'nonce-{NONCE_PLACEHOLDER}'"
 """Stands for a nonce that is made for each response."""
 
+OTHER_ORIGIN = "other-origin"
+"""Rule of what another origin serves, which may be named more narrowly."""
+
 JAVASCRIPT_URL = "inline-javascript-url"
 """Rule of the only digests that `'unsafe-hashes'` must stand beside in a list for elements."""
 
@@ -260,4 +263,4 @@ def _other_origin(url: URL, group: ViolationGroup, directive: str) -> Outcome:
         )
     if directive == "base-uri":
         return Hold(directive, source, "a <base> of another origin sends every relative URL there")
-    return Admit(directive, source, "other-origin", "loaded from another origin")
+    return Admit(directive, source, OTHER_ORIGIN, "loaded from another origin")

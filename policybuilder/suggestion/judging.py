@@ -183,11 +183,11 @@ def _judge_source(directive: str, source: SuggestedSource) -> Iterator[Suggestio
                 directive=directive,
                 value=source.source,
             )
-        case "other-origin" if directive in SCRIPT_LIKE and source.tier is Tier.TRUSTED:
+        case _ if directive in SCRIPT_LIKE and source.tier is Tier.TRUSTED and "://" in source.source:
             yield _finding(
                 "rehearsal-only",
                 "info",
-                "a third party's code rests on your own rehearsal alone; its whole origin is trusted",
+                "a third party's code rests on your own rehearsal alone",
                 "check that you meant to load it",
                 directive=directive,
                 value=source.source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from policybuilder.csp import (
@@ -34,6 +34,7 @@ from policybuilder.suggestion.judging import (
     judge_revision,
     judge_silence,
 )
+from policybuilder.suggestion.refining import Grain, refine
 from policybuilder.suggestion.silence import (
     Observed,
     inline_kept_apart,
@@ -104,6 +105,9 @@ class Options:
     mode: Mode | None = None
     """By default `tighten` where the enforced policy is known, else `fresh`."""
 
+    grain: Grain = field(default_factory=Grain)
+    """How fine the sources of other origins are."""
+
 
 def propose(
     site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_GROUNDS, options: Options | None = None
@@ -119,7 +123,7 @@ def propose(
     """
     options = options or Options()
     origins = site_origins(groups)
-    sorted_groups = sort_groups(groups, origins, grounds)
+    sorted_groups = refine(sort_groups(groups, origins, grounds), grounds, options.grain)
     observed = observed_policies(groups, grounds.prevalence, grounds.thresholds)
     draft = draft_sources(sorted_groups, observed, origins, grounds)
     current = grounds.current or infer_current(groups, grounds.prevalence, grounds.thresholds)

@@ -137,3 +137,11 @@ def other_site(database: Engine, cspbuild: Cspbuild) -> str:
     assert cspbuild("site", "add", "blog", "--host", "shop.example").code == 0
     record_observations(database, make_observation(site="blog", is_trusted=True))
     return "blog"
+
+
+def test_sources_are_as_fine_as_asked(cspbuild: Cspbuild) -> None:
+    found = suggest(cspbuild, "--mode", "fresh", "--granularity", "img-src=path")
+    assert "https://img.example/a.png" in found["policy"]
+    refused = cspbuild("suggest", *AS_OF, "--granularity", "img-src=fine")
+    assert refused.code == 2
+    assert "'fine' is no granularity" in refused.err
