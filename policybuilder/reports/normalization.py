@@ -20,7 +20,7 @@ from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_se
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
 from policybuilder.reports.redaction import cut_sample, redact_path
-from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport
+from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport, text_of
 
 MAX_URL_CHARACTERS = 2_048
 MAX_POLICY_CHARACTERS = 8_192
@@ -95,7 +95,7 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
         return _normalize_hash(report)
     members = report.members
     directive = _directive(members)
-    document = _first_text(members, "document-uri", "documentURL", "documentURI") or report.envelope_url
+    document = text_of(members, "document-uri", "documentURL", "documentURI") or report.envelope_url
     if not document:
         raise RejectedReportError(Reason.MISSING_DOCUMENT)
     user_agent = report.user_agent or user_agent
@@ -108,13 +108,13 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
             effective_directive=directive,
             blocked_uri=blocked,
             disposition=_disposition(members),
-            original_policy=clean_policy(_first_text(members, "original-policy", "originalPolicy")),
+            original_policy=clean_policy(text_of(members, "original-policy", "originalPolicy")),
             sample=sample,
             sample_extent=extent,
-            source_file=clean_url(_first_text(members, "source-file", "sourceFile")),
+            source_file=clean_url(text_of(members, "source-file", "sourceFile")),
             line_number=_position(members, "line-number", "lineNumber"),
             column_number=_position(members, "column-number", "columnNumber"),
-            referrer=clean_url(_first_text(members, "referrer")),
+            referrer=clean_url(text_of(members, "referrer")),
             status_code=_number(members, "status-code", "statusCode"),
             age_ms=min(report.age_ms, MAX_AGE_MS),
         ),
@@ -168,9 +168,13 @@ def clean_policy(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _clean_policy(text: str) -> str:
-    policy = canonical(parse_serialized_policy(text))
-    redacted = canonical(Policy(tuple(map(_redact_directive, policy.directives))))
+    redacted = canonical(redact_policy(canonical(parse_serialized_policy(text))))
     return _storable(re.sub(r"[?#][^\s;,]*", "", str(redacted)))
+
+
+def redact_policy(policy: Policy) -> Policy:
+    """The policy as spelt, but for what is personal in paths, which are kept as those of URLs are."""
+    return replace(policy, directives=tuple(map(_redact_directive, policy.directives)))
 
 
 def _redact_directive(directive: Directive) -> Directive:
@@ -188,15 +192,15 @@ def _redact_source(text: str) -> str:
 
 def _normalize_hash(report: WireReport) -> NormalizedHash:
     members = report.members
-    script_url = clean_url(_first_text(members, "subresourceURL", "subresource_url"))
-    digest = _base64_digest(_first_text(members, "hash"))
+    script_url = clean_url(text_of(members, "subresourceURL", "subresource_url"))
+    digest = _base64_digest(text_of(members, "hash"))
     if not script_url.startswith(("https://", "http://")) or (digest and not _HASH.fullmatch(digest)):
         raise RejectedReportError(Reason.MALFORMED_HASH)
     return NormalizedHash(
-        document_uri=clean_url(_first_text(members, "documentURL", "document_url") or report.envelope_url),
+        document_uri=clean_url(text_of(members, "documentURL", "document_url") or report.envelope_url),
         script_url=script_url,
         hash=digest,
-        destination=_storable(_first_text(members, "destination"))[:32],
+        destination=_storable(text_of(members, "destination"))[:32],
         age_ms=min(report.age_ms, MAX_AGE_MS),
     )
 
@@ -215,7 +219,7 @@ def _base64_digest(text: str) -> str:
 
 def _directive(members: Mapping[str, Any]) -> str:
     """[O] Firefox of 2019 and before send only violated-directive, CSP2 browsers with the whole directive in it."""
-    text = _first_text(members, "effective-directive", "effectiveDirective") or _first_text(
+    text = text_of(members, "effective-directive", "effectiveDirective") or text_of(
         members, "violated-directive", "violatedDirective"
     )
     words = text.split(None, 1)
@@ -230,7 +234,7 @@ def _blocked_uri(members: Mapping[str, Any]) -> str:
 
     [O] Keywords come in quotes or with a colon from browsers and relays that take them for sources or schemes.
     """
-    text = _first_text(members, "blocked-uri", "blockedURL", "blockedURI")
+    text = text_of(members, "blocked-uri", "blockedURL", "blockedURI")
     word = text.strip().lower().strip("'").removesuffix("://").removesuffix(":")
     is_keyword = word in KEYWORD_BLOCKED_URIS and (word or not text.strip(" '"))
     return word if is_keyword else clean_url(text)
@@ -238,7 +242,7 @@ def _blocked_uri(members: Mapping[str, Any]) -> str:
 
 def _disposition(members: Mapping[str, Any]) -> Disposition:
     try:
-        return Disposition(_first_text(members, "disposition").lower())
+        return Disposition(text_of(members, "disposition").lower())
     except ValueError:
         return Disposition.UNKNOWN
 
@@ -258,7 +262,7 @@ def _sample(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> 
 
 
 def _sample_as_sent(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
-    sample = _storable(_first_text(members, "script-sample", "scriptSample", "sample"))[:MAX_SAMPLE_CHARACTERS]
+    sample = _storable(text_of(members, "script-sample", "scriptSample", "sample"))[:MAX_SAMPLE_CHARACTERS]
     if not sample:
         return "", SampleExtent.NONE
     if blocked.startswith("trusted-types"):
@@ -271,15 +275,6 @@ def _sample_as_sent(members: Mapping[str, Any], blocked: str, family: BrowserFam
     if units > _CUT_UNITS and sample.endswith(_CUT_MARK):
         return sample.removesuffix(_CUT_MARK), SampleExtent.PREFIX
     return sample, SampleExtent.TRIMMED if units < _CUT_UNITS else SampleExtent.PREFIX
-
-
-def _first_text(members: Mapping[str, Any], *names: str) -> str:
-    """The first member that is a text; null, absent and empty mean the same: [C] sends "", [F] null or nothing."""
-    for name in names:
-        value = members.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return ""
 
 
 def _number(members: Mapping[str, Any], *names: str) -> int | None:

@@ -208,3 +208,12 @@ def _age(value: Any) -> int:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def text_of(members: Mapping[str, Any], *names: str) -> str:
+    """The first member that is a text; null, absent and empty mean the same: [C] sends "", [F] null or nothing."""
+    for name in names:
+        value = members.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
