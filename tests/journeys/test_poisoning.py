@@ -7,6 +7,7 @@ cheapest thing there is, or a script, the most valuable.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +17,14 @@ from sqlalchemy import Engine
 
 from collector.ingest.folding import HashObservation, fold, fold_hash
 from collector.ingest.intake import take_in
+from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
+from policybuilder.store.decisions import add_decision, read_decisions, undo_decision
 from policybuilder.store.engine import open_for_writing
 from policybuilder.store.evidence import read_evidence, read_grounds
+from policybuilder.store.growth import FIRST_FEW, OTHERS_SHARE
 from policybuilder.store.reading import snapshot
 from policybuilder.store.recording import record
 from policybuilder.store.site_settings import SiteChanges, change_site
@@ -46,6 +50,8 @@ DAY = timedelta(days=1)
 NOW = START + 30 * DAY
 
 EVIL = "https://evil.example"
+TAG = "https://tag.example"
+"""A tag manager that the owner trusts: what it loads changes by the week."""
 
 
 def report(directive: str, blocked: str, *, page: str = PAGE, policy: str = OBSERVED, **members: Any) -> bytes:
@@ -419,6 +425,210 @@ def test_no_campaign_changes_a_byte(collector: Collector, campaign: Callable[[],
     unchanged(collector)
 
 
+# What a trusted tag manager loads. Anybody can write any source file.
+
+WIDGET = report("script-src-elem", "https://widget.example/w.js")
+"""As most browsers report it, which do not say who loaded it."""
+
+
+def loaded_by(initiator: str, directive: str = "script-src-elem", host: str = EVIL) -> bytes:
+    return report(directive, f"{host}/w.js", **from_file(initiator))
+
+
+def from_file(source_file: str) -> dict[str, Any]:
+    return {"source-file": source_file, "line-number": 7}
+
+
+@pytest.fixture
+def trusting(collector: Collector) -> Collector:
+    """The owner trusts the tag manager, and many visitors report a script that nobody is said to load."""
+    add_decision(collector.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    collector.take((WIDGET, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(500))
+    return collector
+
+
+def by_the_tag_manager(
+    networks: int, host: str = EVIL, directives: Sequence[str] = ("script-src-elem",)
+) -> Iterator[Post]:
+    for day in range(DAYS):
+        for number in range(networks):
+            for directive in directives:
+                yield loaded_by(f"{TAG}/t.js", directive, host), attacker(number), START + day * DAY
+
+
+def by_few_in_its_name() -> Iterator[Post]:
+    """Below two in a hundred, each on every day, for whatever runs code or takes data away."""
+    return by_the_tag_manager(
+        AUDIENCE // 50 - 1, directives=("script-src-elem", "worker-src", "frame-src", "form-action", "connect-src")
+    )
+
+
+def for_what_the_visitors_report_without() -> Iterator[Post]:
+    """The many who report the widget say nothing of the tag manager; the few who do must not be believed for them."""
+    return by_the_tag_manager(AUDIENCE // 50 - 1, "https://widget.example")
+
+
+def by_one_network_without_end() -> Iterator[Post]:
+    for day in range(20):
+        for _ in range(100):
+            yield loaded_by(f"{TAG}/t.js"), attacker(0), START + day * DAY
+
+
+def by_many_for_an_hour_in_its_name() -> Iterator[Post]:
+    for number in range(300):
+        yield loaded_by(f"{TAG}/t.js"), attacker(number), START + timedelta(minutes=number % 60)
+
+
+def by_what_looks_like_it() -> Iterator[Post]:
+    """However many say so: only the origin itself is trusted, to the letter."""
+    for initiator in (
+        *("https://tag.example.evil.example/t.js", "https://tag-example.example/t.js", "https://tag.exarnple/t.js"),
+        *("http://tag.example/t.js", "https://tag.example:8443/t.js", "https://www.tag.example/t.js"),
+        *(
+            "https://tag.example@evil.example/t.js",
+            "https://evil.example/https://tag.example",
+            "https://tag.example./t.js",
+        ),
+        *("https://t\u0430g.example/t.js", "https://xn--tg-7kc.example/t.js", "https://evil.example\\@tag.example/"),
+        *(
+            "blob:https://tag.example/1",
+            "data:text/javascript,tag.example",
+            "filesystem:https://tag.example/t",
+            "inline",
+        ),
+        *(
+            "chrome-extension://tag.example/t.js",
+            "about:tag.example",
+            "wss://tag.example/t",
+            "tag.example",
+            "//tag.example",
+        ),
+        *(f"https://{'tag.example.' * 180}evil.example/t.js", "https://tag.example%00.evil.example/", "*", ""),
+    ):
+        for day in range(2):
+            for number in range(150):
+                yield loaded_by(initiator), attacker(number), START + day * DAY
+
+
+def by_many_in_its_name_with_an_attack() -> Iterator[Post]:
+    """What looks like an attack, or like a host of the site, is not believed of anybody."""
+    for day in range(DAYS):
+        for number in range(300):
+            for body in (
+                loaded_by(f"{TAG}/t.js", host="https://xss.report"),
+                loaded_by(f"{TAG}/t.js", host="https://www.sh0p.example"),
+                report("script-src-elem", "chrome-extension", **from_file(f"{TAG}/t.js")),
+            ):
+                yield body, attacker(number), START + day * DAY
+
+
+INITIATOR_CAMPAIGNS: list[Callable[[], Iterator[Post]]] = [
+    by_few_in_its_name,
+    for_what_the_visitors_report_without,
+    by_one_network_without_end,
+    by_many_for_an_hour_in_its_name,
+    by_what_looks_like_it,
+    by_many_in_its_name_with_an_attack,
+]
+
+
+@pytest.mark.parametrize("campaign", INITIATOR_CAMPAIGNS, ids=lambda campaign: campaign.__name__)
+def test_no_campaign_in_the_name_of_a_trusted_initiator_changes_a_byte(
+    trusting: Collector, campaign: Callable[[], Iterator[Post]]
+) -> None:
+    before = sum(group.reports for group in trusting.groups())
+    trusting.take(campaign())
+    assert sum(group.reports for group in trusting.groups()) > before
+    unchanged(trusting)
+
+
+def test_whoever_names_a_trusted_initiator_first_does_not_speak_for_those_who_come_after(collector: Collector) -> None:
+    add_decision(collector.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    collector.take(by_the_tag_manager(1, "https://widget.example"))
+    collector.take((WIDGET, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(500))
+    assert "https://widget.example" in {held.source for held in collector.suggestion().held}
+    unchanged(collector)
+
+
+def test_trust_in_an_initiator_admits_nothing_by_itself(trusting: Collector) -> None:
+    unchanged(trusting)
+
+
+def test_what_few_say_a_trusted_initiator_loads_says_how_many_more_it_needs(trusting: Collector) -> None:
+    networks = AUDIENCE // 50 - 1
+    trusting.take(by_the_tag_manager(networks))
+    (held,) = [held for held in trusting.suggestion().held if held.source == EVIL]
+    assert held.evidence.initiators == (TAG,)
+    found = re.search(rf"(\d+) more networks on one day that say {TAG} loads it \(there were {networks}\)", held.why)
+    assert found is not None
+    trusting.take(by_the_tag_manager(networks + int(found[1]) - 1))
+    unchanged(trusting)
+
+
+def test_what_many_visitors_say_a_trusted_initiator_loads_is_let_in_until_the_trust_ends(trusting: Collector) -> None:
+    """The other side: real visitors of the page, and no word of theirs after the last day of the decision."""
+    trusting.take(
+        (loaded_by(f"{TAG}/t.js", host="https://vendor.example"), visitor(number), START + day * DAY)
+        for day in range(DAYS)
+        for number in range(AUDIENCE // 10)
+    )
+    suggestion = trusting.suggestion()
+    assert str(suggestion.policy) == EXPECTED.replace(
+        "https://cdn.example", "https://cdn.example https://vendor.example"
+    )
+    (found,) = [each for name in suggestion.directives for each in name.sources if "vendor" in each.source]
+    assert (found.tier, found.rule) == ("auto", "loaded-by")
+    with snapshot(trusting.engine) as connection:
+        (trust,) = read_decisions(connection, SITE)
+    undo_decision(trusting.engine, SITE, trust.number, START)
+    unchanged(trusting)
+    for until, is_over in ((NOW, False), (NOW - timedelta(milliseconds=1), True)):
+        add_decision(trusting.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, until=until, now=START)
+        assert (str(trusting.suggestion().policy) == EXPECTED) is is_over
+        undo_decision(trusting.engine, SITE, trust.number + 1 + is_over, START)
+
+
+def test_what_a_refused_initiator_is_said_to_load_is_no_evidence_however_many_say_so(collector: Collector) -> None:
+    picture = report("img-src", "https://ads.example/a.png", **from_file(f"{TAG}/t.js"))
+    collector.take((picture, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(400))
+    assert "https://ads.example" in str(collector.suggestion().policy)
+    add_decision(collector.engine, SITE, DecisionAction.REJECT, "", loaded_by="*.example", now=START)
+    suggestion = collector.suggestion()
+    assert str(suggestion.policy) == EXPECTED
+    assert {excluded.rule for excluded in suggestion.excluded} == {"rejected"}
+
+
+def test_a_flood_of_initiators_on_one_thing_stays_within_the_budget(engine: Engine) -> None:
+    """Each is a group of its own, as each URL is; and the visitors, who come later, are heard."""
+    add_site(engine, SITE, [HOST], START)
+    change_site(engine, SITE, SiteChanges(new_groups_per_hour=100))
+    collector = Collector(engine)
+    own = report("style-src-elem", "https://styles.example/a.css")
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    flood = 2_000
+    for attacking in range(3):
+        collector.take(
+            (
+                loaded_by(f"https://n{number}.flood.example/t.js", "img-src", "https://img.example"),
+                attacker(attacking),
+                START,
+            )
+            for number in range(flood)
+        )
+    groups = collector.groups()
+    assert sum(group.reports for group in groups) == 3 * flood + 1
+    assert len(groups) <= 100 + 3 * FIRST_FEW + 100 // OTHERS_SHARE + 1
+    (rest,) = [group for group in groups if group.rule == "over-budget"]
+    assert (rest.blocked, rest.initiator) == ("https://img.example/(other)", "")
+    collector.take(visits(100))
+    suggestion = collector.suggestion()
+    assert "https://fonts.example" in str(suggestion.policy)
+    (source,) = [
+        each for name in suggestion.directives for each in name.sources if each.source == "https://img.example"
+    ]
+    assert len(source.evidence.initiators) == 5
+
+
 def test_pages_made_up_beforehand_do_not_hide_the_real_one(engine: Engine) -> None:
     """The list of a group's pages is short: full of others, it must not hide where the visitors were."""
     add_site(engine, SITE, [HOST], START)
@@ -508,6 +718,24 @@ def test_both_databases_believe_alike(engine: Engine) -> None:
     (held,) = suggestion.held
     assert (held.source, held.evidence.reporters) == (EVIL, 4)
     assert "5 networks on one day (there were 4)" in held.why
+
+
+def test_both_databases_count_a_trusted_initiators_loads_alike(engine: Engine) -> None:
+    add_site(engine, SITE, [HOST], START)
+    add_decision(engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    collector = Collector(engine)
+    own = report("style-src-elem", "https://styles.example/a.css")
+    collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)
+    collector.take(visits(200))
+    expected = EXPECTED.replace(" https://cdn.example", "")
+    collector.take(by_the_tag_manager(4))
+    collector.take((SCRIPT, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(200))
+    suggestion = collector.suggestion()
+    assert str(suggestion.policy) == expected
+    (held,) = [held for held in suggestion.held if held.evidence.initiators]
+    assert (held.source, held.evidence.reporters, held.evidence.initiators) == (EVIL, 4, (TAG,))
+    collector.take(by_the_tag_manager(20))
+    assert str(collector.suggestion().policy) == expected.replace("script-src 'self'", f"script-src 'self' {EVIL}")
 
 
 def test_one_day_when_half_a_country_came_makes_nothing_else_rare(engine: Engine) -> None:
