@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import click
 
 from policybuilder.cli.options import database_option, format_option, read_text_argument, site_option
 from policybuilder.cli.output import console, hint, print_json
+from policybuilder.csp import parse_serialized_policy
 from policybuilder.errors import CspbuildError
 from policybuilder.presets import PRESETS
-from policybuilder.program import typed
+from policybuilder.program import site_flag, typed
 from policybuilder.rehearsal import read_rehearsal_key
 from policybuilder.rendering.draws import percent, written
 from policybuilder.rendering.snippets import DRAWING_FORMATS, SnippetFormat, render
 from policybuilder.stages import Header, Stage, headers_for
 from policybuilder.store.engine import open_for_reading
+from policybuilder.store.evidence import read_evidence, read_grounds
+from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import KeyKind, find_key, get_site
+from policybuilder.suggestion.current import infer_current, merged
+from policybuilder.suggestion.propose import Options, propose
+from policybuilder.suggestion.tightening import deltas
+from policybuilder.suggestion.trust import Thresholds
+from policybuilder.suggestion.values import Mode
+from policybuilder.times import Window
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 """Of a collector on this machine."""
@@ -65,16 +75,18 @@ def command(
 ) -> None:
     """The response headers to send now.
 
-    For a collector on this machine they carry the rehearsal key, so what arrives is trusted; for any other address
-    the public key, unless a rehearsal key is given.
+    The probe stage sends only what --policy, or else the suggestion, refuses of what is enforced: whoever still uses it
+    reports that. For a collector on this machine the headers carry the rehearsal key, so what arrives is trusted; for
+    any other address the public key, unless a rehearsal key is given.
     """
     base = base_url.rstrip("/")
     key, is_rehearsal = choose_key(database, site, base, rehearsal_key)
     share = _choose_share(sample, Stage(stage), output_format, is_public=not is_rehearsal)
+    text = _read_policy(policy)
+    if Stage(stage) is Stage.PROBE:
+        text = _probe(database, site, text)
     try:
-        headers = headers_for(
-            Stage(stage), report_url=f"{base}/report/{key}", policy=_read_policy(policy), sample=share
-        )
+        headers = headers_for(Stage(stage), report_url=f"{base}/report/{key}", policy=text, sample=share)
     except ValueError as error:
         raise CspbuildError(f"{error}; see  {typed('cspbuild')} header --help") from None
     _print(headers, Stage(stage), output_format, share)
@@ -86,6 +98,29 @@ def command(
         hint(f"{drawn} {percent(share)} of page views, as the report URL says ({said}); --sample 100% for all")
     elif sample is None and stage != Stage.ENFORCE and output_format not in _SAMPLED_FORMATS:
         hint(f"every page view gets them, since --format {output_format} cannot draw lots")
+
+
+def _probe(database: str, site: str, candidate: str | None) -> str:
+    """The policy that reports what the candidate would refuse of what is enforced; without one, what may be unused."""
+    window = Window(None, datetime.now(UTC))
+    with snapshot(open_for_reading(database)) as connection:
+        groups = read_evidence(connection, site, window)
+        grounds = read_grounds(connection, site, window, groups, Thresholds())
+    if candidate is None:
+        try:
+            probe = propose(site, groups, grounds, Options(mode=Mode.TIGHTEN)).probe
+        except ValueError as error:
+            record = f"{typed('cspbuild')} deploy record{site_flag(site)} --stage enforce --policy POLICY"
+            raise CspbuildError(f"{error}; record what is:  {record}") from None
+    else:
+        current = grounds.current or infer_current(groups, grounds.prevalence, grounds.thresholds)
+        enforced = None if current is None else merged(current)
+        if enforced is None:
+            return candidate
+        probe = deltas(enforced, parse_serialized_policy(candidate))
+    if probe is None:
+        raise CspbuildError("there is nothing to probe: all that is enforced is used, or would still be admitted")
+    return str(probe)
 
 
 def _choose_share(sample: str | None, stage: Stage, output_format: str, *, is_public: bool) -> float:

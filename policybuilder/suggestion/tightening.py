@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policybuilder.csp import (
+    ChangeKind,
     Decision,
     Directive,
     HashSource,
@@ -22,6 +23,7 @@ from policybuilder.csp import (
     SchemeSource,
     SourceList,
     Verdict,
+    diff,
     parse_source_expression,
     parse_source_list,
     subsumes,
@@ -147,6 +149,17 @@ def repair(
     accepted = [group for group, _ in uses.allowed]
     accepted += [group for group, _, _ in groups.admitted if group.fingerprint in answered]
     return Revision(_composed(current, lists), accepted=tuple(accepted), repairs=repairs)
+
+
+def deltas(current: Policy, candidate: Policy) -> Policy | None:
+    """The report-only policy that reports what `candidate` refuses and `current` admits, and nothing else, or None.
+
+    A report-only copy of the whole candidate would repeat every report of the enforced policy.
+    """
+    changes = diff(current, candidate).changes
+    narrowed = {change.directive for change in changes if change.kind in {ChangeKind.REMOVED, ChangeKind.NARROWED}}
+    lists = {name: governing.values for name in narrowed if (governing := _governing(candidate, name)) is not None}
+    return _probe_policy({name: [value for value in lists[name] if value.lower() != "'none'"] for name in lists})
 
 
 class _Uses:

@@ -145,3 +145,38 @@ def test_sources_are_as_fine_as_asked(cspbuild: Cspbuild) -> None:
     refused = cspbuild("suggest", *AS_OF, "--granularity", "img-src=fine")
     assert refused.code == 2
     assert "'fine' is no granularity" in refused.err
+
+
+def probe(cspbuild: Cspbuild, *arguments: str) -> list[list[str]]:
+    ran = cspbuild("header", "--stage", "probe", *arguments, "--format", "json")
+    assert ran.code == 0, ran.err
+    headers: list[list[str]] = json.loads(ran.out)["headers"]
+    return headers
+
+
+def test_the_probe_holds_what_may_be_unused_and_nothing_else(cspbuild: Cspbuild) -> None:
+    deploy(cspbuild, "enforce", ENFORCED)
+    ((name, value),) = probe(cspbuild)
+    assert name == "Content-Security-Policy-Report-Only"
+    directives = {directive.split()[0]: directive for directive in value.split("; ")}
+    assert directives["img-src"] == "img-src https://img.example"
+    assert directives["script-src"] == "script-src 'self' 'report-sample'"
+    assert directives["connect-src"] == "connect-src 'none'"
+    assert "default-src" not in directives
+    assert directives["report-uri"].startswith("report-uri http://127.0.0.1:8000/report/")
+
+    ((_, narrow),) = probe(cspbuild, "--policy", f"{ENFORCED}; font-src 'none'")
+    assert narrow.startswith("font-src 'none'; report-uri")
+
+
+def test_where_nothing_is_enforced_there_is_no_probe(cspbuild: Cspbuild, other_site: str) -> None:
+    ran = cspbuild("header", "--site", other_site, "--stage", "probe")
+    assert ran.code == 2
+    assert "nothing is known of an enforced policy to tighten; record what is:" in ran.err
+
+
+def test_what_is_all_used_needs_no_probe(cspbuild: Cspbuild) -> None:
+    deploy(cspbuild, "enforce", ENFORCED)
+    ran = cspbuild("header", "--stage", "probe", "--policy", ENFORCED)
+    assert ran.code == 2
+    assert "there is nothing to probe" in ran.err

@@ -15,6 +15,7 @@ from policybuilder.suggestion.current import Origin, as_current, merged
 from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
+from policybuilder.suggestion.tightening import deltas
 from policybuilder.suggestion.trust import Prevalence
 from policybuilder.suggestion.values import Mode, Suggestion
 from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group
@@ -278,3 +279,26 @@ def test_fresh_beside_an_enforced_policy_says_how_they_differ() -> None:
     suggestion = propose("shop", LOADS, Grounds(current=current), Options(mode=Mode.FRESH))
     assert suggestion.relation == "tighter"
     assert ("img-src", "https:") in [(change.directive, change.source) for change in suggestion.changes]
+
+
+DELTAS = [
+    ("img-src https:; script-src 'self'", "img-src https://a.example; script-src 'self'", "img-src https://a.example"),
+    ("default-src 'self'", "default-src 'self'; font-src 'none'", "font-src 'none'"),
+]
+
+
+@pytest.mark.parametrize(("enforced", "candidate", "probe"), DELTAS)
+def test_a_probe_holds_only_what_the_candidate_refuses(enforced: str, candidate: str, probe: str) -> None:
+    found = deltas(parse_serialized_policy(enforced), parse_serialized_policy(candidate))
+    assert str(found) == probe
+
+
+def test_a_probe_of_inline_code_asks_for_samples() -> None:
+    found = deltas(
+        parse_serialized_policy("script-src 'self' 'unsafe-inline'"), parse_serialized_policy("script-src 'self'")
+    )
+    assert str(found) == "script-src-attr 'self' 'report-sample'; script-src-elem 'self' 'report-sample'"
+
+
+def test_what_widens_needs_no_probe() -> None:
+    assert deltas(parse_serialized_policy("img-src 'self'"), parse_serialized_policy("img-src 'self' https:")) is None
