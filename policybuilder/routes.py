@@ -49,7 +49,7 @@ def parse_routes(text: str) -> tuple[str, ...]:
 
 def parse_path(text: str) -> str:
     """A path as pages have it. Raises ValueError for what is none."""
-    url = parse_url(f"https://site.invalid{text}") if text.startswith("/") else None
+    url = parse_url(f"https://site.invalid{text}") if re.match(r"/(?!/)", text) else None
     if url is None or url.host != "site.invalid":
         raise ValueError(f"{text[:200]!r} is no path; write /checkout")
     return url.path or "/"

@@ -116,7 +116,7 @@ def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
 
 def is_observing(policy: str) -> bool:
     """Whether a policy list is that of the observe stage, or a part of it."""
-    return _OBSERVING >= set(canonical_texts(policy))
+    return set(canonical_texts(policy)) <= _OBSERVING
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:
