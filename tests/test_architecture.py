@@ -23,6 +23,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.decisions", "policybuilder.domains", "policybuilder.evidence"),
             *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.redaction"),
+            *("policybuilder.deployments", "policybuilder.markup", "policybuilder.times", "policybuilder.views"),
             "policybuilder.suggestion",
         ),
     ),
@@ -49,7 +50,7 @@ LIBRARY_ROOMS = {
     "uvicorn": ("collector/cli.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),
-    "turbohtml": ("policybuilder/markup.py",),
+    "turbohtml": ("policybuilder/markup/",),
     "httpx": (),
     "httpx2": (),
     "requests": (),

@@ -26,6 +26,7 @@ from policybuilder.suggestion.drafting import (
     Draft,
     draft_sources,
 )
+from policybuilder.suggestion.inline import NoncePlace
 from policybuilder.suggestion.judging import (
     by_severity,
     judge_current,
@@ -168,7 +169,7 @@ def propose(
         directives=directives,
         held=_held(held, doubted),
         excluded=_excluded(sorted_groups.excluded),
-        unresolved=_unresolved(sorted_groups.unresolved),
+        unresolved=(*_unresolved(sorted_groups.unresolved), *_nonce_worklist(sorted_groups, grounds)),
         needs_nonce=policy is not None and NONCE in str(policy),
         replay=ReplayTotals(
             allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts) + len(sorted_groups.held) - len(held),
@@ -313,4 +314,26 @@ def _unresolved(unresolved: Iterable[tuple[ViolationGroup, Unresolved]]) -> tupl
     return tuple(
         UnresolvedGroup(directive=directive, blocked=blocked, why=why, todo=todo, reports=reports)
         for (directive, blocked, why, todo), reports in sorted(counts.items())
+    )
+
+
+def _nonce_worklist(sorted_groups: SortedGroups, grounds: Grounds) -> tuple[UnresolvedGroup, ...]:
+    """Where the pages need a nonce, the places that most networks report first."""
+    reporters: dict[NoncePlace, int] = defaultdict(int)
+    reports: dict[NoncePlace, int] = defaultdict(int)
+    for group, admit, _ in sorted_groups.admitted:
+        if admit.source == NONCE:
+            for place in grounds.nonce_places.get(group.fingerprint, ()):
+                reporters[place] = max(reporters[place], group.reporters)
+                reports[place] += group.reports
+    ranked = sorted(reports, key=lambda place: (-reporters[place], place.template, place.line or 0, place.label))
+    return tuple(
+        UnresolvedGroup(
+            directive=place.directive,
+            blocked="inline",
+            why=f"{place.label} has another text each time, beginning with {place.sample}",
+            todo=f"add the nonce to it: {place.template}{f', line {place.line}' if place.line else ''}",
+            reports=reports[place],
+        )
+        for place in ranked
     )

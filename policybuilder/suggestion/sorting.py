@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from policybuilder.csp import Policy, Verdict
@@ -22,6 +22,7 @@ from policybuilder.suggestion.candidates import (
 )
 from policybuilder.suggestion.current import Current
 from policybuilder.suggestion.exposure import Exposure
+from policybuilder.suggestion.inline import NoncePlace
 from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
 
 _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
@@ -51,6 +52,9 @@ class Grounds:
 
     exposures: Sequence[Exposure] = ()
     """The report-only policies that the operator says were served, the newest first."""
+
+    nonce_places: Mapping[str, Sequence[NoncePlace]] = field(default_factory=dict)
+    """By fingerprint, where inline code stands that varies, as the pages' source shows."""
 
     leaked_days: Sequence[str] = ()
     """On which the rehearsal key was used by more networks than an operator has: what it vouched for then is void."""

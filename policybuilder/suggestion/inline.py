@@ -1,0 +1,172 @@
+"""Inline code: what reports leave out of it, found in the source of the pages.
+
+A report has 40 characters of inline code at most. The page has all of it: the place whose text begins as the sample
+does is the one that was reported, and its digest admits it. Where a page has another text there each time it is served,
+or each page its own, only a nonce can.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from policybuilder.csp import Browser, SampleExtent, parse_url
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.markup import InlinePlace, Markup, sample_of
+from policybuilder.suggestion.variation import varies
+
+MAX_PAGES = 50
+"""That are read for one suggestion."""
+
+_PAGES_PER_GROUP = 3
+_MAX_TEXTS = 8
+"""Different texts that begin alike; more of them are taken for one that varies."""
+
+_MAX_HANDLED_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoncePlace:
+    """Where in the pages a nonce has to be added."""
+
+    directive: str
+    template: str
+    """The page's path, its varying parts replaced by `*`."""
+
+    line: int | None
+    label: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Groups, as the pages' source completes them."""
+
+    groups: tuple[ViolationGroup, ...]
+    nonce_places: Mapping[str, tuple[NoncePlace, ...]] = field(default_factory=dict)
+    """By fingerprint, of those groups whose code varies."""
+
+
+def pages_to_read(
+    groups: Iterable[ViolationGroup], hosts: Collection[str], origins: Collection[str], *, min_reporters: int
+) -> tuple[str, ...]:
+    """The pages whose source would tell the text of inline code, the most reported first; at most `MAX_PAGES`.
+
+    Only pages that believable evidence names, of the hosts that the operator gave the site; where none were given, of
+    the site's `origins`.
+    """
+    wanted: dict[str, int] = defaultdict(int)
+    for group in groups:
+        if not _is_asking(group) or not (group.trusted_reports or group.reporters >= min_reporters):
+            continue
+        for page in group.pages[:_PAGES_PER_GROUP]:
+            if _is_own(page.url, hosts, origins):
+                wanted[page.url] += group.reports
+    return tuple(sorted(wanted, key=lambda url: (-wanted[url], url))[:MAX_PAGES])
+
+
+def _is_asking(group: ViolationGroup) -> bool:
+    """Whether its report leaves out some of the text."""
+    is_inline = group.blocked in {"inline", "self", ""} and group.directive.startswith(("script-src", "style-src"))
+    is_genuine = group.evidence_class is EvidenceClass.GENUINE
+    return is_genuine and is_inline and group.sample_extent is not SampleExtent.WHOLE and bool(group.sample)
+
+
+def _is_own(page: str, hosts: Collection[str], origins: Collection[str]) -> bool:
+    url = parse_url(page) if "://" in page else None
+    if url is None or url.scheme not in {"http", "https"}:
+        return False
+    if not hosts:
+        return url.origin in origins
+    named = {url.host, url.origin.partition("://")[2]}
+    return any(url.host.endswith(own[1:]) if own.startswith("*.") else own in named for own in hosts)
+
+
+def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Markup]]) -> Learned:
+    """The groups with what the `sources` of pages, each read once or more, tell of their inline code.
+
+    A group whose sample begins several texts of a page stands for each of them, under a fingerprint of its own.
+    """
+    found: list[ViolationGroup] = []
+    nonce_places: dict[str, tuple[NoncePlace, ...]] = {}
+    for group in groups:
+        places = _places(group, sources) if _is_asking(group) else {}
+        texts = _stable_texts(places.values())
+        if not places or texts is None:
+            found.append(replace(group, varies=bool(places)))
+            if places:
+                nonce_places[group.fingerprint] = _nonce_places(group, places)
+            continue
+        for number, text in enumerate(texts):
+            fingerprint = group.fingerprint if number == 0 else f"{group.fingerprint}+{number}"
+            known = replace(group, fingerprint=fingerprint, sample=text, sample_extent=SampleExtent.WHOLE)
+            found.append(known)
+    return Learned(tuple(found), nonce_places)
+
+
+Reading = tuple[str, int]
+"""A page, and which time it was read."""
+
+
+def _places(group: ViolationGroup, sources: Mapping[str, Sequence[Markup]]) -> dict[Reading, tuple[InlinePlace, ...]]:
+    """Where the group's code stands in each reading of its pages that has it."""
+    found: dict[Reading, tuple[InlinePlace, ...]] = {}
+    for page in group.pages:
+        for time, markup in enumerate(sources.get(page.url, ())):
+            if places := tuple(place for place in _all_places(markup) if _is_reported_as(place, group)):
+                found[page.url, time] = places
+    return found
+
+
+def _all_places(markup: Markup) -> Iterable[InlinePlace]:
+    yield from markup.inline
+    for framed in markup.framed:
+        yield from _all_places(framed)
+
+
+def _is_reported_as(place: InlinePlace, group: ViolationGroup) -> bool:
+    is_same_kind = place.directive == group.directive or (
+        group.directive in {"script-src", "style-src"} and place.directive.startswith(group.directive)
+    )
+    if not (is_same_kind and place.runs):
+        return False
+    samples = {sample_of(place.text, browser).removesuffix("…") for browser in Browser}
+    if group.sample_extent is SampleExtent.TRIMMED:
+        return group.sample in samples
+    # What was personal at the end of a sample is cut off, so that it may be shorter than browsers make it.
+    return any(sample.startswith(group.sample) for sample in samples)
+
+
+def _stable_texts(readings: Iterable[Sequence[InlinePlace]]) -> tuple[str, ...] | None:
+    """The texts, if every reading has the same; None where they differ."""
+    sets = {tuple(sorted({place.text for place in places})) for places in readings}
+    if len(sets) != 1:
+        return None
+    (texts,) = sets
+    is_small = sum(map(len, texts)) <= _MAX_HANDLED_BYTES
+    return texts if len(texts) <= _MAX_TEXTS and (is_small or len(texts) == 1) else None
+
+
+def _nonce_places(group: ViolationGroup, readings: Mapping[Reading, Sequence[InlinePlace]]) -> tuple[NoncePlace, ...]:
+    found = {
+        NoncePlace(
+            directive=place.directive,
+            template=template_of(page),
+            line=None if place.tag_ends_at is None else place.tag_ends_at.line,
+            label=place.label,
+            sample=group.sample,
+        )
+        for (page, _), places in readings.items()
+        for place in places
+    }
+    return tuple(sorted(found, key=lambda place: (place.template, place.line or 0, place.label)))
+
+
+def template_of(page: str) -> str:
+    """A page's origin and path, with `*` for the parts of it that vary by themselves: numbers, hashes, languages."""
+    scheme, separator, rest = page.partition("://")
+    origin, slash, path = rest.partition("/")
+    if not separator or not slash:
+        return page
+    return f"{scheme}://{origin}/" + "/".join("*" if part and varies(part) else part for part in path.split("/"))
