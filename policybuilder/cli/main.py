@@ -25,6 +25,7 @@ class _LazyGroup(click.Group):
         "decide": ("policybuilder.cli.decide", "Your answers: allow, reject, ignore, or class otherwise."),
         "replay": ("policybuilder.cli.replay", "Every recorded group against a policy."),
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
+        "explain": ("policybuilder.cli.explain", "Why one report came, and what would allow it."),
         "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
         "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
         "ready": ("policybuilder.cli.ready", "May the policy be enforced?"),
