@@ -11,7 +11,7 @@ from policybuilder.deployments import Deployment
 from policybuilder.evidence import EvidenceClass
 from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName
 from policybuilder.stages import ENFORCED
-from policybuilder.suggestion.judging import TOO_LARGE_HEADER_BYTES
+from policybuilder.suggestion.budget import REFUSE_BYTES
 from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.values import SuggestionFinding
 
@@ -70,10 +70,10 @@ def header_size(case: Case) -> Criterion:
     size = sum(len(f"{ENFORCED}: {policy}") for policy in case.candidate)
     return Criterion(
         name=CriterionName.HEADER_SIZE,
-        passed=size <= TOO_LARGE_HEADER_BYTES,
+        passed=size <= REFUSE_BYTES,
         value=f"{size:,} bytes",
-        needed=f"at most {TOO_LARGE_HEADER_BYTES:,}",
-        figures={"bytes": size, "bytes_allowed": TOO_LARGE_HEADER_BYTES},
+        needed=f"at most {REFUSE_BYTES:,}",
+        figures={"bytes": size, "bytes_allowed": REFUSE_BYTES},
     )
 
 

@@ -137,13 +137,19 @@ class _Wider:
     """An expression that could stand for others."""
 
     source: HostSource
-    level: _Level
     members: dict[str, HostSource] = field(default_factory=dict)
     """Those in the list that it covers, without itself."""
 
     # Kept beside the members, which may be many.
     member_bytes: int = 0
     hosts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def level(self) -> _Level:
+        """By its members: `*.a.example` may stand for one of its own paths, or for other hosts."""
+        if self.source.path_part is not None:
+            return _Level.DIRECTORY
+        return _Level.ORIGIN if self.hosts.keys() <= {self.source.host_part} else _Level.DOMAIN
 
     def add(self, text: str, source: HostSource) -> None:
         self.members[text] = source
@@ -189,13 +195,12 @@ class _List:
         wider = self._wider[after]
         is_listed = after in self._present
         saved = wider.member_bytes - (0 if is_listed else len(after) + 1)
-        if saved <= 0 or (wider.level is _Level.DOMAIN and len(wider.hosts) < 2 and not is_listed):
+        level = _Level.LISTED if is_listed else wider.level
+        if saved <= 0 or (level is _Level.DOMAIN and len(wider.hosts) < 2):
             return None
-        if is_listed:
-            return _Move(0.0, _Level.LISTED, 0, -saved, self._directive, after)
-        new_hosts = _hosts_below(wider.source.host_part) if wider.level is _Level.DOMAIN else 0.0
-        depth = (wider.source.path_part or "").count("/")
-        return _Move(new_hosts / saved, wider.level, -depth, -saved, self._directive, after)
+        new_hosts = _hosts_below(wider.source.host_part) if level is _Level.DOMAIN else 0.0
+        depth = (wider.source.path_part or "").count("/") if level is _Level.DIRECTORY else 0
+        return _Move(new_hosts / saved, level, -depth, -saved, self._directive, after)
 
     def take(self, move: _Move) -> tuple[Step, set[str]]:
         """Take a move; returns it as a step, and what else it changed moves to."""
@@ -216,14 +221,14 @@ class _List:
     def _join(self, text: str, source: HostSource) -> set[str]:
         """Put an expression under all that could stand for it; returns these."""
         joined = set()
-        for level, wider in _wider_than(source):
+        for wider in _wider_than(source):
             after = str(wider)
-            self._wider.setdefault(after, _Wider(wider, level)).add(text, source)
+            self._wider.setdefault(after, _Wider(wider)).add(text, source)
             joined.add(after)
         return joined
 
     def _leave(self, text: str, source: HostSource) -> set[str]:
-        left = {str(wider) for _, wider in _wider_than(source)}
+        left = set(map(str, _wider_than(source)))
         for after in left:
             self._wider[after].remove(text)
         return left
@@ -234,7 +239,7 @@ class _List:
         return text
 
 
-def _wider_than(source: HostSource) -> Iterator[tuple[_Level, HostSource]]:
+def _wider_than(source: HostSource) -> Iterator[HostSource]:
     """The expressions that could stand for `source`, each wider than the one before."""
     host = source.host_part.removeprefix("*.")
     hosting = hosting_of(host)
@@ -243,16 +248,16 @@ def _wider_than(source: HostSource) -> Iterator[tuple[_Level, HostSource]]:
         own = hosting.tenant_directory(path) if hosting is not None and hosting.is_shared else "/"
         for end in range(path.rfind("/", 0, len(path) - 1), 0, -1):
             if path[end] == "/" and own is not None and path[: end + 1].startswith(own):
-                yield _Level.DIRECTORY, replace(source, path_part=path[: end + 1])
+                yield replace(source, path_part=path[: end + 1])
         if hosting is None or not hosting.is_shared:
-            yield _Level.ORIGIN, replace(source, path_part=None)
+            yield replace(source, path_part=None)
     domain = registrable_domain(host)
     if hosting is None and domain is not None:
-        # Of `*.a.example` the next is `*.example`, and of `a.example` too.
+        # Of `b.shop.example`, as of `*.b.shop.example`, the next is `*.shop.example`.
         while host != domain:
             host = host.partition(".")[2]
             if may_stand_for(host):
-                yield _Level.DOMAIN, replace(source, host_part=f"*.{host}", path_part=None)
+                yield replace(source, host_part=f"*.{host}", path_part=None)
 
 
 def _hosts_below(pattern: str) -> float:

@@ -9,6 +9,7 @@ from policybuilder.csp import parse_source_expression
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
+from policybuilder.suggestion.budget import REFUSE_BYTES, Step, fit
 from policybuilder.suggestion.candidates import JAVASCRIPT_URL
 from policybuilder.suggestion.silence import Observed, is_harmless, kept_sources
 from policybuilder.suggestion.sorting import Grounds, SortedGroups, decided_source, is_rejected
@@ -147,3 +148,21 @@ def drop_covered(sources: dict[str, Token]) -> None:
             if other != source and other in sources and wider is not None and expression_covers(wider, expression):
                 sources[other].groups.extend(sources.pop(source).groups)
                 break
+
+
+def economise(tokens: dict[str, dict[str, Token]], other_bytes: int) -> tuple[Step, ...]:
+    """Put wider sources in the place of several where the policy would not fit the room that servers have.
+
+    `other_bytes` of headers are sent beside it. Returns the steps that were taken, in order.
+    """
+    fitted = fit(
+        {name: tuple(sources) for name, sources in tokens.items()}, limit_bytes=REFUSE_BYTES, other_bytes=other_bytes
+    )
+    for step in fitted.steps:
+        sources = tokens[step.directive]
+        replaced = [sources.pop(each) for each in step.before if each in sources]
+        tier = min((token.tier for token in replaced), key=list(Tier).index, default=Tier.KEPT)
+        reason = f"stands for {len(step.before)} sources, to save {step.saved_bytes} bytes: {step.newly_admits}"
+        wider = sources.setdefault(step.after, Token("header-budget", reason, tier))
+        wider.groups.extend(group for token in replaced for group in token.groups)
+    return fitted.steps

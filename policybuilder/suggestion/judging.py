@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from policybuilder.csp import Policy
 from policybuilder.evidence import EvidenceClass
+from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES, Step
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
 from policybuilder.suggestion.current import Current, Origin
 from policybuilder.suggestion.sorting import Grounds, SortedGroups
 from policybuilder.suggestion.tightening import Revision
 from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.values import Mode, SuggestedDirective, SuggestedSource, SuggestionFinding
-
-LARGE_HEADER_BYTES = 2_560
-TOO_LARGE_HEADER_BYTES = 8_192
 
 _GET_TRUST = "visit the site yourself under the headers of  cspbuild header, or import a recording with --trusted"
 _SEVERITIES = {"high": 0, "medium": 1, "low": 2, "info": 3}
@@ -119,6 +117,20 @@ def judge_current(current: Current | None, enforced: Policy | None) -> Iterator[
         )
 
 
+def judge_steps(steps: Sequence[Step]) -> Iterator[SuggestionFinding]:
+    """What was widened so that servers have room for the header."""
+    for step in steps:
+        yield _finding(
+            "generalised",
+            "medium",
+            f"{', '.join(step.before[:3])}{' …' if len(step.before) > 3 else ''} gave way to save {step.saved_bytes} "
+            f"bytes: {step.newly_admits}",
+            "load from fewer hosts, or keep them all with --allow-large where your servers have room",
+            directive=step.directive,
+            value=step.after,
+        )
+
+
 def judge_revision(revision: Revision, mode: Mode) -> Iterator[SuggestionFinding]:
     """What a revision leaves open."""
     for each in revision.unknown:
@@ -150,10 +162,10 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
         )
         return
     size = len(str(policy))
-    if size > LARGE_HEADER_BYTES:
+    if size > WARN_BYTES:
         yield _finding(
             "header-size",
-            "high" if size > TOO_LARGE_HEADER_BYTES else "medium",
+            "high" if size > REFUSE_BYTES else "medium",
             "many servers and proxies keep all response headers in a buffer of 4 or 8 KiB",
             "fold numbered hosts into a wildcard where you trust all of the domain, or load less",
             value=f"{size} bytes",

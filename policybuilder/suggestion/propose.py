@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -16,17 +16,15 @@ from policybuilder.csp import (
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
-from policybuilder.suggestion.assembly import base, directive_order, policy_of, printed, suggested
-from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
+from policybuilder.suggestion.assembly import policy_of, printed
+from policybuilder.suggestion.budget import Step
+from policybuilder.suggestion.candidates import NONCE
 from policybuilder.suggestion.current import infer_current, merged
 from policybuilder.suggestion.drafting import (
-    FETCH_DIRECTIVES,
-    NEVER_ASSUMED,
-    UNSAFE_INLINE,
-    Draft,
     draft_sources,
+    economise,
 )
-from policybuilder.suggestion.inline import NoncePlace
+from policybuilder.suggestion.fresh import fresh_directives
 from policybuilder.suggestion.judging import (
     by_severity,
     judge_current,
@@ -34,45 +32,28 @@ from policybuilder.suggestion.judging import (
     judge_policy,
     judge_revision,
     judge_silence,
+    judge_steps,
 )
+from policybuilder.suggestion.listing import excluded_groups, held_sources, nonce_worklist, unresolved_groups
 from policybuilder.suggestion.refining import Grain, refine
 from policybuilder.suggestion.silence import (
-    Observed,
-    inline_kept_apart,
-    is_harmless,
-    kept_without_reports,
     observed_policies,
 )
 from policybuilder.suggestion.sorting import (
     NO_GROUNDS,
-    Doubt,
     Grounds,
-    SortedGroups,
     sort_groups,
     strangers_sources,
 )
 from policybuilder.suggestion.tightening import Revision, repair, tighten
-from policybuilder.suggestion.trust import NO_REACH, SourceKey, Tier, missing, poison_margin
+from policybuilder.suggestion.trust import SourceKey, poison_margin
 from policybuilder.suggestion.values import (
-    ExcludedGroup,
-    HeldSource,
     Mode,
     ReplayTotals,
     SuggestedChange,
-    SuggestedDirective,
-    SuggestedSource,
     Suggestion,
     UnknownUse,
-    UnresolvedGroup,
     evidence_of,
-)
-
-_WITHOUT_REPORTS = ("sandbox", "upgrade-insecure-requests")
-"""They report nothing, so only their presence in what was served can speak for them."""
-
-_NEEDS_TRUST = (
-    "you see it yourself (at the rehearsal key, or in a recording: csp-collector import --trusted), or allow it "
-    "(cspbuild decide allow)"
 )
 
 
@@ -109,6 +90,9 @@ class Options:
     grain: Grain = field(default_factory=Grain)
     """How fine the sources of other origins are."""
 
+    is_large_allowed: bool = False
+    """Whether it may be larger than what servers have room for; else it names less exactly what runs no code."""
+
 
 def propose(
     site: str, groups: Sequence[ViolationGroup], grounds: Grounds = NO_GROUNDS, options: Options | None = None
@@ -132,6 +116,7 @@ def propose(
     mode = options.mode or (Mode.FRESH if enforced is None else Mode.TIGHTEN)
 
     revision = None
+    steps: tuple[Step, ...] = ()
     if mode is not Mode.FRESH:
         if enforced is None:
             raise ValueError(f"nothing is known of an enforced policy to {mode}")
@@ -140,7 +125,9 @@ def propose(
         directives = printed(revision.tokens, poison_margin(grounds.prevalence, grounds.thresholds))
         accepted = revision.accepted
     else:
-        directives = _directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
+        if not options.is_large_allowed:
+            steps = economise(draft.tokens, 0 if enforced is None else len(str(enforced)))
+        directives = fresh_directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
         accepted = tuple(group for group, _, _ in sorted_groups.admitted)
     policy = policy_of(directives)
     policies = [] if policy is None else [policy]
@@ -152,6 +139,7 @@ def propose(
             if revision is None
             else judge_revision(revision, mode),
             judge_current(current, enforced),
+            judge_steps(steps),
         )
     )
 
@@ -167,9 +155,9 @@ def propose(
         site=site,
         policy=policy,
         directives=directives,
-        held=_held(held, doubted),
-        excluded=_excluded(sorted_groups.excluded),
-        unresolved=(*_unresolved(sorted_groups.unresolved), *_nonce_worklist(sorted_groups, grounds)),
+        held=held_sources(held, doubted),
+        excluded=excluded_groups(sorted_groups.excluded),
+        unresolved=(*unresolved_groups(sorted_groups.unresolved), *nonce_worklist(sorted_groups, grounds)),
         needs_nonce=policy is not None and NONCE in str(policy),
         replay=ReplayTotals(
             allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts) + len(sorted_groups.held) - len(held),
@@ -222,118 +210,3 @@ def _changes(difference: Difference | None, revision: Revision | None, mode: Mod
         for each in revision.repairs
     ]
     return (*made, *repairs)
-
-
-def _directives(
-    draft: Draft, observed: Observed, sorted_groups: SortedGroups, grounds: Grounds
-) -> tuple[SuggestedDirective, ...]:
-    tokens, unprobed = draft.tokens, draft.unprobed
-    margin = poison_margin(grounds.prevalence, grounds.thresholds)
-    result = {name: suggested(name, sources, margin) for name, sources in tokens.items() if sources}
-    if not draft.open_fetch_directives:
-        result["default-src"] = (base("nothing is loaded but what a directive names"),)
-    for name in FETCH_DIRECTIVES:
-        result |= _inline_apart(name, result.get(name, ()), observed)
-    if "object-src" not in result and "object-src" not in unprobed:
-        result["object-src"] = (base("no object, embed or applet was seen; plugins are an old way in"),)
-    if "script-src" in result and "worker-src" not in result and "worker-src" not in unprobed:
-        result["worker-src"] = (base("no worker was seen; without this, script-src would stand in"),)
-    result.setdefault("base-uri", (base("a <base> would move every relative URL"),))
-    result |= _closed(draft, sorted_groups, grounds)
-    for name in _WITHOUT_REPORTS:
-        values = kept_without_reports(name, observed)
-        if values is not None:
-            reason = "part of every observed policy"
-            result[name] = tuple(
-                SuggestedSource(source=value, rule="unobserved-kept", reason=reason, tier=Tier.KEPT) for value in values
-            )
-    return tuple(SuggestedDirective(name=name, sources=result[name]) for name in sorted(result, key=directive_order))
-
-
-def _closed(draft: Draft, sorted_groups: SortedGroups, grounds: Grounds) -> dict[str, tuple[SuggestedSource, ...]]:
-    """What no fallback governs, where it was watched and hardly anybody says that it would refuse something."""
-    result: dict[str, tuple[SuggestedSource, ...]] = {}
-    for name in NEVER_ASSUMED:
-        asking = [group for group, unresolved in sorted_groups.unresolved if unresolved.directive == name]
-        are_many = not missing(
-            grounds.prevalence.sources.get((name, ""), NO_REACH), grounds.prevalence, grounds.thresholds
-        )
-        is_refusing = any(group.trusted_reports for group in asking) or are_many
-        if not (draft.tokens[name] or name in draft.unprobed or is_refusing):
-            seen = "few strangers say that it would refuse something" if asking else "nothing was reported"
-            result[name] = (base(f"an observed policy named it, and {seen}"),)
-    return result
-
-
-def _inline_apart(
-    name: str, sources: tuple[SuggestedSource, ...], observed: Observed
-) -> dict[str, tuple[SuggestedSource, ...]]:
-    """The -elem or -attr directive that keeps inline code which only one of them was allowed."""
-    part = inline_kept_apart(name, observed.policies)
-    if part is None or not (observed.are_vouched or is_harmless(UNSAFE_INLINE, name)):
-        return {}
-    reason = "every observed policy allowed inline code of this kind, and of this kind alone"
-    inline = SuggestedSource(source=UNSAFE_INLINE, rule="unobserved-kept", reason=reason, tier=Tier.KEPT)
-    if part == "-attr":
-        return {f"{name}-attr": (inline,)}
-    # A nonce or hash would switch 'unsafe-inline' off; what they admit is inline code, or a URL of the list.
-    urls = [source for source in sources if not source.source.startswith(("'nonce-", "'sha"))]
-    return {f"{name}-elem": (*urls, inline)}
-
-
-def _held(
-    held: Iterable[tuple[ViolationGroup, Hold]], doubted: Iterable[tuple[ViolationGroup, Doubt]]
-) -> tuple[HeldSource, ...]:
-    members: dict[tuple[str, str, str, str], list[ViolationGroup]] = defaultdict(list)
-    for group, hold in held:
-        members[hold.directive, hold.source, hold.why, hold.needs].append(group)
-    for group, doubt in doubted:
-        admit, lacks = doubt.admit, "; ".join(doubt.lacks)
-        why = f"{admit.reason}, as strangers say; what they say would need {lacks}"
-        members[admit.directive, admit.source, why, _NEEDS_TRUST].append(group)
-    return tuple(
-        HeldSource(directive=directive, source=source, why=why, needs=needs, evidence=evidence_of(alike))
-        for (directive, source, why, needs), alike in sorted(members.items(), key=lambda item: item[0])
-    )
-
-
-def _excluded(excluded: Iterable[tuple[ViolationGroup, str]]) -> tuple[ExcludedGroup, ...]:
-    counts: dict[tuple[str, str, EvidenceClass, str], int] = defaultdict(int)
-    for group, rule in excluded:
-        counts[group.directive, group.blocked, group.evidence_class, rule] += group.reports
-    return tuple(
-        ExcludedGroup(directive=directive, blocked=blocked, evidence_class=evidence_class, rule=rule, reports=reports)
-        for (directive, blocked, evidence_class, rule), reports in sorted(counts.items())
-    )
-
-
-def _unresolved(unresolved: Iterable[tuple[ViolationGroup, Unresolved]]) -> tuple[UnresolvedGroup, ...]:
-    counts: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    for group, found in unresolved:
-        counts[found.directive, group.blocked, found.why, found.todo] += group.reports
-    return tuple(
-        UnresolvedGroup(directive=directive, blocked=blocked, why=why, todo=todo, reports=reports)
-        for (directive, blocked, why, todo), reports in sorted(counts.items())
-    )
-
-
-def _nonce_worklist(sorted_groups: SortedGroups, grounds: Grounds) -> tuple[UnresolvedGroup, ...]:
-    """Where the pages need a nonce, the places that most networks report first."""
-    reporters: dict[NoncePlace, int] = defaultdict(int)
-    reports: dict[NoncePlace, int] = defaultdict(int)
-    for group, admit, _ in sorted_groups.admitted:
-        if admit.source == NONCE:
-            for place in grounds.nonce_places.get(group.fingerprint, ()):
-                reporters[place] = max(reporters[place], group.reporters)
-                reports[place] += group.reports
-    ranked = sorted(reports, key=lambda place: (-reporters[place], place.template, place.line or 0, place.label))
-    return tuple(
-        UnresolvedGroup(
-            directive=place.directive,
-            blocked="inline",
-            why=f"{place.label} has another text each time, beginning with {place.sample}",
-            todo=f"add the nonce to it: {place.template}{f', line {place.line}' if place.line else ''}",
-            reports=reports[place],
-        )
-        for place in ranked
-    )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policybuilder.csp import Directive, HostSource, Policy, is_valid_source_expression, parse_source_expression
@@ -249,6 +249,8 @@ def test_no_step_ends_at_more_than_one_party(policy: Mapping[str, list[str]]) ->
 
 
 @given(policy=POLICIES, limit=LIMITS, seed=st.integers())
+# The wildcard is wider than a path of its own, and than another host.
+@example(policy={"img-src": ["wss://x.a.shop.example", "wss://*.a.shop.example/"]}, limit=0, seed=0)
 def test_the_order_of_a_policy_changes_no_step(policy: dict[str, list[str]], limit: int, seed: int) -> None:
     shuffle = random.Random(seed)  # noqa: S311  (no secret)
     shuffled = {

@@ -12,7 +12,7 @@ import pytest
 from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, hash_source
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.suggestion.judging import LARGE_HEADER_BYTES, TOO_LARGE_HEADER_BYTES
+from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
@@ -401,9 +401,7 @@ def test_plain_evidence_under_the_baseline_has_no_findings() -> None:
     assert propose("shop", [make_group(), make_group("script-src-elem", f"{ORIGIN}/app.js")]).findings == ()
 
 
-@pytest.mark.parametrize(
-    ("bytes_", "severity"), [(LARGE_HEADER_BYTES, "medium"), (TOO_LARGE_HEADER_BYTES, "high"), (1_000, None)]
-)
+@pytest.mark.parametrize(("bytes_", "severity"), [(WARN_BYTES, "medium"), (REFUSE_BYTES, "high"), (1_000, None)])
 def test_a_header_too_large_for_servers_is_a_finding(bytes_: int, severity: str | None) -> None:
     hosts = bytes_ // len("https://h0000.example ") + 1
     groups = [make_group("img-src", f"https://h{number:04}.example/a.png") for number in range(hosts)]

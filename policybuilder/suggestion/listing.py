@@ -1,0 +1,75 @@
+"""Listing: what was left out of the policy, alike put together, for people to look at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
+from policybuilder.suggestion.inline import NoncePlace
+from policybuilder.suggestion.sorting import Doubt, Grounds, SortedGroups
+from policybuilder.suggestion.values import ExcludedGroup, HeldSource, UnresolvedGroup, evidence_of
+
+_NEEDS_TRUST = (
+    "you see it yourself (at the rehearsal key, or in a recording: csp-collector import --trusted), or allow it "
+    "(cspbuild decide allow)"
+)
+
+
+def held_sources(
+    held: Iterable[tuple[ViolationGroup, Hold]], doubted: Iterable[tuple[ViolationGroup, Doubt]]
+) -> tuple[HeldSource, ...]:
+    members: dict[tuple[str, str, str, str], list[ViolationGroup]] = defaultdict(list)
+    for group, hold in held:
+        members[hold.directive, hold.source, hold.why, hold.needs].append(group)
+    for group, doubt in doubted:
+        admit, lacks = doubt.admit, "; ".join(doubt.lacks)
+        why = f"{admit.reason}, as strangers say; what they say would need {lacks}"
+        members[admit.directive, admit.source, why, _NEEDS_TRUST].append(group)
+    return tuple(
+        HeldSource(directive=directive, source=source, why=why, needs=needs, evidence=evidence_of(alike))
+        for (directive, source, why, needs), alike in sorted(members.items(), key=lambda item: item[0])
+    )
+
+
+def excluded_groups(excluded: Iterable[tuple[ViolationGroup, str]]) -> tuple[ExcludedGroup, ...]:
+    counts: dict[tuple[str, str, EvidenceClass, str], int] = defaultdict(int)
+    for group, rule in excluded:
+        counts[group.directive, group.blocked, group.evidence_class, rule] += group.reports
+    return tuple(
+        ExcludedGroup(directive=directive, blocked=blocked, evidence_class=evidence_class, rule=rule, reports=reports)
+        for (directive, blocked, evidence_class, rule), reports in sorted(counts.items())
+    )
+
+
+def unresolved_groups(unresolved: Iterable[tuple[ViolationGroup, Unresolved]]) -> tuple[UnresolvedGroup, ...]:
+    counts: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    for group, found in unresolved:
+        counts[found.directive, group.blocked, found.why, found.todo] += group.reports
+    return tuple(
+        UnresolvedGroup(directive=directive, blocked=blocked, why=why, todo=todo, reports=reports)
+        for (directive, blocked, why, todo), reports in sorted(counts.items())
+    )
+
+
+def nonce_worklist(sorted_groups: SortedGroups, grounds: Grounds) -> tuple[UnresolvedGroup, ...]:
+    """Where the pages need a nonce, the places that most networks report first."""
+    reporters: dict[NoncePlace, int] = defaultdict(int)
+    reports: dict[NoncePlace, int] = defaultdict(int)
+    for group, admit, _ in sorted_groups.admitted:
+        if admit.source == NONCE:
+            for place in grounds.nonce_places.get(group.fingerprint, ()):
+                reporters[place] = max(reporters[place], group.reporters)
+                reports[place] += group.reports
+    ranked = sorted(reports, key=lambda place: (-reporters[place], place.template, place.line or 0, place.label))
+    return tuple(
+        UnresolvedGroup(
+            directive=place.directive,
+            blocked="inline",
+            why=f"{place.label} has another text each time, beginning with {place.sample}",
+            todo=f"add the nonce to it: {place.template}{f', line {place.line}' if place.line else ''}",
+            reports=reports[place],
+        )
+        for place in ranked
+    )
