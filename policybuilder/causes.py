@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policybuilder.csp import InlineType, Question, Verdict
+from policybuilder.csp.decision import ASKED_DIRECTIVES
 from policybuilder.csp.directives import FETCH_DIRECTIVES
 from policybuilder.csp.examination import Part, inline_type_of
 from policybuilder.csp.urls import parse_blocked, parse_page
@@ -144,6 +145,8 @@ _INLINE = {
 
 def _real(violation: Violation, question: Question, step: Step) -> str:
     directive, blocked = question.directive, question.blocked
+    if directive not in ASKED_DIRECTIVES:
+        return f"it names {directive}, which no known browser checks"
     if (inline_type := inline_type_of(question)) is not None:
         return _INLINE[inline_type]
     if blocked == "eval":
@@ -156,7 +159,7 @@ def _real(violation: Violation, question: Question, step: Step) -> str:
         sink = violation.sample.partition("|")[0]
         return f"plain text reaches the sink {_quoted(sink)}" if sink else "plain text reaches a sink"
     if directive == "frame-ancestors":
-        return "a page that may not frames this one, and no browser says which"
+        return "another page frames this one, which it may not; no browser says which"
     return _unlisted(question, step)
 
 
@@ -166,6 +169,8 @@ def _unlisted(question: Question, step: Step) -> str:
     page = None if question.page is None else parse_page(question.page)
     if url is None:
         return "the report does not name what was blocked"
+    if question.hint is not None:
+        return f"a {question.hint} of {url.host or url.scheme}, which no fetch directive admits"
     listed = [each for each in step.sources if each.misses not in {None, Part.HOST}]
     for part in (Part.PATH, Part.PORT, Part.SCHEME):
         near = next((each for each in listed if each.misses is part and "." in each.source), None)

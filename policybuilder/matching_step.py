@@ -47,12 +47,16 @@ _BROWSERS = {BrowserFamily.CHROMIUM: Browser.CHROMIUM, BrowserFamily.FIREFOX: Br
 def likeliest_question(violation: Violation, user_agent: str) -> Question:
     """What the report most likely means. It was blocked, so no nonce, digest, inserter or upgrade spoke for it."""
     likeliest = question_of(replace(violation, original_policy=""))
+    browser = likeliest.browser or _BROWSERS.get(browser_family(user_agent))
+    if likeliest.hint is not None and likeliest.alternatives and browser is not Browser.CHROMIUM:
+        # Only Chromium names default-src for hints; others, and old ones, name it where it stood in for something.
+        likeliest = likeliest.alternatives[0]
     return likeliest._replace(
         nonce="",
         integrity="",
         parser_inserted=True,
         is_upgradeable=False,
-        browser=likeliest.browser or _BROWSERS.get(browser_family(user_agent)),
+        browser=browser,
         alternatives=(),
     )
 

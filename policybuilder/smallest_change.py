@@ -29,6 +29,7 @@ from policybuilder.csp import (
     is_valid_source_expression,
     parse_source_expression,
 )
+from policybuilder.csp.decision import ASKED_DIRECTIVES
 from policybuilder.csp.directives import SCRIPT_DIRECTIVES, SOURCE_LIST_DIRECTIVES, STYLE_DIRECTIVES
 from policybuilder.csp.examination import examined_directive, inline_type_of
 from policybuilder.csp.grammar import TRUSTED_TYPE_NAME
@@ -254,18 +255,23 @@ def _duty(proposal: _Proposal) -> str:
     return ""
 
 
+_TODO = {
+    "frame-ancestors": "no browser says which site framed the page: list the sites that may",
+    "require-trusted-types-for": "rewrite the code, or have a Trusted Types policy make the value; no source helps",
+    "trusted-types": "the report does not hold the whole name of the policy; find it in the code, then list it",
+}
+
+
 def _without_a_source(question: Question) -> str:
-    match question.directive:
-        case "frame-ancestors":
-            return "no browser says which site framed the page: list the sites that may"
-        case "require-trusted-types-for":
-            return "rewrite the code, or have a Trusted Types policy make the value; no source helps"
-        case "trusted-types":
-            return "the report does not hold the whole name of the policy; find it in the code, then list it"
-        case name if question.hint is not None or name in _ANY_KIND:
-            return f"{name} stands in for other directives: find out what was loaded, and list it under its own kind"
-        case name if name not in SOURCE_LIST_DIRECTIVES:
-            return f"{name} has no source list"
+    """What to do where no source expression answers."""
+    name = question.directive
+    if name in _TODO:
+        return _TODO[name]
+    if question.hint is not None:
+        return "a hint names no kind: list the URL under the directive of what it is loaded as"
+    if name not in SOURCE_LIST_DIRECTIVES:
+        is_asked = name in ASKED_DIRECTIVES
+        return f"{name} {'has no source list' if is_asked else 'is no directive that browsers are known to check'}"
     if inline_type_of(question) is not None:
         return (
             "the report does not hold the whole code: move it into a file, or add the digest of all of it"
@@ -273,4 +279,6 @@ def _without_a_source(question: Question) -> str:
         )
     if question.blocked in {"eval", "wasm-eval"}:
         return "rewrite the code: no source of this policy would let it make code from text"
+    if name in _ANY_KIND:
+        return f"{name} stands in for other directives: find out what was loaded, and list it under its own kind"
     return "no source expression can name what was blocked; serve it from a host with a plain name"

@@ -377,7 +377,7 @@ def _sources_table(sources: Sequence[Examined]) -> Any:
             shorten(each.source, 80),
             _VERDICTS[each.verdict],
             shorten(each.why, _MAX_SHOWN_CHARACTERS),
-            each.specification.removeprefix(SPECIFICATION),
+            each.specification.removeprefix(SPECIFICATION).removeprefix("https://w3c.github.io/"),
         )
         for each in shown
     ]

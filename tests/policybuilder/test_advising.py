@@ -61,3 +61,12 @@ def test_a_nonce_is_advised_to_whoever_wrote_the_code(sources: tuple[str, ...]) 
     advice = advise(violation, SmallestChange(directive="script-src", sources=sources, nonce="abc"))
     assert advice.allow is YES
     assert advice.why.startswith("if the code is yours")
+
+
+def test_locked_sinks_stay_locked() -> None:
+    violation = Violation(
+        document_uri="https://shop.example/",
+        effective_directive="require-trusted-types-for",
+        blocked_uri="trusted-types-sink",
+    )
+    assert advise(violation, SmallestChange(directive="require-trusted-types-for")).allow is NO

@@ -142,6 +142,9 @@ CAUSES: list[tuple[dict[str, Any], Cause, str]] = [
     ({"effective_directive": "script-src-attr", "blocked_uri": "inline"}, Cause.REAL, "an inline event handler"),
     ({"effective_directive": "style-src-attr", "blocked_uri": "inline"}, Cause.REAL, "a style attribute"),
     ({"effective_directive": "script-src", "blocked_uri": "eval"}, Cause.REAL, "code makes code from text"),
+    ({"effective_directive": "x-src", "blocked_uri": "inline"}, Cause.REAL, "no known browser checks"),
+    ({"effective_directive": "default-src"}, Cause.REAL, "a third party that is not listed: cdn.example"),
+    ({"effective_directive": "prefetch-src"}, Cause.REAL, "a prefetch of cdn.example"),
     ({"effective_directive": "script-src", "blocked_uri": "wasm-eval"}, Cause.REAL, "WebAssembly"),
     (
         {

@@ -113,6 +113,8 @@ WITHOUT_A_SOURCE = [
     ("script-src 'nonce-abc'", asked("script-src-attr", "inline"), "the digest of all of it"),
     ("img-src 'none'", asked("img-src", "https://a..b/x.png"), "a host with a plain name"),
     ("img-src 'none'", asked("img-src", "https://[::1]/x.png"), "a host with a plain name"),
+    ("x-src 'self'", asked("x-src"), "no directive that browsers are known to check"),
+    ("img-src 'none'", asked("prefetch-src"), "a hint names no kind"),
     ("sandbox", asked("sandbox", ""), "sandbox has no source list"),
     (
         "script-src 'self'; require-trusted-types-for 'script'",
