@@ -20,6 +20,10 @@ POLICY_COMMANDS = [
     ("preset",),
     ("preset", "spa"),
     ("parse", "img-src 'self'; nonsense-src x"),
+    (
+        "explain",
+        '{"csp-report": {"effective-directive": "img-src", "document-uri": "https://a.example", "blocked-uri": ""}}',
+    ),
     ("match", "--policy", "img-src *", "--page", "https://a.example", "--directive", "img-src", "--blocked", "data"),
 ]
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:[34]\d|9\d|10\d)[;m]")
@@ -146,14 +150,27 @@ def test_help_names_every_command_and_what_to_start_with(program: Cspbuild) -> N
     assert ran.code == 0
     listed = [line.split()[0] for line in ran.out.partition("Commands:")[2].splitlines() if line.strip()]
     assert listed == [
-        *("site", "header", "preset", "summary", "scripts", "suggest", "decide", "replay", "match", "diff", "deploy"),
-        "parse",
+        *(
+            "status",
+            "site",
+            "header",
+            "preset",
+            "summary",
+            "scripts",
+            "suggest",
+            "decide",
+            "replay",
+            "match",
+            "explain",
+        ),
+        *("diff", "deploy", "ready", "rollback", "parse"),
     ]
     assert "Start with  cspbuild header" in ran.out
 
 
 @pytest.mark.parametrize(
-    "command", ["site", "header", "preset", "summary", "suggest", "decide", "replay", "match", "diff", "parse"]
+    "command",
+    ["site", "header", "preset", "summary", "suggest", "decide", "replay", "match", "explain", "diff", "parse"],
 )
 def test_every_command_explains_itself(cspbuild: Cspbuild, command: str) -> None:
     ran = cspbuild(command, "-h")
@@ -164,9 +181,7 @@ def test_every_command_explains_itself(cspbuild: Cspbuild, command: str) -> None
 @pytest.mark.parametrize("module", ["sqlalchemy", "fastapi", "pydantic"])
 def test_questions_about_a_policy_open_no_database(tmp_path: Path, module: str) -> None:
     """Neither is a database made, nor its driver's code read."""
-    script = (
-        f"import sys; from policybuilder.cli import main, parse, match, preset; sys.exit({module!r} in sys.modules)"
-    )
+    script = f"import sys; from policybuilder.cli import main, parse, match, explain, preset; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, timeout=60).returncode == 0
 
 
