@@ -12,7 +12,7 @@ from policybuilder.csp import Relation, diff
 from policybuilder.deployments import Deployment, ServedStage, last_deployment, served
 from policybuilder.noticing import NoticedDeployment, served_now
 from policybuilder.program import site_flag, typed
-from policybuilder.readiness.judging import is_observing, judge, make_case, noticed_in, on_trial
+from policybuilder.readiness.judging import is_observing, judge, make_case, noticed_in, on_trial, probing
 from policybuilder.readiness.values import Case, Readiness, SiteRecord
 
 
@@ -120,7 +120,9 @@ def standing_of(record: SiteRecord, arrivals: Arrivals) -> Standing:
     commands = tuple(_commands(stage, case))
     if (unnamed := _unnamed(record, found)) is not None:
         why = f"{why}; but reports come under a policy that no deployment names"
-        commands = (record_command(record.site, unnamed.policy, unnamed.stage, unnamed.since_at), *commands)
+        # What comes then depends on it.
+        again = f"{_cspbuild()} status{site_flag(record.site)}"
+        commands = (record_command(record.site, unnamed.policy, unnamed.stage, unnamed.since_at), again)
     return Standing(
         record=record,
         stage=stage,
@@ -151,7 +153,9 @@ def _stage(case: Case, readiness: Readiness | None) -> tuple[WorkflowStage, str]
             and diff(case.enforced_policies, suggestion.policy).relation is Relation.TIGHTER
         ):
             return WorkflowStage.NARROWING, "the evidence speaks for a policy that is narrower than the enforced one"
-        return WorkflowStage.ENFORCED, f"a policy is enforced since {enforced.since_at:%Y-%m-%d}"
+        probe = probing(case.record.deployments)
+        asked = f", and a probe is out since {probe.since_at:%Y-%m-%d}" if probe else ""
+        return WorkflowStage.ENFORCED, f"a policy is enforced since {enforced.since_at:%Y-%m-%d}{asked}"
     if not has_own:
         return WorkflowStage.NOTHING_ARRIVES, "no report of a page of the site's own is stored"
     if suggestion.policy is None:
@@ -167,14 +171,26 @@ def _commands(stage: WorkflowStage, case: Case) -> Iterator[str]:
     match stage:
         case WorkflowStage.NOTHING_ARRIVES:
             yield f"{_cspbuild()} header{site_flag(site)}"
-        case WorkflowStage.OBSERVING | WorkflowStage.ENFORCED:
+        case WorkflowStage.OBSERVING:
             yield f"{_cspbuild()} suggest{site_flag(site)}"
+        case WorkflowStage.ENFORCED:
+            yield from _look_closer(case)
         case WorkflowStage.SUGGESTION_READY | WorkflowStage.NARROWING:
             yield from _serve(site, str(case.suggestion.policy), "trial", ServedStage.REPORT_ONLY)
         case WorkflowStage.TRIAL:
             yield f"{_cspbuild()} ready{site_flag(site)}"
         case WorkflowStage.READY:
             yield from _serve(site, str(case.candidate), "enforce", ServedStage.ENFORCE)
+
+
+def _look_closer(case: Case) -> Iterator[str]:
+    """Ask of what nobody knows whether it is used, unless that is asked already."""
+    site, probe = case.record.site, case.suggestion.probe
+    if probe is None or probing(case.record.deployments) is not None:
+        yield f"{_cspbuild()} suggest{site_flag(site)}"
+        return
+    yield f"{_cspbuild()} header{site_flag(site)} --stage probe"
+    yield record_command(site, str(probe), ServedStage.REPORT_ONLY)
 
 
 def _serve(site: str, policy: str, header_stage: str, served_stage: ServedStage) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from policybuilder.csp import PolicyList, parse_serialized_policy_list
+from policybuilder.csp.directives import FETCH_DIRECTIVES
 from policybuilder.deployments import Deployment, ServedStage, canonical_texts, last_deployment, served
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.noticing import NoticedDeployment, noticed, served_now
@@ -105,10 +106,11 @@ def watched_since(
 def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
     """The policy that is tried report-only before it is enforced.
 
-    One that was served before the enforced one began was its trial, and the baseline of observing is none.
+    One that was served before the enforced one began was its trial, and neither the baseline of observing nor a probe
+    is one.
     """
     tried, enforced = served(deployments, ServedStage.REPORT_ONLY), served(deployments, ServedStage.ENFORCE)
-    if tried is None or is_observing(tried.policy):
+    if tried is None or is_observing(tried.policy) or is_probe(tried, enforced):
         return None
     last = last_deployment(each for each in (tried, enforced) if each is not None)
     return tried if last is tried else None
@@ -117,6 +119,28 @@ def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
 def is_observing(policy: str) -> bool:
     """Whether a policy list is that of the observe stage, or a part of it."""
     return set(canonical_texts(policy)) <= _OBSERVING
+
+
+def is_probe(tried: Deployment, enforced: Deployment | None) -> bool:
+    """Whether a report-only policy is a part of one: it leaves kinds of loads open that the enforced one restricts.
+
+    A policy that is to take the place of the enforced one leaves none open.
+    """
+    if enforced is None:
+        return False
+    part, whole = parse_serialized_policy_list(tried.policy), parse_serialized_policy_list(enforced.policy)
+    return any(
+        any(policy.governing(name) for policy in whole) and not any(policy.governing(name) for policy in part)
+        for name in FETCH_DIRECTIVES
+    )
+
+
+def probing(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The probe that is sent beside the enforced policy."""
+    tried, enforced = served(deployments, ServedStage.REPORT_ONLY), served(deployments, ServedStage.ENFORCE)
+    if tried is None or is_observing(tried.policy) or not is_probe(tried, enforced):
+        return None
+    return tried
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:

@@ -24,6 +24,8 @@ WIDE = f"{POLICY}; font-src *"
 NOISE = make_group("script-src-elem", "chrome-extension", evidence_class=EvidenceClass.EXTENSION, reports=7)
 STRANGE = make_group("frame-src", "https://ads.example/a", trusted=False)
 BLOCKED = make_group(disposition=Disposition.ENFORCE, policies=["img-src 'none'"], last_seen_at=SEEN_AT + 9 * DAY)
+ENFORCED = make_group(disposition=Disposition.ENFORCE, policies=[POLICY], last_seen_at=SEEN_AT + 9 * DAY)
+PROBE = make_deployment("img-src 'none'", number=2, since_at=SEEN_AT + DAY)
 
 
 def enforced(policy: str, *more: Any) -> list[Any]:
@@ -51,11 +53,17 @@ STANDINGS: list[tuple[SiteRecord, str, str, list[str], list[str]]] = [
     (make_record(deployments=enforced(suggested())), "enforced", "narrow", ["suggest"], []),
     # Of what is enforced, a rehearsal under the baseline saw only a part.
     (make_record(deployments=enforced(WIDE)), "narrowing", "narrow", ["header", "trial"], ["deploy", "report-only"]),
+    # What is enforced may be in use or not: a probe asks, once.
+    (
+        make_record([ENFORCED], deployments=enforced(POLICY)),
+        *("enforced", "narrow", ["header", "probe"], ["deploy", "report-only"]),
+    ),
+    (make_record([ENFORCED], deployments=enforced(POLICY, PROBE)), "enforced", "narrow", ["suggest"], []),
     # Somebody deployed without a word.
-    (make_record([BLOCKED], deployments=[]), "enforced", "narrow", ["deploy", "enforce"], ["suggest"]),
+    (make_record([BLOCKED], deployments=[]), "enforced", "narrow", ["deploy", "enforce"], ["status"]),
     (
         make_record([BLOCKED], deployments=enforced(POLICY)),
-        *("enforced", "narrow", ["deploy", "enforce"], ["suggest"]),
+        *("enforced", "narrow", ["deploy", "enforce"], ["status"]),
     ),
 ]
 

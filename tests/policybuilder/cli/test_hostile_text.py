@@ -58,9 +58,13 @@ COMMANDS = [
     ("summary", "--by", "page"),
     ("suggest",),
     ("replay", "--policy", "default-src 'none'"),
+    ("status",),
+    ("ready", "--policy", "default-src 'none'"),
+    ("deploy", "list"),
 ]
 FORMATS = ["text", "json", "csv", "markdown"]
 TAKES = {"summary": FORMATS, "suggest": ["text", "json", "header", "markdown"], "replay": ["text", "json"]}
+TAKES |= {name: ["text", "json"] for name in ("status", "ready", "deploy")}
 
 
 @pytest.mark.usefixtures("hostile")

@@ -301,6 +301,10 @@ TRIALS: list[tuple[list[Any], int | None]] = [
     ([make_deployment(stage=ENFORCE), make_deployment(OTHER, number=2, since_at=NOW)], 2),
     ([make_deployment(), make_deployment(OTHER, number=2, since_at=NOW)], 2),
     ([make_deployment(), make_deployment("", number=2, since_at=NOW)], None),
+    # A probe restricts a part of what is enforced, and is to take nobody's place.
+    ([make_deployment(stage=ENFORCE), make_deployment("img-src 'none'", number=2, since_at=NOW)], None),
+    ([make_deployment("img-src 'self'", ENFORCE), make_deployment("img-src 'none'", number=2, since_at=NOW)], 2),
+    ([make_deployment("img-src 'none'")], 1),
     ([make_deployment(), make_deployment("", ENFORCE, number=2, since_at=NOW)], 1),
 ]
 
