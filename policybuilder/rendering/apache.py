@@ -44,6 +44,10 @@ _NONCE = """\
 </Location>
 """
 
+_DOLLAR = """\
+Define CSP_DOLLAR $
+"""
+
 _DRAW_NOTE = """\
 # One draw for each request, {percent} of them as r= in the report URL says. No cache may keep the pages in front of
 # this: whoever gets a copy would share its draw.
@@ -67,6 +71,7 @@ def apache(headers: Sequence[Header], share: float = 1.0) -> str:
             _UNIQUE_ID if needs_nonce or drawn else "",
             _NONCE if needs_nonce else "",
             size_notes(headers, PROXIES, mark="#"),
+            _DOLLAR if any("${" in header.value for header in headers) else "",
             *_directives(always),
             _DRAW_NOTE.format(percent=percent(share)) if drawn else "",
             *_directives(drawn, condition),
@@ -78,9 +83,9 @@ def _directives(headers: Sequence[Header], condition: str = "") -> list[str]:
     lines: list[str] = []
     names: set[str] = set()
     for header in headers:
-        # Apache would put a variable, or an expression's result, in place of these, and offers no way to quote them.
-        if "${" in header.value or header.value.lower().startswith("expr="):
-            raise ValueError(f"Apache would interpret ${{ or expr= in {header.name}, and cannot be told not to")
+        # Apache would send the result of the expression, and offers no way to quote it.
+        if header.value.lower().startswith("expr="):
+            raise ValueError(f"Apache would compute what begins with expr= in {header.name}, and cannot be told not to")
         value = "%{CSP_NONCE}e".join(map(_quote, header.value.split(NONCE_PLACEHOLDER)))
         action = "add" if header.name.lower() in names else "set"
         names.add(header.name.lower())
@@ -91,4 +96,6 @@ def _directives(headers: Sequence[Header], condition: str = "") -> list[str]:
 def _quote(text: str) -> str:
     # Read twice: as an argument in quotes, then as a format string. Each halves backslashes.
     format_string = text.replace("\\", r"\\").replace("%", "%%")
-    return format_string.replace("\\", r"\\").replace('"', r"\"")
+    argument = format_string.replace("\\", r"\\").replace('"', r"\"")
+    # What a variable stands for is not looked through for variables again.
+    return argument.replace("${", "${CSP_DOLLAR}{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from policybuilder.csp import NONCE_PLACEHOLDER
@@ -57,15 +58,15 @@ def caddy(headers: Sequence[Header], share: float = 1.0) -> str:
 def _block(directive: str, headers: Sequence[Header]) -> str:
     lines = [f"{directive} {{\n"]
     for header in _combined(headers):
-        # Back quotes take everything else as it is, where double quotes cannot hold a backslash before a quote. A
-        # backslash before a placeholder would make it plain text.
-        if any(text in header.value for text in ("`", "{$", f"\\{NONCE_PLACEHOLDER}")):
-            raise ValueError(f"a Caddyfile cannot hold a back quote, {{$, or \\ before a nonce in {header.name}")
+        # A variable of the environment is put in before anything else is read. A backslash before a placeholder would
+        # make it plain text. A closing brace alone ends the block even between quotes.
+        if "{$" in header.value or f"\\{NONCE_PLACEHOLDER}" in header.value or header.value == "}":
+            raise ValueError(f"a Caddyfile cannot hold {{$, \\ before a nonce, or }} alone, in {header.name}")
         # Caddy looks for escapes only where there is something to replace, that is, an opening brace.
         fragments = header.value.split(NONCE_PLACEHOLDER)
         if "{" in header.value:
             fragments = [_escape_braces(fragment) for fragment in fragments]
-        lines.append(f"\t{header.name} `{'{http.request.uuid}'.join(fragments)}`\n")
+        lines.append(f"\t{header.name} {_quote('{http.request.uuid}'.join(fragments), header.name)}\n")
     lines.append("}\n")
     return "".join(lines)
 
@@ -79,6 +80,18 @@ def _combined(headers: Sequence[Header]) -> list[Header]:
     for header in headers:
         values.setdefault(header.name, []).append(header.value)
     return [Header(name, ", ".join(same)) for name, same in values.items()]
+
+
+def _quote(text: str, name: str) -> str:
+    """Return `text` between quotes, or raise ValueError where neither kind can hold it."""
+    # Back quotes take everything but themselves as it is.
+    if "`" not in text:
+        return f"`{text}`"
+    # Between double quotes a backslash is one, unless a double quote follows; two of them are two.
+    if re.search(r'(?<!\\)(?:\\\\)*\\("|$)', text):
+        raise ValueError(f"a Caddyfile cannot hold a back quote beside \\ before a double quote or the end, in {name}")
+    escaped = text.replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def _escape_braces(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,16 @@ def application_port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def scratch() -> Iterator[Path]:
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
     """Outside pytest's own directories, which only their owner may enter."""
     with tempfile.TemporaryDirectory(prefix="cspbuild-") as name:
         directory = Path(name)
         directory.chmod(0o755)
+        yield directory
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    with scratch_directory() as directory:
         yield directory

@@ -42,7 +42,13 @@ def test_each_drawn_line_has_the_same_condition() -> None:
     assert all(line.endswith(""" "expr=md5(reqenv('UNIQUE_ID')) < '40000000'\"""") for line in drawn)
 
 
-@pytest.mark.parametrize("value", ["img-src https://a.example/${HOME}", "expr=1", "EXPR=1"])
+def test_what_looks_like_a_variable_is_written_with_one() -> None:
+    snippet = apache([Header(ENFORCED, "img-src https://a.example/${HOME}")])
+    assert "Define CSP_DOLLAR $\n" in snippet
+    assert '"img-src https://a.example/${CSP_DOLLAR}{HOME}"' in snippet
+
+
+@pytest.mark.parametrize("value", ["expr=1", "EXPR=1"])
 def test_values_that_would_be_computed_are_refused(value: str) -> None:
-    with pytest.raises(ValueError, match=r"Apache would interpret .* Content-Security-Policy"):
+    with pytest.raises(ValueError, match=r"Apache would compute .* Content-Security-Policy"):
         apache([Header(ENFORCED, value)])

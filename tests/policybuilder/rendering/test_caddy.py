@@ -35,7 +35,12 @@ def test_what_is_drawn_stands_in_a_block_of_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["img-src `", "img-src {$HOME}", r"img-src \{NONCE}"])
+def test_a_back_quote_stands_between_double_quotes() -> None:
+    assert r"""Content-Security-Policy "img-src `\"\x"
+""" in caddy([Header(ENFORCED, 'img-src `"\\x')])
+
+
+@pytest.mark.parametrize("value", [r"img-src `\"", "img-src `\\", "img-src {$HOME}", r"img-src \{NONCE}"])
 def test_values_without_a_spelling_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"Caddyfile cannot hold .* Content-Security-Policy"):
         caddy([Header(ENFORCED, value)])

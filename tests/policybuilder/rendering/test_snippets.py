@@ -22,27 +22,7 @@ from policybuilder.presets import PRESETS
 from policybuilder.rendering.draws import divided
 from policybuilder.rendering.snippets import DRAWING_FORMATS, SnippetFormat, render
 from policybuilder.stages import ENFORCED, REPORT_ONLY, Header, Stage, headers_for
-
-# Every character that some platform treats in its own way, beside ordinary ones.
-_FRAGMENTS = st.sampled_from(
-    [
-        '"', "'", "`", "\\", '\\"', "\\\\", "\\n", "\\x41", "$", "${", "$request_id", "${HOME}", "$1", "%", "%%", "%s",
-        "%{a}e", "%3B", "{", "}", "{path}", "{$HOME}", "{{", "}}", "{http.request.uuid}", "#", "//", "/*", "*/", "<!--",
-        "-->", "</script>", "<meta>", "&amp;", "&", ";", "; ", ",", ", ", " ", "  ", "'nonce-{NONCE}'", "{NONCE}",
-        "expr=", "self", "script-src ", "default-src 'none'", "report-uri /r", "frame-ancestors 'self'", "sandbox",
-        "```", "+", "(", ")", "|",
-    ]
-)  # fmt: skip
-_VALUES = (
-    st.lists(_FRAGMENTS | st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=8), max_size=12)
-    .map("".join)
-    .map(str.strip)
-    .filter(bool)
-)
-_HEADERS = st.lists(
-    st.builds(Header, st.sampled_from([ENFORCED, REPORT_ONLY, "Reporting-Endpoints"]), _VALUES), min_size=1, max_size=4
-)
-
+from tests.support.header_values import policy_headers, refused
 
 # ---- What each platform reads. Each reader answers name and value pairs, a fresh nonce written as {NONCE}, of a
 # response that the draw picks, or of one that it does not. ----
@@ -137,7 +117,8 @@ def read_apache(text: str, *, is_picked: bool = True) -> Pairs:
     for line in text.splitlines():
         if not line.startswith("Header "):
             continue
-        assert not re.search(r"\$\{.*\}", line), "Apache: a variable"
+        assert not re.search(r"\$\{.*\}", line.replace("${CSP_DOLLAR}", "")), "Apache: a variable"
+        assert ("${" in line) <= ("Define CSP_DOLLAR $\n" in text)
         match = re.fullmatch(
             r'Header always (set|add) ([\w-]+) "((?:[^"\\]|\\.)*)"'
             r"""( "expr=md5\(reqenv\('UNIQUE_ID'\)\) < '[0-9a-f]{8}'")?""",
@@ -147,7 +128,7 @@ def read_apache(text: str, *, is_picked: bool = True) -> Pairs:
         if match[4] and not is_picked:
             continue
         assert (match[1] == "add") == any(name == match[2] for name, _ in pairs)
-        format_string = re.sub(r'\\([\\"])', r"\1", match[3])
+        format_string = re.sub(r'\\([\\"])', r"\1", match[3].replace("${CSP_DOLLAR}", "$"))
         assert not format_string.lower().startswith("expr=")
         # mod_headers knows \\ and three letters; it copies any other backslash.
         pieces = re.findall(r"%\{CSP_NONCE\}e|%.|\\\\|\\.|[^%\\]+", format_string)
@@ -170,9 +151,9 @@ def read_caddy(text: str, *, is_picked: bool = True) -> Pairs:
     for matcher, lines in blocks:
         assert not matcher or draw
         for line in lines.splitlines() if is_picked or not matcher else []:
-            match = re.fullmatch(r"\t([\w-]+) `([^`]*)`", line)
+            match = re.fullmatch(r'\t([\w-]+) (?:`([^`]*)`|"((?:[^"\\]|\\.)*)")', line)
             assert match is not None
-            value = match[2]
+            value = match[2] if match[3] is None else re.sub(r"\\(.)", lambda m: '"' if m[1] == '"' else m[0], match[3])
             # Without an opening brace there is nothing to replace, and a backslash is one. With one, an escaped brace
             # is itself and any other opens a placeholder.
             if "{" in value:
@@ -382,23 +363,8 @@ def pairs_of(headers: list[Header]) -> Pairs:
     return [(header.name, header.value) for header in headers]
 
 
-def refused(fmt: SnippetFormat, headers: list[Header]) -> bool:
-    """Whether the platform has no way to write one of `headers`."""
-    values = [header.value for header in headers]
-    match fmt:
-        case SnippetFormat.APACHE:
-            return any("${" in value or value.lower().startswith("expr=") for value in values)
-        case SnippetFormat.CADDY:
-            return any(text in value for value in values for text in ("`", "{$", r"\{NONCE}"))
-        case SnippetFormat.NETLIFY:
-            return any("{NONCE}" in value for value in values)
-        case SnippetFormat.META:
-            return any(header.name == REPORT_ONLY or header.needs_nonce for header in headers)
-    return False
-
-
 @pytest.mark.parametrize("fmt", VERBATIM)
-@given(headers=_HEADERS)
+@given(headers=policy_headers)
 @example(headers=[Header(ENFORCED, "script-src 'nonce-{NONCE}' https://a.example/%3B$x\\\"y")])
 @example(headers=[Header(ENFORCED, "img-src " + 'https://a.example/\\"' * 900)])
 @example(headers=[Header(ENFORCED, "a" * 9000 + " 'nonce-{NONCE}'b{NONCE}" + "$" * 5000)])
@@ -408,7 +374,7 @@ def test_each_platform_sends_the_value_it_was_given(fmt: SnippetFormat, headers:
 
 
 @pytest.mark.parametrize("fmt", [SnippetFormat.HELMET, SnippetFormat.DJANGO])
-@given(headers=_HEADERS)
+@given(headers=policy_headers)
 def test_frameworks_send_the_policy_they_were_given(fmt: SnippetFormat, headers: list[Header]) -> None:
     try:
         text = render(headers, fmt)
@@ -423,7 +389,7 @@ _SHARES = st.integers(1, 9_999).map(lambda parts: parts / 10_000)
 
 
 @pytest.mark.parametrize("fmt", sorted(DRAWING_FORMATS))
-@given(headers=_HEADERS, share=_SHARES)
+@given(headers=policy_headers, share=_SHARES)
 @example(headers=[Header(REPORT_ONLY, "a" * 9000 + " 'nonce-{NONCE}'b{NONCE}" + "$" * 5000)], share=0.29)
 def test_a_response_gets_all_that_is_drawn_or_nothing_of_it(
     fmt: SnippetFormat, headers: list[Header], share: float
@@ -445,7 +411,7 @@ def test_what_is_enforced_is_the_same_for_any_share(fmt: SnippetFormat) -> None:
     assert render(headers, fmt, 0.01) == render(headers, fmt)
 
 
-@given(headers=_HEADERS)
+@given(headers=policy_headers)
 def test_meta_means_the_policy_without_what_meta_ignores(headers: list[Header]) -> None:
     assume(not refused(SnippetFormat.META, headers))
     ignored = {"frame-ancestors", "report-uri", "sandbox"}
