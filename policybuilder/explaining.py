@@ -36,7 +36,7 @@ _MAX_COMPARED_VALUES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class SiteKnowledge:
     """What an operator knows beside the report."""
 
     hosts: Sequence[str] = ()
@@ -48,7 +48,7 @@ class Site:
     """What was recorded already."""
 
 
-UNKNOWN_SITE = Site()
+NOTHING_KNOWN = SiteKnowledge()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def explain(
     *,
     user_agent: str = "",
     received_at: datetime | None = None,
-    site: Site = UNKNOWN_SITE,
+    site: SiteKnowledge = NOTHING_KNOWN,
     rules: Rules | None = None,
 ) -> tuple[Explanation, ...]:
     """Each report of a posted body, in its order, the first hundred; never raises.
@@ -152,7 +152,7 @@ def _of_hash(report: NormalizedHash) -> Explanation:
 class _Reader:
     user_agent: str
     received_at: datetime | None
-    site: Site
+    site: SiteKnowledge
     rules: Rules | None = field(repr=False)
 
     def explain(self, item: WireReport | Reason) -> Explanation:

@@ -16,7 +16,7 @@ from policybuilder.cli.output import console, hint, plural, print_json, shorten,
 from policybuilder.csp import NONCE_PLACEHOLDER, Verdict
 from policybuilder.csp.examination import SPECIFICATION, Examined
 from policybuilder.errors import CspbuildError
-from policybuilder.explaining import MAX_REPORTS, UNKNOWN_SITE, Explanation, Site, explain
+from policybuilder.explaining import MAX_REPORTS, NOTHING_KNOWN, Explanation, SiteKnowledge, explain
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
 from policybuilder.reports.records import Record, RecordError, read_record
@@ -69,7 +69,7 @@ def command(
     if site is not None and database is None:
         raise CspbuildError("--site names a site of a database; pass --database URL, too")
     record = _read(report)
-    known = UNKNOWN_SITE if database is None else _known(database, site or "default")
+    known = NOTHING_KNOWN if database is None else _known(database, site or "default")
     explanations = explain(
         record.body,
         user_agent=user_agent or record.user_agent,
@@ -154,7 +154,7 @@ def _reports_in(body: bytes) -> int:
     return max(1, len(value)) if isinstance(value, list) else 1
 
 
-def _known(database: str, name: str) -> Site:
+def _known(database: str, name: str) -> SiteKnowledge:
     """What the database knows of a site. Raises CspbuildError for an unknown one, or no database."""
     # Only those who ask for a database wait for its driver.
     from policybuilder.store.decisions import read_decisions  # noqa: PLC0415
@@ -167,7 +167,7 @@ def _known(database: str, name: str) -> Site:
     engine = open_for_reading(database)
     site = get_site(engine, name)
     with snapshot(engine) as connection:
-        known = Site(
+        known = SiteKnowledge(
             # Pages on a host that stands for another are the site's, too.
             hosts=(*site.hosts, *(alias.alias for alias in site.aliases)) if site.hosts else (),
             decisions=read_decisions(connection, name),

@@ -18,7 +18,7 @@ from policybuilder.csp import Verdict
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
-from policybuilder.explaining import MAX_REPORTS, Explanation, Site, explain
+from policybuilder.explaining import MAX_REPORTS, Explanation, SiteKnowledge, explain
 from tests.support.evidence import make_group
 
 DATA = Path(__file__).parents[1] / "data"
@@ -40,9 +40,9 @@ def members(**changes: Any) -> dict[str, Any]:
     return {**MEMBERS, **{name.replace("_", "-"): value for name, value in changes.items()}}
 
 
-def explained(site: Site | None = None, received_at: datetime | None = None, **changes: Any) -> Explanation:
+def explained(site: SiteKnowledge | None = None, received_at: datetime | None = None, **changes: Any) -> Explanation:
     body = json.dumps({"csp-report": members(**changes)}).encode()
-    (explanation,) = explain(body, site=site or Site(), received_at=received_at)
+    (explanation,) = explain(body, site=site or SiteKnowledge(), received_at=received_at)
     return explanation
 
 
@@ -68,7 +68,7 @@ def test_labelled_reports_have_the_cause_of_their_class(name: str) -> None:
         (explanation,) = explain(
             json.dumps(labelled["body"]).encode(),
             user_agent=labelled["user_agent"],
-            site=Site(hosts=labelled["hosts"]),
+            site=SiteKnowledge(hosts=labelled["hosts"]),
         )
         assert explanation.cause in EXPECTED[labelled["class"]], line
         missed += labelled["class"] != "genuine" and explanation.cause is Cause.REAL
@@ -81,7 +81,7 @@ def recorded(name: str) -> Iterator[tuple[str, Explanation]]:
         agent = next((value for header, value in post["headers"] if header.lower() == "user-agent"), "")
         if post["method"] == "POST":
             body = post["body"].encode("utf-8", "surrogatepass")
-            for explanation in explain(body, user_agent=agent, site=Site(hosts=HOSTS)):
+            for explanation in explain(body, user_agent=agent, site=SiteKnowledge(hosts=HOSTS)):
                 yield post.get("why", post["run"]), explanation
 
 
@@ -193,7 +193,7 @@ def test_a_redirect_says_how_to_find_its_target() -> None:
     ],
 )
 def test_what_is_not_the_site_s_doing_is_never_advised(cause: Cause, changes: dict[str, Any]) -> None:
-    explanation = explained(Site(hosts=HOSTS), **changes)
+    explanation = explained(SiteKnowledge(hosts=HOSTS), **changes)
     assert (explanation.cause, explanation.advice.allow) == (cause, Allow.NO)
 
 
@@ -253,7 +253,7 @@ OLD, NEW = deployment(1, POLICY, AT), deployment(2, "default-src 'self'", AT + t
 def test_a_report_under_a_policy_that_is_served_no_more_is_superseded(
     deployments: tuple[Deployment, ...], received_at: datetime | None, cause: Cause
 ) -> None:
-    explanation = explained(Site(deployments=deployments), received_at)
+    explanation = explained(SiteKnowledge(deployments=deployments), received_at)
     assert explanation.cause is cause
     assert (explanation.evidence_class is EvidenceClass.SUPERSEDED) is (cause is Cause.SUPERSEDED)
 
@@ -271,13 +271,15 @@ def decision(action: DecisionAction, subject: str, **known: Any) -> Decision:
     ],
 )
 def test_what_a_person_decided_outranks_the_advice(action: DecisionAction, subject: str, allow: Allow) -> None:
-    assert explained(Site(decisions=[decision(action, subject)])).advice.allow is allow
+    assert explained(SiteKnowledge(decisions=[decision(action, subject)])).advice.allow is allow
 
 
 def test_what_a_person_allowed_is_advised() -> None:
     allowed = replace(decision(DecisionAction.ALLOW, "https://cdn.example"), directive="script-src")
     explanation = explained(
-        Site(decisions=[allowed]), effective_directive="script-src-elem", blocked_uri="https://cdn.example/a.js"
+        SiteKnowledge(decisions=[allowed]),
+        effective_directive="script-src-elem",
+        blocked_uri="https://cdn.example/a.js",
     )
     assert (explanation.decision, explanation.advice.allow) == ("allow", Allow.YES)
 
@@ -285,6 +287,6 @@ def test_what_a_person_allowed_is_advised() -> None:
 def test_a_recorded_group_is_found_and_has_the_class_that_a_person_gave_it() -> None:
     group = make_group("img-src", "https://cdn.example/a.png", reports=7)
     told = decision(DecisionAction.CLASS, group.fingerprint, evidence_class=EvidenceClass.BOT, note="our scanner")
-    explanation = explained(Site(groups=[group, make_group("img-src", "data")], decisions=[told]))
+    explanation = explained(SiteKnowledge(groups=[group, make_group("img-src", "data")], decisions=[told]))
     assert explanation.group == group
     assert (explanation.cause, explanation.why, explanation.rule) == (Cause.BOT, "our scanner", "decided")
