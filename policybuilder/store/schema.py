@@ -125,6 +125,9 @@ class GroupRow(SQLModel, table=True):
     reason: str = Field(sa_column=_text())
     """What the rule says of such reports, for people; empty where there is nothing to say."""
 
+    initiator: str = Field(sa_column=_text())
+    """The origin of another's code that had it loaded; empty where the document did, or nobody is named."""
+
     estimated_reports: int = Field(sa_column=_big())
     """What was reported before sampling: each report counts 1 / its sampling rate."""
 
@@ -132,8 +135,6 @@ class GroupRow(SQLModel, table=True):
     """By the collector's own clock; browsers date reports themselves, in `first_seen_ms` and `last_seen_ms`."""
 
     received_last_ms: int = Field(sa_column=_big())
-    initiator: str = Field(sa_column=_text())
-    """The origin of another's code that had it loaded; empty where the document did, or nobody is named."""
 
 
 class GroupPolicyRow(SQLModel, table=True):

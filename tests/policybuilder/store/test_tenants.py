@@ -147,6 +147,7 @@ GIVEN: dict[str, Callable[[Connection, str], Any]] = {
     "sources": lambda connection, site: asked_by_strangers(read_groups(connection, site, WINDOW), ()),
     "prefix": lambda connection, site: read_groups(connection, site, WINDOW)[0].fingerprint[:8],
     "log": lambda _connection, _site: b"x",
+    "now": lambda _connection, _site: NOW,
     "texts": lambda connection, site: connection.scalars(
         text("SELECT report FROM sample WHERE site = :site ORDER BY report"), {"site": site}
     ).all(),
