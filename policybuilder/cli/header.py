@@ -51,7 +51,11 @@ _SAMPLED_FORMATS = _DRAWN_BY_HAND | DRAWING_FORMATS
 )
 @click.option("--base-url", metavar="URL", default=DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
 @click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
-@click.option("--sample", metavar="SHARE", help="Share of page views that get it.  [default: 1%; 100% for a rehearsal]")
+@click.option(
+    "--sample",
+    metavar="SHARE",
+    help="Share of page views that get it.  [default: 1%; 100% for a rehearsal, and when enforcing]",
+)
 @click.option(
     "--rehearsal-key",
     metavar="KEY",

@@ -69,6 +69,28 @@ def test_every_byte_arrives_with_every_kind_of_answer(server: WebServer, scratch
         assert sorted(proxied.values(name)) == sorted([*values, *own]), name
 
 
+# What each snippet advises where an application sends a header of the same name.
+HIDING = {
+    WebServer.NGINX: "proxy_hide_header NAME;",
+    WebServer.APACHE: "Header onsuccess unset NAME",
+    WebServer.CADDY: "header_down -NAME",
+}
+
+
+@pytest.mark.parametrize("server", WebServer)
+def test_the_policy_of_an_application_goes_where_the_snippet_says_how(
+    server: WebServer, scratch: Path, application_port: int
+) -> None:
+    headers = [Header(ENFORCED, "default-src 'self'")]
+    snippet = render(headers, SnippetFormat(server))
+    assert HIDING[server] in snippet
+    snippet += f"\n#     {HIDING[server].replace('NAME', ENFORCED)}\n"
+    with run_web_server(
+        server, scratch, snippet, pages=PAGES, application_port=application_port, follow_advice=True
+    ) as port:
+        assert [ask(port, path).values(ENFORCED) for path in ("/proxied", "/")] == [[b"default-src 'self'"]] * 2
+
+
 @pytest.mark.parametrize("server", WebServer)
 @settings(max_examples=10)
 @given(data=st.data())

@@ -194,7 +194,7 @@ ProxyPass /proxied http://127.0.0.1:{task.application_port}/proxied
 
 
 def _caddy(task: _Task) -> list[str]:
-    for_proxy = [line for line in task.advice if line.startswith("header_up ")]
+    for_proxy = [line for line in task.advice if line.startswith("header_")]
     for_site = [line for line in task.advice if line not in for_proxy]
     newline = "\n"
     (task.directory / "Caddyfile").write_text(f"""
