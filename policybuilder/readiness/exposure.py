@@ -97,18 +97,25 @@ def reports_by_class(case: Case) -> Criterion:
     reports: Counter[EvidenceClass] = Counter()
     for group in case.live:
         reports[group.evidence_class] += group.reports
-    total = sum(reports.values())
-    apart = sum(count for kind, count in reports.items() if kind in APART_CLASSES - {EvidenceClass.SUPERSEDED})
-    of_the_site = reports[EvidenceClass.GENUINE] + reports[EvidenceClass.SUPERSEDED]
-    share = apart / total if total else 0.0
+    apart = sum(reports[kind] for kind in APART_CLASSES - {EvidenceClass.SUPERSEDED})
+    # What a few strangers report would hide how much is set apart.
+    of_the_site = sum(group.reports for group in case.live if group.evidence_class in _OWN and is_reported(case, group))
+    share = apart / (apart + of_the_site) if apart else 0.0
     shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(reports.items(), key=lambda item: (-item[1], item)))
     return Criterion(
         name=CriterionName.REPORTS_BY_CLASS,
         passed=of_the_site > 0 and share <= MAX_APART_SHARE,
-        value=f"{shown}; {share:.0%} set apart" if total else "nothing was reported",
-        needed=f"reports of the site's own doing, and at most {MAX_APART_SHARE:.0%} set apart",
-        figures={"reports": {kind.value: reports[kind] for kind in sorted(reports)}, "excluded_share": round(share, 4)},
+        value=f"{shown}; {share:.0%} set apart" if reports else "nothing was reported",
+        needed=f"believed reports of the site's own doing, and at most {MAX_APART_SHARE:.0%} set apart",
+        figures={
+            "reports": {kind.value: reports[kind] for kind in sorted(reports)},
+            "believed": of_the_site,
+            "excluded_share": round(share, 4),
+        },
     )
+
+
+_OWN = frozenset({EvidenceClass.GENUINE, EvidenceClass.SUPERSEDED})
 
 
 def reporters(case: Case) -> Criterion:
@@ -175,16 +182,14 @@ def rehearsal_share(case: Case) -> Criterion:
 
 
 def _first_days(case: Case) -> Mapping[tuple[str, str], date]:
-    """On which day each source that may matter was first reported; superseded evidence tells too."""
+    """On which day each source was first reported by many, or the operator; superseded evidence tells too."""
     first: dict[tuple[str, str], date] = {}
-    matter: set[tuple[str, str]] = set()
     for group in case.record.groups:
-        if group.evidence_class is EvidenceClass.GENUINE and group.decision not in ACCEPTED_LOSS:
+        is_open = group.evidence_class is EvidenceClass.GENUINE and group.decision not in ACCEPTED_LOSS
+        if is_open and is_reported(case, group):
             key, day = source_key(group), group.first_seen_at.date()
             first[key] = min(day, first.get(key, day))
-            if is_reported(case, group):
-                matter.add(key)
-    return {key: first[key] for key in matter}
+    return first
 
 
 def _is_whole_week(days: Iterable[date]) -> bool:
