@@ -31,6 +31,8 @@ _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
 LOADED_BY = "loaded-by"
 """Rule of what strangers alone say of an initiator that a person trusts: whoever forges it chooses the source."""
 
+REDIRECTED = "the policy it was reported under allows this URL: it probably redirects to one that is blocked"
+
 _NEEDS_MORE = "something that strangers cannot write: it is code, or takes the page's data away"
 
 
@@ -232,7 +234,7 @@ def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[
         case EvidenceClass.CONTRADICTION if group.directive.startswith(("script-src", "form-action")):
             return Unresolved(
                 group.directive,
-                "the policy it was reported under allows this URL: it probably redirects to one that is blocked",
+                REDIRECTED,
                 "follow the redirect, and allow its target if you want it",
             )
         case _:
