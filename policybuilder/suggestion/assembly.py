@@ -37,7 +37,6 @@ def directive_order(name: str) -> tuple[int, str]:
 
 def suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin) -> tuple[SuggestedSource, ...]:
     """`'none'`, if a person said so, gives way to any source, as in browsers."""
-    forgeable = {Tier.AUTO, Tier.TRUSTED}
     return tuple(
         SuggestedSource(
             source=source,
@@ -45,11 +44,16 @@ def suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin
             reason=sources[source].reason,
             tier=sources[source].tier,
             evidence=evidence_of(sources[source].groups),
-            margin=margin if sources[source].tier in forgeable and not is_script_like(directive, source) else None,
+            margin=margin if _is_forgeable(directive, source, sources[source]) else None,
         )
         for source in sorted(sources, key=source_order)
         if source != "'none'" or len(sources) == 1
     )
+
+
+def _is_forgeable(directive: str, source: str, token: Token) -> bool:
+    """Whether strangers could have brought it about."""
+    return token.tier in {Tier.AUTO, Tier.TRUSTED} and (token.is_forgeable or not is_script_like(directive, source))
 
 
 def source_order(source: str) -> tuple[int, str]:

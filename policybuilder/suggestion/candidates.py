@@ -56,6 +56,9 @@ class Admit:
     source: str
     rule: str
     reason: str
+    is_forgeable: bool = False
+    """Enough strangers could have brought it about, although it is where code or data go: they choose what a trusted
+    initiator is said to load."""
 
 
 @dataclass(frozen=True, slots=True)

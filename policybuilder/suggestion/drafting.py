@@ -47,6 +47,8 @@ class Token:
     reason: str
     tier: Tier
     groups: list[ViolationGroup] = field(default_factory=list)
+    is_forgeable: bool = False
+    """See `Admit`: nothing that strangers cannot write names the source itself."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,9 @@ def draft_sources(sorted_groups: SortedGroups, observed: Observed, origins: Sequ
             reason = decision.note or "a person allowed it"
             draft.tokens[directive].setdefault(source, Token("decided", reason, Tier.DECIDED))
     for group, admit, tier in sorted_groups.admitted:
-        token = draft.tokens[admit.directive].setdefault(admit.source, Token(admit.rule, admit.reason, tier))
+        new = Token(admit.rule, admit.reason, tier, is_forgeable=admit.is_forgeable)
+        token = draft.tokens[admit.directive].setdefault(admit.source, new)
+        token.is_forgeable = token.is_forgeable and admit.is_forgeable
         if token.tier is Tier.AUTO and tier is Tier.TRUSTED:
             # The one that no stranger could have brought about says more.
             token.tier = tier
@@ -163,6 +167,7 @@ def economise(tokens: dict[str, dict[str, Token]], other_bytes: int) -> tuple[St
         replaced = [sources.pop(each) for each in step.before if each in sources]
         tier = min((token.tier for token in replaced), key=list(Tier).index, default=Tier.KEPT)
         reason = f"stands for {len(step.before)} sources, to save {step.saved_bytes} bytes: {step.newly_admits}"
-        wider = sources.setdefault(step.after, Token("header-budget", reason, tier))
+        is_forgeable = any(token.is_forgeable for token in replaced)
+        wider = sources.setdefault(step.after, Token("header-budget", reason, tier, is_forgeable=is_forgeable))
         wider.groups.extend(group for token in replaced for group in token.groups)
     return fitted.steps

@@ -100,7 +100,11 @@ def _assign(
         )
         if narrowed is not None:
             is_plain = narrowed.source == admit.source and admit.rule == LOADED_BY
-            refined = admit if is_plain else Admit(admit.directive, narrowed.source, narrowed.rule, narrowed.reason)
+            refined = (
+                admit
+                if is_plain
+                else replace(admit, source=narrowed.source, rule=narrowed.rule, reason=narrowed.reason)
+            )
             result.admitted.append((group, refined, tier))
         elif found:
             result.doubted.append((group, Doubt(admit, (_FEW_ON_THE_PATH,))))
@@ -124,4 +128,5 @@ def _gather(result: SortedGroups, grain: Grain) -> None:
         wildcard = gathered.get((admit.directive, admit.source))
         if wildcard is not None and admit.rule != "decided":
             reason = f"{wildcard.reason}; {wildcard.newly_admits}"
-            result.admitted[place] = (group, Admit(admit.directive, wildcard.source, "wildcard", reason), tier)
+            wider = replace(admit, source=wildcard.source, rule="wildcard", reason=reason)
+            result.admitted[place] = (group, wider, tier)

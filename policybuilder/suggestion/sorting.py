@@ -174,7 +174,8 @@ def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Adm
     if is_script_like(*key) and not _is_corroborated(group, admit, grounds):
         if not is_trusted_initiator(group, grounds.decisions):
             return Doubt(admit, (*lacks, _NEEDS_MORE))
-        admit = replace(admit, rule=LOADED_BY, reason=f"{group.initiator}, which a person trusts, loads it")
+        reason = f"{group.initiator}, which a person trusts, loads it"
+        admit = replace(admit, rule=LOADED_BY, reason=reason, is_forgeable=True)
         reach = prevalence.sources.get((*key, group.initiator), NO_REACH)
         lacks = missing(reach, prevalence, thresholds, loaded_by=group.initiator)
     return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)

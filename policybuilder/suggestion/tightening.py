@@ -461,7 +461,7 @@ def _token_of(draft: Mapping[str, Tokens], directive: str, source: str, groups: 
     known = draft.get(directive, {}).get(source)
     if known is None:
         return Token("repair", "the enforced policy blocks it", Tier.TRUSTED, list(groups))
-    return Token(known.rule, known.reason, known.tier, list(groups))
+    return Token(known.rule, known.reason, known.tier, list(groups), known.is_forgeable)
 
 
 def _probe_policy(lists: Mapping[str, Iterable[str]]) -> Policy | None:

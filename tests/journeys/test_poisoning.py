@@ -577,7 +577,7 @@ def test_what_many_visitors_say_a_trusted_initiator_loads_is_let_in_until_the_tr
         "https://cdn.example", "https://cdn.example https://vendor.example"
     )
     (found,) = [each for name in suggestion.directives for each in name.sources if "vendor" in each.source]
-    assert (found.tier, found.rule) == ("auto", "loaded-by")
+    assert (found.tier, found.margin is None) == ("auto", False)
     with snapshot(trusting.engine) as connection:
         (trust,) = read_decisions(connection, SITE)
     undo_decision(trusting.engine, SITE, trust.number, START)

@@ -363,6 +363,7 @@ def test_what_many_say_a_trusted_initiator_loads_is_let_in(name: str, directive:
     assert found is not None
     assert (found.tier, found.rule, found.evidence.initiators) == (Tier.AUTO, "loaded-by", (TAG,))
     assert found.reason == f"{TAG}, which a person trusts, loads it"
+    assert found.margin is not None, "whoever has so many networks chooses what it is said to load"
     assert source_of(propose("shop", [group], known(reach)), name, source) is None
 
 
