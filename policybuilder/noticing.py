@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from policybuilder.csp import BLANK_NONCE, NONCE_PLACEHOLDER, Disposition, canonical, parse_serialized_policy
 from policybuilder.deployments import Deployment, ServedStage, texts_named
@@ -56,7 +57,7 @@ def noticed(
         for count in group.policies:
             reach = prevalence.policies.get(count.policy, NO_REACH)
             is_believed = is_stage_believed and not missing(reach, prevalence, thresholds)
-            text = str(canonical(parse_serialized_policy(count.policy)))
+            text = _canonical_text(count.policy)
             if not text or text in named[stage] or not (count.trusted_reports or is_believed):
                 continue
             seen = NoticedDeployment(
@@ -97,6 +98,12 @@ def _together(one: NoticedDeployment, other: NoticedDeployment) -> NoticedDeploy
         networks=max(one.networks, other.networks),
         is_vouched=one.is_vouched or other.is_vouched,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _canonical_text(policy: str) -> str:
+    """Of the same policy, which thousands of groups were reported under."""
+    return str(canonical(parse_serialized_policy(policy)))
 
 
 def _with_placeholder(text: str) -> str:

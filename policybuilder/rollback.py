@@ -49,9 +49,12 @@ def way_back(deployments: Sequence[Deployment]) -> Rollback | None:
     if enforced:
         left = enforced[-1]
         before = enforced[-2] if len(enforced) > 1 else None
-        earlier = [each for each in reported if each.since_at < left.since_at]
+        tried_before = served((each for each in reported if each.since_at < left.since_at), ServedStage.REPORT_ONLY)
         way = Way.STOP_ENFORCING if before is None else Way.ENFORCE_BEFORE
-        return Rollback(way, left, before, served(earlier, ServedStage.REPORT_ONLY))
+        if before and tried_before and is_same_policy(before.policy, tried_before.policy):
+            # Beside itself it would only have everything reported twice.
+            tried_before = None
+        return Rollback(way, left, before, tried_before)
     tried = _stack(reported)
     if not tried:
         return None

@@ -14,6 +14,7 @@ from policybuilder.noticing import NoticedDeployment, served_now
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import is_observing, judge, make_case, noticed_in, on_trial, probing
 from policybuilder.readiness.values import Case, Readiness, SiteRecord
+from policybuilder.suggestion.values import SuggestionFinding
 
 
 class WorkflowStage(enum.StrEnum):
@@ -99,6 +100,13 @@ class Standing:
     noticed: tuple[NoticedDeployment, ...] = ()
 
     @property
+    def alarms(self) -> tuple[SuggestionFinding, ...]:
+        """What is gravely wrong with the evidence, if there is any."""
+        if self.stage is WorkflowStage.NOTHING_ARRIVES:
+            return ()
+        return tuple(finding for finding in self.case.suggestion.findings if finding.severity == "high")
+
+    @property
     def step(self) -> Step:
         return _STEP_OF[self.stage]
 
@@ -146,7 +154,8 @@ def _stage(case: Case, readiness: Readiness | None) -> tuple[WorkflowStage, str]
     suggestion, enforced = case.suggestion, case.enforced
     has_own = any(not group.is_noise for group in case.record.groups)
     if readiness is not None and has_own:
-        return (WorkflowStage.READY if readiness.is_ready else WorkflowStage.TRIAL), readiness.verdict.rstrip(".")
+        verdict = readiness.verdict.rstrip(".")
+        return (WorkflowStage.READY if readiness.is_ready else WorkflowStage.TRIAL), verdict[0].lower() + verdict[1:]
     if enforced is not None:
         if (
             suggestion.policy is not None

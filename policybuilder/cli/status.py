@@ -66,6 +66,7 @@ def _document(standing: Standing) -> dict[str, object]:
         "report_only": _served(_report_only(standing)),
         "noticed": [noticed_document(each) for each in standing.noticed],
         "ready": None if readiness is None else {"ready": readiness.is_ready, "failing": list(readiness.failing)},
+        "alarms": [{"code": each.code, "message": each.message, "fix": each.fix} for each in standing.alarms],
         "causes": [{"code": each.code, "message": each.message, "fix": each.fix} for each in standing.causes],
     }
 
@@ -111,6 +112,9 @@ def _print(standing: Standing) -> None:
         out.print(f"  noticed: {noticed_line(noticed)}", markup=False)
     if (more := len(standing.noticed) - _MAX_NOTICED) > 0:
         out.print(f"  and {plural(more, 'more policy', 'more policies')} that nobody recorded", markup=False)
+    if standing.alarms:
+        rows = [(alarm.message, alarm.fix) for alarm in standing.alarms]
+        out.print(table("Alarms", ("what is wrong with the evidence", "to do"), rows))
     if standing.causes:
         rows = [(cause.message, cause.fix) for cause in standing.causes]
         out.print(table("The likeliest causes", ("why nothing may arrive", "to type"), rows))

@@ -71,7 +71,9 @@ def quiet_period(case: Case) -> Criterion:
     return Criterion(
         name=CriterionName.QUIET_PERIOD,
         passed=_is_whole_week(days),
-        value=f"{_shown_days(days)} since {newest or 'the beginning'}, when the last new source was first reported",
+        value=f"{_shown_days(days)}, since the last new source was first reported on {newest}"
+        if newest
+        else f"{_shown_days(days)}; no source was reported by many, or by you",
         needed=f"{MIN_DAYS} days with a weekend and without a new source",
         figures={"days": len(days), "last_new_source": None if newest is None else newest.isoformat()},
     )
@@ -87,7 +89,7 @@ def sampling_rate(case: Case) -> Criterion:
         name=CriterionName.SAMPLING_RATE,
         passed=views is not None and views >= least,
         value=UNKNOWN if views is None else f"{views:,} page views carried the headers, {shown}",
-        needed=f"{least:,}",
+        needed=f"{least:,} page views, so that one broken in a thousand would show",
         figures={"rate": rate, "views": views, "views_needed": least},
     )
 

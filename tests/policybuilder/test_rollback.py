@@ -30,6 +30,7 @@ WAYS: list[tuple[list[Deployment], Way, int, int | None, int | None]] = [
     (history((ENFORCE, A), (ENFORCE, B)), Way.ENFORCE_BEFORE, 2, 1, None),
     (history((ENFORCE, A), (REPORT, B), (ENFORCE, B)), Way.ENFORCE_BEFORE, 3, 1, 2),
     (history((ENFORCE, A), (ENFORCE, B), (REPORT, C)), Way.ENFORCE_BEFORE, 2, 1, None),
+    (history((REPORT, A), (ENFORCE, A), (ENFORCE, B)), Way.ENFORCE_BEFORE, 3, 2, None),
     # Recorded again, in other words: it is the same policy.
     (history((ENFORCE, A), (ENFORCE, B), (ENFORCE, f"{B}; report-uri /x")), Way.ENFORCE_BEFORE, 3, 1, None),
     # Going back twice goes further back.
