@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
@@ -183,3 +184,20 @@ class ScriptHash:
     reports: int
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+@lru_cache(maxsize=4096)
+def document_origin(document_uri: str) -> str:
+    """Scheme, host and port of a cleaned URL; a bare scheme as it stands."""
+    scheme, separator, rest = document_uri.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}" if separator else document_uri
+
+
+def initiator_of(violation: Violation) -> str:
+    """The origin of another's code that had the resource loaded; empty where the document did, or none is named.
+
+    For what stands in the markup Chromium names the document itself; for a picture that a script adds, nothing.
+    """
+    origin = document_origin(violation.source_file)
+    is_others = origin.startswith(("https://", "http://")) and origin != document_origin(violation.document_uri)
+    return origin if is_others else ""

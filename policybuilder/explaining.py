@@ -16,7 +16,7 @@ from policybuilder.csp import Difference, Question, Verdict, diff
 from policybuilder.csp.violation import Violation
 from policybuilder.decisions import Decision, DecisionAction, apply_decisions
 from policybuilder.deployments import Deployment, served_policies
-from policybuilder.evidence import EvidenceClass, PolicyCount, ViolationGroup
+from policybuilder.evidence import EvidenceClass, PolicyCount, ViolationGroup, document_origin, initiator_of
 from policybuilder.matching_step import Step, likeliest_question, reported_policy, step_of
 from policybuilder.reports.contradictions import Sign, signs_of_forgery
 from policybuilder.reports.noise import Classification, classify
@@ -210,7 +210,7 @@ class _Reader:
         policy = violation.original_policy
         alone = ViolationGroup(
             fingerprint=recorded.fingerprint if recorded else "",
-            document_origin=_origin(violation.document_uri),
+            document_origin=document_origin(violation.document_uri),
             directive=violation.effective_directive,
             blocked=violation.blocked_uri,
             disposition=violation.disposition,
@@ -221,6 +221,7 @@ class _Reader:
             sample_extent=violation.sample_extent,
             source_file=violation.source_file,
             line_number=violation.line_number,
+            initiator=initiator_of(violation),
             reports=1,
             trusted_reports=0,
             reporters=1,
@@ -239,7 +240,7 @@ class _Reader:
             group
             for group in self.site.groups
             if (group.directive, group.blocked) == (violation.effective_directive, violation.blocked_uri)
-            and group.document_origin == _origin(violation.document_uri)
+            and group.document_origin == document_origin(violation.document_uri)
             and (group.disposition, group.sample) == (violation.disposition, violation.sample)
         ]
         return max(alike, key=lambda group: (group.reports, group.fingerprint), default=None)
@@ -256,12 +257,6 @@ class _Reader:
             return True
         last = max(deployment.since_at for deployment in deployments)
         return self.received_at is not None and self.received_at < last
-
-
-def _origin(document_uri: str) -> str:
-    """Scheme, host and port of a cleaned URL; a bare scheme as it stands."""
-    scheme, separator, rest = document_uri.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}" if separator else document_uri
 
 
 # Changes and advice

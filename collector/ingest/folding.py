@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from policybuilder.csp.violation import Violation
+from policybuilder.evidence import document_origin, initiator_of
 from policybuilder.reports.noise import Classification
 from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally
@@ -125,16 +126,6 @@ def fold_hash(batch: Batch, observation: HashObservation) -> None:
     batch.script_hashes.setdefault(key, (report.destination, Tally(at_ms, at_ms)))[1].add(at_ms, 1, 0)
 
 
-def initiator_of(violation: Violation) -> str:
-    """The origin of another's code that had the resource loaded; empty where the document did, or none is named.
-
-    For what stands in the markup Chromium names the document itself; for a picture that a script adds, nothing.
-    """
-    origin = document_origin(violation.source_file)
-    is_others = origin.startswith(("https://", "http://")) and origin != document_origin(violation.document_uri)
-    return origin if is_others else ""
-
-
 def fingerprint_of(violation: Violation, classification: Classification, initiator: str | None = None) -> str:
     """What makes violations alike; of a stored group the `initiator` is known, else its source file tells.
 
@@ -160,13 +151,6 @@ def fingerprint_of(violation: Violation, classification: Classification, initiat
             )
         )
     )
-
-
-@lru_cache(maxsize=4096)
-def document_origin(document_uri: str) -> str:
-    """Scheme, host and port of a cleaned URL; a bare scheme as it stands."""
-    scheme, separator, rest = document_uri.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}" if separator else document_uri
 
 
 @lru_cache(maxsize=1024)

@@ -157,7 +157,7 @@ def _reports_in(body: bytes) -> int:
 def _known(database: str, name: str) -> SiteKnowledge:
     """What the database knows of a site. Raises CspbuildError for an unknown one, or no database."""
     # Only those who ask for a database wait for its driver.
-    from policybuilder.store.decisions import read_decisions  # noqa: PLC0415
+    from policybuilder.store.decisions import read_standing_decisions  # noqa: PLC0415
     from policybuilder.store.deployments import read_deployments  # noqa: PLC0415
     from policybuilder.store.engine import open_for_reading  # noqa: PLC0415
     from policybuilder.store.reading import read_groups, snapshot  # noqa: PLC0415
@@ -166,13 +166,14 @@ def _known(database: str, name: str) -> SiteKnowledge:
 
     engine = open_for_reading(database)
     site = get_site(engine, name)
+    now = datetime.now(UTC)
     with snapshot(engine) as connection:
         known = SiteKnowledge(
             # Pages on a host that stands for another are the site's, too.
             hosts=(*site.hosts, *(alias.alias for alias in site.aliases)) if site.hosts else (),
-            decisions=read_decisions(connection, name),
+            decisions=read_standing_decisions(connection, name, now),
             deployments=read_deployments(connection, name),
-            groups=read_groups(connection, name, Window(None, datetime.now(UTC))),
+            groups=read_groups(connection, name, Window(None, now)),
         )
     engine.dispose()
     return known

@@ -11,17 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest.folding import (
-    HashObservation,
-    Observation,
-    document_origin,
-    fingerprint_of,
-    fold,
-    fold_hash,
-    initiator_of,
-)
+from collector.ingest.folding import HashObservation, Observation, fingerprint_of, fold, fold_hash
 from policybuilder.csp import Disposition, SampleExtent
-from policybuilder.evidence import EvidenceClass
+from policybuilder.evidence import EvidenceClass, document_origin, initiator_of
 from policybuilder.reports.noise import GENUINE, Classification
 from policybuilder.reports.normalization import NormalizedHash, clean_url
 from policybuilder.store.batch import Batch, HourDelta, NetworkDelta, PageDelta

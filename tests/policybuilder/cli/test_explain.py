@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from policybuilder.decisions import DecisionAction
+from policybuilder.store.decisions import add_decision
 from tests.policybuilder.cli.conftest import Cspbuild
 from tests.policybuilder.cli.test_hostile_text import SAMPLES
+from tests.support.evidence import SEEN_AT
 
 MEMBERS = {
     "document-uri": "https://shop.example/cart",
@@ -182,6 +185,16 @@ def test_with_a_database_the_site_s_hosts_decisions_and_deployments_count(cspbui
     for policy in (MEMBERS["original-policy"], "default-src 'self'"):
         assert cspbuild("deploy", "record", "--policy", policy, "--stage", "report-only", "--site", "shop").code == 0
     assert document(cspbuild, REPORT, *known)["cause"] == "superseded"
+
+
+def test_decisions_count_by_who_had_it_loaded_and_until_they_end(cspbuild: Cspbuild, evidence: Engine) -> None:
+    known = ("--database", str(evidence.url), "--site", "shop")
+    loaded = json.dumps({"csp-report": {**MEMBERS, "source-file": "https://tag.example/t.js"}})
+    add_decision(evidence, "shop", DecisionAction.IGNORE, "img.example", until=SEEN_AT, now=SEEN_AT)
+    assert document(cspbuild, loaded, *known)["decision"] is None
+    assert cspbuild("decide", "reject", "--loaded-by", "tag.example", "--site", "shop").code == 0
+    assert document(cspbuild, loaded, *known)["decision"] == "reject"
+    assert document(cspbuild, REPORT, *known)["decision"] is None
 
 
 def test_with_a_database_what_was_recorded_alike_is_shown(cspbuild: Cspbuild, evidence: Engine) -> None:
