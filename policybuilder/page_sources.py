@@ -17,7 +17,7 @@ _MAX_FILE_BYTES = 5 * 1024 * 1024
 _OK = 200
 
 Report = Callable[[str, str], None]
-"""Called with a page and what became of it."""
+"""Called with a page and why it cannot be had."""
 
 
 def fetch_sources(
@@ -40,8 +40,6 @@ def fetch_sources(
                 break
             charset = next(map(charset_of, response.header_values("content-type")), None)
             found.setdefault(page, []).append(read_markup(response.body, url=response.url, encoding_hint=charset))
-        else:
-            report(page, "read")
     return found
 
 
@@ -75,7 +73,6 @@ def read_directory(directory: Path, pages: Iterable[str], report: Report) -> Map
         except OSError as error:
             raise CspbuildError(f"cannot read {file}: {error.strerror}") from None
         found[page] = [read_markup(source, url=page)]
-        report(page, "read")
     return found
 
 

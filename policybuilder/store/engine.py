@@ -23,6 +23,9 @@ _TOLD_BY = {"alembic_version", "site"}
 SCHEMA_REVISION = "0002"
 """The newest migration, kept here too so that readers need not load what migrates; revisions count up."""
 
+Database = Engine
+"""An opened database, for those who only hand it on."""
+
 
 def shown_url(text_url: str) -> str:
     """A database URL as it may be printed. Raises CspbuildError for what is none."""

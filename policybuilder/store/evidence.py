@@ -33,12 +33,17 @@ def read_evidence(connection: Connection, site: str, window: Window) -> tuple[Vi
     return apply_decisions(read_groups(connection, site, window), decisions)
 
 
+def read_hosts(connection: Connection, site: str) -> tuple[str, ...]:
+    """The document hosts that the operator gave the site."""
+    hosts = table_of(schema.SiteHostRow)
+    return tuple(connection.scalars(select(hosts.c.host).where(hosts.c.site == site).order_by(hosts.c.host)))
+
+
 def read_grounds(
     connection: Connection, site: str, window: Window, groups: Sequence[ViolationGroup], thresholds: Thresholds
 ) -> Grounds:
     """What a suggestion for `groups` rests on beside them."""
     decisions = read_standing_decisions(connection, site, window.until)
-    hosts = table_of(schema.SiteHostRow)
     deployments = [each for each in read_deployments(connection, site) if each.since_at <= window.until]
     enforced = [each.policy for each in deployments if each.stage is ServedStage.ENFORCE][-1:]
     policies = tuple(policy for text in enforced for policy in parse_serialized_policy_list(text).policies)
@@ -46,7 +51,7 @@ def read_grounds(
         prevalence=read_prevalence(connection, site, window, asked_by_strangers(groups, decisions), thresholds),
         thresholds=thresholds,
         decisions=decisions,
-        hosts=tuple(connection.scalars(select(hosts.c.host).where(hosts.c.site == site).order_by(hosts.c.host))),
+        hosts=read_hosts(connection, site),
         enforced=policies,
         current=as_current(policies, Origin.RECORDED) if policies else None,
         exposures=exposures(deployments, read_views(connection, site, window), window),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.cli.suggest import _document
+from policybuilder.cli.suggest_document import document
 from policybuilder.csp import is_valid_source_expression, parse_serialized_policy
 from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import Disposition, SampleExtent
@@ -162,4 +162,4 @@ def test_a_million_reports_weigh_no_more_than_one(*, trusted: bool) -> None:
 
 
 def as_json(suggestion: Suggestion) -> str:
-    return json.dumps(_document(suggestion))
+    return json.dumps(document(suggestion))

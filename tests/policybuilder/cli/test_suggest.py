@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from policybuilder.csp import Disposition
+from policybuilder.csp import Disposition, SampleExtent, hash_source
 from policybuilder.stages import OBSERVE_POLICY
 from policybuilder.times import isoformat
 from tests.policybuilder.cli.conftest import Cspbuild
@@ -180,3 +181,102 @@ def test_what_is_all_used_needs_no_probe(cspbuild: Cspbuild) -> None:
     ran = cspbuild("header", "--stage", "probe", "--policy", ENFORCED)
     assert ran.code == 2
     assert "there is nothing to probe" in ran.err
+
+
+def test_the_way_to_a_strict_policy_is_shown(cspbuild: Cspbuild) -> None:
+    found = suggest(cspbuild, "--mode", "fresh", "--target", "strict")
+    assert (found["target"], found["credential"], found["standing"]) == ("strict", "nonce", 3)
+    assert [rung["rung"] for rung in found["rungs"]] == [0, 1, 2, 3, 4, 5]
+    assert found["rungs"][4]["enforced"]["value"].count("'strict-dynamic'") == 1
+    assert found["rungs"][3]["report_only"]["name"] == "Content-Security-Policy-Report-Only"
+    out = cspbuild("suggest", *AS_OF, "--mode", "fresh", "--target", "strict", COLUMNS="200").out
+    assert "The way to a strict policy, by nonce" in out
+    assert "Rung 3 can be sent now:" in out
+    assert "'strict-dynamic' https: 'unsafe-inline'" in out
+    assert suggest(cspbuild, "--target", "strict", "--strict-by", "hash")["credential"] == "hash"
+
+
+def test_a_later_time_shows_what_came(cspbuild: Cspbuild, watched: Engine) -> None:
+    new = make_violation("img-src", "https://new.example/a.png")
+    record_observations(watched, make_observation(new, is_trusted=True, seen_at=SEEN_AT + timedelta(days=2)))
+    then, now = (isoformat(SEEN_AT + timedelta(days=days)) for days in (1, 3))
+    ran = cspbuild("suggest", "--as-of", then, "--diff", now, "--mode", "fresh", "--format", "json")
+    document = json.loads(ran.out)
+    assert "new.example" not in document["policy"]
+    assert "new.example" in document["diff"]["policy"]
+    assert document["diff"]["relation"] == "looser"
+    assert [(each["kind"], each["source"]) for each in document["diff"]["changes"]] == [
+        ("added", "https://new.example")
+    ]
+    out = cspbuild("suggest", "--as-of", then, "--diff", now, "--mode", "fresh", COLUMNS="200").out
+    assert f"Suggested at {now}: looser" in out
+
+
+PAGE_SOURCE = """<!doctype html>
+<script>window.settings = {currency: 'EUR', taxes: true};</script>
+"""
+
+
+@pytest.fixture
+def inline(watched: Engine) -> Engine:
+    """An inline script of which reports hold no more than the beginning."""
+    script = make_violation(
+        "script-src-elem",
+        "inline",
+        sample="window.settings = {currency: 'EUR', taxe",
+        sample_extent=SampleExtent.PREFIX,
+    )
+    record_observations(watched, make_observation(script, is_trusted=True))
+    return watched
+
+
+@pytest.mark.parametrize("path", ["cart", "cart.html", "cart/index.html", "shop.example/cart.html"])
+@pytest.mark.usefixtures("inline")
+def test_inline_code_is_found_in_files(cspbuild: Cspbuild, path: str) -> None:
+    file = Path("pages") / path
+    file.parent.mkdir(parents=True)
+    file.write_text(PAGE_SOURCE)
+    assert "sha256" not in suggest(cspbuild, "--mode", "fresh")["policy"]
+    found = suggest(cspbuild, "--mode", "fresh", "--html", "pages")
+    assert hash_source("window.settings = {currency: 'EUR', taxes: true};") in found["policy"]
+    assert found["needs_nonce"] is False
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_page_without_a_file_is_named(cspbuild: Cspbuild) -> None:
+    Path("pages").mkdir()
+    ran = cspbuild("suggest", *AS_OF, "--html", "pages")
+    assert "https://shop.example/cart has no file below pages" in ran.err
+    assert "read 0 of 1 page for their inline code" in ran.err
+    missing = cspbuild("suggest", *AS_OF, "--html", "nowhere")
+    assert missing.code == 2
+    assert "no directory at nowhere" in missing.err
+
+
+@pytest.mark.usefixtures("inline")
+def test_no_file_outside_the_directory_is_read(cspbuild: Cspbuild) -> None:
+    Path("pages").mkdir()
+    Path("cart.html").write_text(PAGE_SOURCE)
+    Path("pages/cart.html").symlink_to(Path("cart.html").absolute())
+    assert "sha256" not in suggest(cspbuild, "--mode", "fresh", "--html", "pages")["policy"]
+
+
+def test_a_policy_that_servers_have_no_room_for_is_refused(cspbuild: Cspbuild, watched: Engine) -> None:
+    hosts = (f"https://host-of-some-length-{'abcdefghij' * 2}-{letter}.example/a.js" for letter in range(250))
+    record_observations(
+        watched, *(make_observation(make_violation("script-src-elem", url), is_trusted=True) for url in hosts)
+    )
+    ran = cspbuild("suggest", *AS_OF, "--mode", "fresh")
+    assert ran.code == 2
+    assert "many servers have room for 8,192" in ran.err
+    assert "--allow-large" in ran.err
+    assert len(suggest(cspbuild, "--mode", "fresh", "--allow-large")["policy"]) > 8_192
+
+
+def test_pictures_give_way_where_there_is_no_room(cspbuild: Cspbuild, watched: Engine) -> None:
+    urls = (f"https://host-of-some-length-{word}.pictures.example/a.png" for word in map("x".__mul__, range(1, 90)))
+    record_observations(watched, *(make_observation(make_violation("img-src", url), is_trusted=True) for url in urls))
+    found = suggest(cspbuild, "--mode", "fresh")
+    assert len(found["policy"]) <= 8_192
+    assert found["replay"]["block"] == 0
+    assert "generalised" in [finding["code"] for finding in found["findings"]]

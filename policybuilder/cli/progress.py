@@ -1,0 +1,28 @@
+"""Progress of what takes longer than a moment, on standard error where that is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+_Item = TypeVar("_Item")
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[Iterable[_Item]], Iterator[_Item]]]:
+    """A bar that goes forward with what is taken from the iterable that its value is called with."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as shown:
+        task = shown.add_task(what, total=total)
+
+        def advance(items: Iterable[_Item]) -> Iterator[_Item]:
+            for item in items:
+                yield item
+                shown.advance(task)
+
+        yield advance
