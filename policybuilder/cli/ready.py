@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
 
 from policybuilder.cli.failures import gate
 from policybuilder.cli.header import read_share
@@ -84,10 +83,16 @@ def command(
     last = _read_until(until, window.until)
     if (note or until) and not waive:
         raise CspbuildError("--note and --until say why and how long for --waive NAME")
-    engine = _open(database, is_writing=bool(waive or unwaive))
+    engine = open_for_reading(database)
     get_site(engine, site)
-    _take_back(engine, site, unwaive)
-    _waive(engine, site, waive, note, last)
+    if waive or unwaive:
+        engine.dispose()  # a database that is new would have nothing to judge
+        engine = open_sites(database, datetime.now(UTC))
+        for name in dict.fromkeys(unwaive):
+            if not undo_waivers(engine, site, name, datetime.now(UTC)):
+                raise CspbuildError(f"no waiver of {name} stands; see  {typed('cspbuild')} ready{site_flag(site)}")
+        for name in dict.fromkeys(waive):
+            add_waiver(engine, site, name, note=note, until=last, now=datetime.now(UTC))
     with snapshot(engine) as connection:
         record = read_site_record(connection, site, window, Thresholds())
     if not record.groups and given is None and not record.deployments:
@@ -102,25 +107,6 @@ def command(
             print_json("ready", _document(case, readiness))
         else:
             _print(case, readiness)
-
-
-def _open(database: str, *, is_writing: bool) -> Engine:
-    engine = open_for_reading(database)
-    if not is_writing:
-        return engine
-    engine.dispose()  # a database that is new has nothing to judge
-    return open_sites(database, datetime.now(UTC))
-
-
-def _waive(engine: Engine, site: str, names: tuple[str, ...], note: str, until: datetime | None) -> None:
-    for name in dict.fromkeys(names):
-        add_waiver(engine, site, name, note=note, until=until, now=datetime.now(UTC))
-
-
-def _take_back(engine: Engine, site: str, names: tuple[str, ...]) -> None:
-    for name in dict.fromkeys(names):
-        if not undo_waivers(engine, site, name, datetime.now(UTC)):
-            raise CspbuildError(f"no waiver of {name} stands; see  {typed('cspbuild')} ready{site_flag(site)}")
 
 
 def _read_until(until: str | None, now: datetime) -> datetime | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-from sqlalchemy import Engine
 
 from policybuilder.cli.header import DEFAULT_BASE_URL, choose_key
 from policybuilder.cli.options import database_option, format_option, site_option
@@ -52,10 +51,8 @@ def command(
     base = base_url.rstrip("/")
     key, is_rehearsal = choose_key(database, site, base, rehearsal_key)
     headers = _headers(found, f"{base}/report/{key}")
-    if record:
-        engine.dispose()
-        engine = open_sites(database, datetime.now(UTC))
-    recorded = _record(engine, site, found) if record else ()
+    engine.dispose()
+    recorded = _record(database, site, found) if record else ()
     _print(site, found, headers, recorded, output_format)
     if is_rehearsal and headers:
         hint("these carry the rehearsal key: for your own visits, never for the public")
@@ -75,14 +72,15 @@ def _headers(found: Rollback, report_url: str) -> tuple[Header, ...]:
     return tuple(headers)
 
 
-def _record(engine: Engine, site: str, found: Rollback) -> tuple[Deployment, ...]:
-    """The enforced policy last: it is what is gone back to."""
+def _record(database: str, site: str, found: Rollback) -> tuple[Deployment, ...]:
+    """Keep that the site serves again what it served before, or nothing."""
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     note = f"went back from deployment {found.left.number}"
     stage = found.left.stage
     target = found.enforced if stage is ServedStage.ENFORCE else found.report_only
     policy = target.policy if target else ""
+    engine = open_sites(database, now)
     return (record_deployment(engine, site, policy=policy, stage=stage, since_at=now, note=note),)
 
 

@@ -144,9 +144,15 @@ def probing(deployments: Sequence[Deployment]) -> Deployment | None:
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:
-    """What the site enforces, as its operator says, or else as its reports do."""
-    recorded = served(record.deployments, ServedStage.ENFORCE)
-    return recorded or served_now(noticed_in(record), ServedStage.ENFORCE)
+    """What the site enforces, as its operator says, or else as its reports do.
+
+    Where the operator says that it enforces nothing any more, only what was reported since says otherwise.
+    """
+    recorded = last_deployment(each for each in record.deployments if each.stage is ServedStage.ENFORCE)
+    if recorded is not None and recorded.policy:
+        return recorded
+    since = [each for each in noticed_in(record) if recorded is None or each.last_seen_at > recorded.since_at]
+    return served_now(since, ServedStage.ENFORCE)
 
 
 def noticed_in(record: SiteRecord) -> tuple[NoticedDeployment, ...]:

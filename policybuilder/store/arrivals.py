@@ -15,18 +15,21 @@ from policybuilder.workflow import Arrivals
 _MAX_SITES = 3
 
 
-def read_arrivals(connection: Connection, site: Site) -> Arrivals:
-    """What the database tells of the way that a site's reports take."""
+def read_arrivals(connection: Connection, registered: Site) -> Arrivals:
+    """What the database tells of the way that a site's reports take, for whoever may read all of it.
+
+    What came by the keys of other sites is a part of that.
+    """
     keys, hashes = table_of(schema.SiteKeyRow), table_of(schema.ScriptHashRow)
     revoked = select(func.count()).where(
-        keys.c.site == site.name, keys.c.kind == KeyKind.PUBLIC.value, keys.c.revoked_at_ms.is_not(None)
+        keys.c.site == registered.name, keys.c.kind == KeyKind.PUBLIC.value, keys.c.revoked_at_ms.is_not(None)
     )
-    reported = select(func.coalesce(func.sum(hashes.c.reports), 0)).where(hashes.c.site == site.name)
+    reported = select(func.coalesce(func.sum(hashes.c.reports), 0)).where(hashes.c.site == registered.name)
     return Arrivals(
-        is_active=site.is_active,
+        is_active=registered.is_active,
         revoked_keys=int(connection.scalar(revoked) or 0),
         script_hashes=int(connection.scalar(reported) or 0),
-        elsewhere=_elsewhere(connection, site),
+        elsewhere=_elsewhere(connection, registered),
     )
 
 

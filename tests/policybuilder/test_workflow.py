@@ -12,6 +12,7 @@ import pytest
 from policybuilder.csp import Disposition
 from policybuilder.deployments import ServedStage
 from policybuilder.evidence import EvidenceClass
+from policybuilder.noticing import NoticedDeployment
 from policybuilder.readiness.values import Exposure, SiteRecord
 from policybuilder.stages import OBSERVE_POLICY
 from policybuilder.workflow import Arrivals, Step, WorkflowStage, standing_of
@@ -86,6 +87,24 @@ def test_a_site_stands_somewhere_and_has_a_next_command(
 
 def test_each_stage_is_a_step_of_the_way() -> None:
     assert {stage for _, stage, *_ in STANDINGS} == set(WorkflowStage)
+
+
+# (the deployments that enforce, whether an unrecorded policy of the tenth day is taken for the enforced one)
+STOPPED: list[tuple[list[Any], bool]] = [
+    ([], True),
+    ([make_deployment("", ENFORCE)], True),
+    ([make_deployment("", ENFORCE, since_at=SEEN_AT + 10 * DAY)], False),
+    ([make_deployment(POLICY, ENFORCE)], False),
+]
+
+
+@pytest.mark.parametrize(("deployments", "is_noticed"), STOPPED)
+def test_whoever_said_that_nothing_is_enforced_is_believed_until_reports_say_otherwise(
+    deployments: list[Any],
+    is_noticed: bool,  # noqa: FBT001  (a table)
+) -> None:
+    found = standing_of(make_record([BLOCKED], deployments=deployments), Arrivals()).enforced
+    assert isinstance(found, NoticedDeployment) is is_noticed
 
 
 # (arrivals, codes of the causes)
