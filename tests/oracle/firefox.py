@@ -131,6 +131,7 @@ def _start(directory: Path, proxy_port: int) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        process.stderr.close()
 
 
 @contextmanager
