@@ -1,37 +1,40 @@
-"""Options of the commands that fetch pages: where to connect, and what to put up with."""
+"""The options of commands that fetch pages."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
-
-def fetching_options(command: _Command) -> _Command:
-    """`--connect-to`, `--insecure` and `--allow-private`, which the command gets as one `fetcher`."""
+def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--connect-to`, `--insecure` and `--allow-private`; the command gets a `fetcher`, which is closed behind it."""
 
     @click.option(
         "--connect-to",
+        "connect_to",
         metavar="HOST:PORT:HOST:PORT",
         multiple=True,
-        help="Connect to the second host and port in place of the first, as curl does; may be repeated.",
+        help="Connect to the second host and port for the first, as curl does; may be repeated.",
     )
-    @click.option("--insecure", is_flag=True, help="Believe any certificate, as curl -k does.")
+    @click.option("-k", "--insecure", is_flag=True, help="Believe any certificate, as curl does.")
     @click.option(
-        "--allow-private", is_flag=True, help="Fetch from addresses of private networks and this machine too."
+        "--allow-private",
+        is_flag=True,
+        help="Connect to private addresses and any port too, --connect-to ones included.",
     )
     @functools.wraps(command)
-    def with_fetcher(*args: Any, connect_to: tuple[str, ...], insecure: bool, allow_private: bool, **more: Any) -> Any:
-        # Loading the client takes longer than most commands.
-        from policybuilder.scanner.connect_to import parse_detour  # noqa: PLC0415
-        from policybuilder.scanner.fetching import Fetcher  # noqa: PLC0415
+    def with_fetcher(
+        *arguments: Any, connect_to: tuple[str, ...], insecure: bool, allow_private: bool, **others: Any
+    ) -> Any:
+        # Most calls of most commands fetch nothing.
+        from policybuilder.scanner.connect_to import parse_detour  # noqa: PLC0415  (see above)
+        from policybuilder.scanner.fetching import Fetcher  # noqa: PLC0415  (see above)
 
-        detours = [parse_detour(each) for each in connect_to]
-        fetcher = Fetcher(connect_to=detours, is_insecure=insecure, allows_private=allow_private)
-        return command(*args, fetcher=fetcher, **more)
+        detours = [parse_detour(text) for text in connect_to]
+        with Fetcher(connect_to=detours, is_insecure=insecure, allows_private=allow_private) as fetcher:
+            return command(*arguments, fetcher=fetcher, **others)
 
-    return with_fetcher  # type: ignore[return-value]  # (the same command, less three arguments)
+    return with_fetcher
