@@ -17,7 +17,7 @@ from policybuilder.cli.options import (
     site_option,
     window_options,
 )
-from policybuilder.cli.output import console, hint, print_json, table
+from policybuilder.cli.output import console, hint, hint_at_oddities, print_json, table
 from policybuilder.errors import CspbuildError
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import judge, make_case
@@ -107,6 +107,8 @@ def command(
             print_json("ready", _document(case, readiness))
         else:
             _print(case, readiness)
+            if given is not None:
+                hint_at_oddities(given)
 
 
 def _read_until(until: str | None, now: datetime) -> datetime | None:

@@ -6,9 +6,10 @@ import click
 
 from policybuilder.cli.noticed import noticed_document, noticed_line
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
-from policybuilder.cli.output import console, plural, print_json, table
+from policybuilder.cli.output import console, hint, plural, print_json, table
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.noticing import NoticedDeployment
+from policybuilder.program import site_flag
 from policybuilder.readiness.judging import is_observing
 from policybuilder.rendering.text_safety import visible
 from policybuilder.store.arrivals import read_arrivals
@@ -121,3 +122,5 @@ def _print(standing: Standing) -> None:
     for label, line in zip(("next", *("then" for _ in standing.then)), (standing.next, *standing.then), strict=True):
         out.print(f"\n{label}:", markup=False)
         out.print(f"  {visible(line)}", markup=False, soft_wrap=True)
+    if f" header{site_flag(standing.record.site)}" in standing.next:
+        hint("\nfor the public, with --base-url: the address at which browsers reach the collector")

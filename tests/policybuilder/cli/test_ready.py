@@ -49,6 +49,7 @@ def test_a_policy_is_given_or_suggested_or_on_trial(cspbuild: Cspbuild) -> None:
     assert (tried["policy_from"], tried["policy"]) == ("trial", POLICY)
     given = cspbuild("ready", "--policy", "-", *JSON, text=NARROW).json()
     assert (given["policy_from"], given["policy"]) == ("given", NARROW)
+    assert "the policy has 1 oddity" in cspbuild("ready", "--policy", "img-src 'self", *SHOP).err
 
 
 @pytest.mark.usefixtures("evidence")
@@ -152,6 +153,7 @@ def test_status_says_where_one_is_and_what_to_type(cspbuild: Cspbuild) -> None:
     assert "✓ observe   ▶ suggest   · trial" in people.out
     assert f"\n  {document['next']}\n" in people.out
     assert people.code == 0
+    assert "with --base-url" in people.err
 
 
 @pytest.mark.usefixtures("database")

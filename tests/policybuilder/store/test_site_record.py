@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
+from policybuilder.csp import Disposition
 from policybuilder.deployments import ServedStage
-from policybuilder.readiness.judging import judge, make_case
+from policybuilder.readiness.judging import judge, make_case, noticed_in
 from policybuilder.readiness.values import Seen, SiteRecord
 from policybuilder.store.arrivals import read_arrivals
 from policybuilder.store.deployments import record_deployment
@@ -96,6 +97,20 @@ def test_a_waiver_holds_until_it_ends(shop: Engine) -> None:
 
 def test_the_same_record_is_judged_alike(shop: Engine) -> None:
     assert judge(make_case(read(shop))) == judge(make_case(read(shop)))
+
+
+def test_what_many_strangers_are_blocked_under_is_noticed_and_what_one_claims_is_not(engine: Engine) -> None:
+    add_site(engine, "shop", ["shop.example"], SEEN_AT - 40 * DAY)
+    enforced = make_violation(original_policy="img-src 'self'", disposition=Disposition.ENFORCE)
+    claimed = make_violation("font-src", original_policy="font-src 'self'", disposition=Disposition.ENFORCE)
+    for day in range(3):
+        at = SEEN_AT + day * DAY
+        many = (make_observation(enforced, site="shop", network=f"n{number}", seen_at=at) for number in range(60))
+        one = (make_observation(claimed, site="shop", network="n0", seen_at=at) for _ in range(1_000))
+        record_observations(engine, *many, *one, now=at)
+    [found] = noticed_in(read(engine))
+    assert (found.stage, found.policy) == (ServedStage.ENFORCE, "img-src 'self'")
+    assert (found.networks, found.is_vouched, found.since_at) == (60, False, SEEN_AT)
 
 
 def test_it_is_known_why_nothing_may_arrive(shop: Engine) -> None:
