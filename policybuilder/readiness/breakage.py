@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from policybuilder.csp import Verdict
-from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.readiness.measures import (
     ACCEPTED_LOSS,
     MAX_BREAK_RATE,
@@ -20,6 +20,9 @@ from policybuilder.routes import is_beneath, path_of
 from policybuilder.suggestion.propose import site_origins
 from policybuilder.suggestion.sorting import sort_groups
 
+FULL_LIST = 50
+"""So many pages are kept of a group; who came later is left out."""
+
 _PLACES = 5
 
 
@@ -27,13 +30,12 @@ def break_rate(case: Case) -> Criterion:
     """Nothing may break on a critical path; elsewhere less than a page view in a thousand."""
     broken: Counter[str] = Counter()
     for group in blocked_groups(case):
-        for page in group.pages:
-            broken[page.url] += page.reports
-    critical = sorted(page for page in broken if any(is_beneath(path_of(page) or "", path) for path in case.critical))
+        broken.update(_pages_of(group))
+    critical = sorted(page for page in broken if _is_critical(case, page))
     views = exposed_views(case)
     figures: dict[str, object] = {"critical_pages_broken": critical, "views": views, "upper_bound": None, "pages": []}
     needed = f"none on critical paths, elsewhere at most {MAX_BREAK_RATE:.1%} of page views for certain"
-    where = f"{len(critical)} critical pages break: {', '.join(critical[:_PLACES])}" if critical else ""
+    where = f"critical pages break: {', '.join(critical[:_PLACES])}" if critical else ""
     if views is None:
         return Criterion(
             name=CriterionName.BREAK_RATE, passed=False, value=where or UNKNOWN, needed=needed, figures=figures
@@ -42,7 +44,9 @@ def break_rate(case: Case) -> Criterion:
     by_page = case.record.views.by_page
     # Where a log counts pages, each has its own rate; who only says how many views there are says it of all of them.
     bounds = {
-        page: upper_bound(reports, round(by_page.get(page, 0) * rate)) for page, reports in broken.items() if by_page
+        page: upper_bound(reports, round(by_page.get(page, 0) * rate))
+        for page, reports in broken.items()
+        if by_page and page != OTHER
     }
     bounds = dict(sorted(bounds.items(), key=lambda item: (-item[1], item[0])))
     overall = upper_bound(broken.total(), views)
@@ -129,6 +133,22 @@ def blocked_groups(case: Case) -> list[ViolationGroup]:
         and group.decision not in ACCEPTED_LOSS
         and case.verdicts[group.fingerprint] is Verdict.BLOCK
     ]
+
+
+def _pages_of(group: ViolationGroup) -> dict[str, int]:
+    """Reports by page; `(other)` where the group's list may have had no room for one."""
+    pages = {page.url: page.reports for page in group.pages}
+    left = group.reports - sum(pages.values())
+    if left > 0 or len(pages) >= FULL_LIST:
+        pages[OTHER] = pages.get(OTHER, 0) + max(left, 0)
+    return pages
+
+
+def _is_critical(case: Case, page: str) -> bool:
+    """Whether a page is critical, or may be: strangers can fill a list of pages up, to keep one out of it."""
+    if page == OTHER:
+        return bool(case.critical)
+    return any(is_beneath(path_of(page) or "", path) for path in case.critical)
 
 
 def _counted(what: str, groups: Sequence[ViolationGroup]) -> str:

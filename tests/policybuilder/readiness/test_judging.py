@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from policybuilder.csp import Disposition, PolicyList
 from policybuilder.decisions import Decision, DecisionAction, apply_decisions
 from policybuilder.deployments import ServedStage
-from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
+from policybuilder.readiness.breakage import FULL_LIST
 from policybuilder.readiness.judging import is_observing, judge, on_trial
 from policybuilder.readiness.measures import MAX_BREAK_RATE, least_views, upper_bound
 from policybuilder.readiness.values import UNKNOWN, CandidateOrigin, Case, Criterion, CriterionName, Exposure, Seen
 from policybuilder.stages import INVENTORY_POLICY, OBSERVE_POLICY
+from policybuilder.store.recording import MAX_PAGES_PER_GROUP
 from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import SuggestionFinding
 from policybuilder.times import Window
@@ -114,6 +116,14 @@ def superseded() -> ViolationGroup:
     return on_page("/cart", last_seen_at=SEEN_AT - DAY)
 
 
+def hidden() -> ViolationGroup:
+    return replace(on_page("/help"), reports=3)
+
+
+def everywhere() -> ViolationGroup:
+    return replace(on_page("/"), pages=tuple(PageCount(f"{ORIGIN}/{number}", 1) for number in range(FULL_LIST)))
+
+
 def contradiction(directive: str) -> ViolationGroup:
     return on_page("/cart", directive=directive, evidence_class=EvidenceClass.CONTRADICTION)
 
@@ -204,11 +214,15 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("break-rate", case_of(make_record([on_page("/cart", reports=40)])), True, "40 reports"),
     ("break-rate", case_of(make_record([on_page("/cart", reports=60)])), False, "60 reports"),
     ("break-rate", case_of(make_record(deployments=[])), False, UNKNOWN),
-    ("break-rate", case_of(make_record([on_page("/cart")]), critical=["/cart"]), False, "1 critical pages break"),
+    ("break-rate", case_of(make_record([on_page("/cart")]), critical=["/cart"]), False, "critical pages break: https"),
     ("break-rate", case_of(make_record([on_page("/cart/2")]), critical=["/cart"]), False, "/cart/2"),
     ("break-rate", case_of(make_record([on_page("/carts")]), critical=["/cart"]), True, ""),
     ("break-rate", case_of(make_record([ignored()]), critical=["/cart"]), True, "0 reports"),
     ("break-rate", case_of(make_record([superseded()]), critical=["/cart"]), True, "0 reports"),
+    # Of what found no room in the list of pages, nobody knows where it was.
+    ("break-rate", case_of(make_record([hidden()]), critical=["/cart"]), False, "critical pages break: (other)"),
+    ("break-rate", case_of(make_record([hidden()])), True, "3 reports"),
+    ("break-rate", case_of(make_record([everywhere()]), critical=["/cart"]), False, "(other)"),
     # 20 of 70,000 views are few, but all of them are of one page.
     ("break-rate", case_of(logged(groups=[on_page("/help", reports=20)])), False, "too many on https"),
     ("break-rate", case_of(logged(groups=[on_page("/cart", reports=20)])), True, "20 reports"),
@@ -281,6 +295,10 @@ def test_a_waived_criterion_still_says_that_it_fails() -> None:
 def test_more_views_never_make_breakage_look_worse(broken: int, views: int) -> None:
     assert upper_bound(broken, views + 1) <= upper_bound(broken, views) + 1e-12
     assert upper_bound(broken + 1, views) >= upper_bound(broken, views)
+
+
+def test_a_list_of_pages_is_known_to_be_full() -> None:
+    assert FULL_LIST == MAX_PAGES_PER_GROUP
 
 
 def test_the_least_number_of_views_is_the_least() -> None:
