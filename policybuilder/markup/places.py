@@ -132,7 +132,7 @@ def sample_of(text: str, browser: Browser) -> str:
     Firefox does not trim, completes the character, and marks the cut.
     """
     if browser is Browser.CHROMIUM:
-        return _cut(_trimmed(text), SAMPLE_UNITS).decode("utf-16-le", "replace")
+        return _cut(_trimmed_head(text), SAMPLE_UNITS).decode("utf-16-le", "replace")
     head = _cut(text, SAMPLE_UNITS)
     try:
         sample = head.decode("utf-16-le")
@@ -145,13 +145,14 @@ def _cut(text: str, units: int) -> bytes:
     return text[:units].encode("utf-16-le")[: 2 * units]
 
 
-def _trimmed(text: str) -> str:
+def _trimmed_head(text: str) -> str:
+    """The beginning of the text without white space around it; the whole of it may be a bundle of megabytes."""
     begin, end = 0, len(text)
     while begin < end and _is_trimmed(text[begin]):
         begin += 1
     while end > begin and _is_trimmed(text[end - 1]):
         end -= 1
-    return text[begin:end]
+    return text[begin : min(end, begin + SAMPLE_UNITS)]
 
 
 def _is_trimmed(character: str) -> bool:
@@ -224,19 +225,3 @@ class Markup:
 
     is_cut: bool = False
     """Whether there are more places than anybody wants to see, or frames in frames without end."""
-
-    def of_type(self, *types: InlineType) -> tuple[InlinePlace, ...]:
-        """The inline places of these types."""
-        return tuple(place for place in self.inline if place.inline_type in types)
-
-    def reported_as(
-        self, browser: Browser, *, directive: str, sample: str, line: int | None = None
-    ) -> tuple[InlinePlace, ...]:
-        """The inline places that a browser would report so; without a line, wherever they stand."""
-        return tuple(
-            place
-            for place in self.inline
-            if place.directive == directive
-            and place.sample(browser) == sample
-            and (line is None or line == (place.reported_position(browser) or (line,))[0])
-        )

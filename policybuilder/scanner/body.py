@@ -12,9 +12,11 @@ class Body:
         self._max_bytes = max_bytes
         self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzipped else None
         self._data = bytearray()
+        self._has_begun = False
 
     def add(self, chunk: bytes) -> bool:
         """Take the next bytes as sent; whether more are wanted. Raises zlib.error for what is no gzip."""
+        self._has_begun = True
         if self._decoder is None:
             self._data += chunk[: self._room]
             return self._room > 0
@@ -31,7 +33,8 @@ class Body:
     @property
     def is_cut(self) -> bool:
         """Whether more was sent, or must have been meant to be."""
-        return self._room <= 0 or (self._decoder is not None and not self._decoder.eof)
+        is_unfinished = self._decoder is not None and self._has_begun and not self._decoder.eof
+        return self._room <= 0 or is_unfinished
 
     @property
     def _room(self) -> int:

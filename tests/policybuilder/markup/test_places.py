@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.csp import Browser, InlineType
+from policybuilder.csp import Browser
 from policybuilder.markup import read_markup, sample_of
 
 SMILE = "\U0001f600"
@@ -63,22 +63,28 @@ JAVASCRIPT_URLS = [
 def test_the_digest_of_a_javascript_url_is_of_the_whole_of_it(
     href: str, firefox: str | None, chromium: str | None
 ) -> None:
-    places = read_markup(f'<a href="{href.replace(chr(34), "&quot;")}">').of_type(InlineType.NAVIGATION)
+    places = read_markup(f'<a href="{href.replace(chr(34), "&quot;")}">').inline
     assert [place.hashed_text(Browser.FIREFOX) for place in places] == ([] if firefox is None else [firefox])
     assert [place.hashed_text(Browser.CHROMIUM) for place in places] == ([] if chromium is None else [chromium])
 
 
-def test_a_report_finds_its_place_by_line_and_sample() -> None:
-    markup = read_markup("<script>go()</script>\n<script>go()</script>\n<p onclick='go()'><script> go()</script>")
+# (markup, directive, Chromium's position, Firefox's)
+POSITION_CASES = [
+    ("<script\n>a</script>", "script-src-elem", (2, 2), (2, 2)),
+    ("<script type=speculationrules>a</script>", "script-src-elem", (1, 31), (1, 31)),
+    ("\U0001f600<script>a</script>", "script-src-elem", (1, 11), (1, 10)),
+    ("\r<style>\na</style>", "style-src-elem", (1, 9), (2, 1)),
+    ("<p style=a\n>", "style-src-attr", (2, 2), None),
+    ("<p onclick=a>", "script-src-attr", None, None),
+    ("<a href='javascript:a'>", "script-src-elem", None, None),
+]
 
-    def lines(browser: Browser, directive: str, sample: str, line: int | None) -> list[int]:
-        found = markup.reported_as(browser, directive=directive, sample=sample, line=line)
-        return [place.begins_at.line for place in found if place.begins_at]
 
-    assert lines(Browser.CHROMIUM, "script-src-elem", "go()", 2) == [2]
-    assert lines(Browser.CHROMIUM, "script-src-elem", "go()", None) == [1, 2, 3]
-    assert lines(Browser.FIREFOX, "script-src-elem", "go()", None) == [1, 2]
-    assert lines(Browser.CHROMIUM, "script-src-elem", "go()", 4) == []
-    # Handlers are reported without a line.
-    assert lines(Browser.CHROMIUM, "script-src-attr", "go()", 77) == [3]
-    assert lines(Browser.CHROMIUM, "script-src-elem", "stop()", 1) == []
+@pytest.mark.parametrize(("source", "directive", "chromium", "firefox"), POSITION_CASES)
+def test_browsers_report_where_a_tag_ends_if_at_all(
+    source: str, directive: str, chromium: tuple[int, int] | None, firefox: tuple[int, int] | None
+) -> None:
+    (place,) = read_markup(source).inline
+    assert place.directive == directive
+    assert place.reported_position(Browser.CHROMIUM) == chromium
+    assert place.reported_position(Browser.FIREFOX) == firefox

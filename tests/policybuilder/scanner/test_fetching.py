@@ -143,6 +143,18 @@ def test_a_gzipped_body_is_unpacked(fetcher: Fetcher, coding: str) -> None:
     assert (answered.body, answered.is_cut) == (b"<p>here" * 50_000, False)
 
 
+def test_a_body_of_nothing_is_whole_even_if_it_is_called_gzip(fetcher: Fetcher) -> None:
+    with serve(lambda _: Response(200, (("Content-Encoding", "gzip"),))) as port:
+        answered = fetcher.fetch(f"http://127.0.0.1:{port}/")
+    assert (answered.body, answered.is_cut) == (b"", False)
+
+
+@pytest.mark.parametrize("end", [-1, -8, 12])
+def test_a_gzip_that_breaks_off_is_cut(fetcher: Fetcher, end: int) -> None:
+    with serve(lambda _: Response(200, (("Content-Encoding", "gzip"),), gzip.compress(b"<p>here" * 100)[:end])) as port:
+        assert fetcher.fetch(f"http://127.0.0.1:{port}/").is_cut
+
+
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_body_is_cut_at_the_limit_and_says_so(extra: int, *, packed: bool) -> None:
