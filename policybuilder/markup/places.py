@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -220,7 +220,7 @@ class Markup:
     external: tuple[ExternalPlace, ...]
     policies: tuple[MetaPolicy, ...]
 
-    framed: tuple[Markup, ...] = field(default=())
+    framed: tuple[Markup, ...] = ()
     """The documents in `srcdoc` attributes, which the page's policy governs too; positions are their own."""
 
     is_cut: bool = False
