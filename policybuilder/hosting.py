@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,23 @@ class Hosting:
             if len(wanted) <= len(segments) and all(map(_segment_matches, wanted, segments)):
                 return "/" + "/".join(segments[: len(wanted)]) + "/"
         return None
+
+
+PACKAGE_MIRROR = Hosting(
+    HostingKind.PACKAGE_CDN,
+    "names packages with their release, as those do that serve every package of a public registry",
+    "https://docs.npmjs.com/about-packages-and-modules",
+    is_shared=True,
+    tenants=("/*@*/", "/@*/*@*/", "/*/*@*/", "/*/@*/*@*/"),
+)
+"""A host of which nothing is known but that its paths look like those of a package CDN."""
+
+_RELEASE = re.compile(r"[^/]+@v?[0-9][^/]*")
+
+
+def names_releases(path: str) -> bool:
+    """Whether a part of the path is a package's name with its release, as `jquery@3.7.1`."""
+    return any(_RELEASE.fullmatch(segment) for segment in path.split("/"))
 
 
 @lru_cache(maxsize=4096)

@@ -6,13 +6,13 @@ import enum
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from types import MappingProxyType
 from urllib.parse import quote
 
 from policybuilder.csp import HostSource, is_valid_source_expression, parse_source_expression, parse_url
-from policybuilder.hosting import Hosting, HostingKind, hosting_of
+from policybuilder.hosting import PACKAGE_MIRROR, Hosting, HostingKind, hosting_of, names_releases
 from policybuilder.reports.redaction import E_MAIL, TOKEN
 from policybuilder.suggestion.candidates import PARENTS, SCRIPT_LIKE
 from policybuilder.suggestion.variation import is_version, varies
@@ -106,6 +106,8 @@ def narrow(
             "" if granularity in {None, Granularity.ORIGIN} else f", so the {granularity} asked for could block it"
         )
         return (site.whole("cut-to-origin", f"{_CUT}{in_vain}", urls),)
+    if site.hosting is None and site.is_code and any(map(names_releases, paths.values())):
+        site = replace(site, hosting=PACKAGE_MIRROR)
     if granularity is Granularity.ORIGIN:
         return (site.whole("asked-origin", "the origin was asked for", urls),)
     if granularity is Granularity.PATH:

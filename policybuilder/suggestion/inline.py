@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from policybuilder.csp import Browser, SampleExtent, parse_url
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.markup import InlinePlace, Markup, sample_of
+from policybuilder.markup import InlinePlace, Markup
 from policybuilder.suggestion.variation import varies
 
 MAX_PAGES = 50
@@ -131,16 +131,18 @@ def _is_reported_as(place: InlinePlace, group: ViolationGroup) -> bool:
     )
     if not (is_same_kind and place.runs):
         return False
-    samples = {sample_of(place.text, browser).removesuffix("…") for browser in Browser}
+    samples = [(place.sample(browser), place.hashed_text(browser)) for browser in Browser]
     if group.sample_extent is SampleExtent.TRIMMED:
-        return group.sample in samples
+        return any(sample == group.sample for sample, _ in samples)
     # What was personal at the end of a sample is cut off, so that it may be shorter than browsers make it.
-    return any(sample.startswith(group.sample) for sample in samples)
+    return any(sample.startswith(group.sample) or text.startswith(group.sample) for sample, text in samples)
 
 
 def _stable_texts(readings: Iterable[Sequence[InlinePlace]]) -> tuple[str, ...] | None:
-    """The texts, if every reading has the same; None where they differ."""
-    sets = {tuple(sorted({place.text for place in places})) for places in readings}
+    """The texts, as browsers make digests of them, if every reading has the same; None where they differ."""
+    sets = {
+        tuple(sorted({place.hashed_text(browser) for place in places for browser in Browser})) for places in readings
+    }
     if len(sets) != 1:
         return None
     (texts,) = sets

@@ -182,7 +182,7 @@ def test_the_matrix_knows_the_functions_that_read() -> None:
 def test_what_is_read_of_a_site_is_its_own(engine: Engine, reader: Callable[..., Any]) -> None:
     ensure_default_site(engine, NOW)
     for site in ("alpha", "beta"):
-        add_site(engine, site, [], NOW)
+        add_site(engine, site, [f"{site}.example"], NOW)
     fill(engine, "alpha")
     alone = answers(engine, reader, "alpha")
     assert answers_or_none(engine, reader, "beta") != alone, "a function that always says the same would pass below"

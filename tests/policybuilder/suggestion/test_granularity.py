@@ -129,6 +129,18 @@ def test_the_reason_says_what_follows_from_the_host(directive: str, origin: str,
     assert [word for word in words if word not in found.reason] == []
 
 
+def test_a_host_that_serves_packages_by_release_is_taken_for_one_that_anybody_publishes_on() -> None:
+    """Whoever mirrors a registry mirrors what attackers put there."""
+    paths = ["/npm/vuelite@3.4.2/dist/a.js", "/npm/vuelite@3.4.2/b.js", "/npm/lazyload@17.8.1/a.js", "/latest/m.js"]
+    assert [source for source, _ in named("script-src", CDN, *paths)] == [
+        "/latest/m.js",
+        "/npm/lazyload@17.8.1/a.js",
+        "/npm/vuelite@3.4.2/",
+    ]
+    assert named("style-src", CDN, "/npm/vuelite@3.4.2/a.css") == [("/npm/", "third-party-directory")]
+    assert named("script-src", CDN, "/@app/a.js") == [("/@app/", "third-party-directory")]
+
+
 @pytest.mark.parametrize("asked", [None, *Granularity])
 @pytest.mark.parametrize("origin", [CDN, NPM])
 def test_one_report_without_a_path_leaves_the_origin_alone(origin: str, asked: Granularity | None) -> None:

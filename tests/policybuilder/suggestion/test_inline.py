@@ -94,6 +94,17 @@ def test_too_many_that_begin_alike_vary() -> None:
     assert learned(inline(), page).groups[0].varies
 
 
+def test_a_javascript_url_with_escapes_has_two_digests() -> None:
+    """Chromium makes it of what it would run, Firefox of what is written."""
+    source = '<a href="javascript:settings(%22EUR%22,%20true,%20false,%20null)">x</a>'
+    sample = 'javascript:settings("EUR", true, false, '
+    texts = [group.sample for group in learned(inline(sample), source).groups]
+    assert texts == [
+        'javascript:settings("EUR", true, false, null)',
+        "javascript:settings(%22EUR%22,%20true,%20false,%20null)",
+    ]
+
+
 def test_what_stands_in_a_frame_of_the_page_is_found() -> None:
     (group,) = learned(inline(), f'<iframe srcdoc="<script>{LONG}</script>"></iframe>').groups
     assert group.sample == LONG
