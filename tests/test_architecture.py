@@ -24,7 +24,7 @@ PROJECT_ARROWS = [
             *("policybuilder.csp", "policybuilder.decisions", "policybuilder.domains", "policybuilder.evidence"),
             *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.redaction"),
             *("policybuilder.deployments", "policybuilder.markup", "policybuilder.times", "policybuilder.views"),
-            "policybuilder.suggestion",
+            *("policybuilder.scripts", "policybuilder.suggestion"),
         ),
     ),
     (

@@ -11,12 +11,13 @@ from policybuilder.decisions import apply_decisions
 from policybuilder.deployments import ServedStage
 from policybuilder.evidence import ViolationGroup
 from policybuilder.networks import leaked_days
+from policybuilder.scripts import reported_scripts
 from policybuilder.store import schema
 from policybuilder.store.decisions import read_standing_decisions
 from policybuilder.store.deployments import read_deployments
 from policybuilder.store.networks import read_rehearsal_networks
 from policybuilder.store.reach import read_prevalence
-from policybuilder.store.reading import read_groups
+from policybuilder.store.reading import read_groups, read_script_hashes, read_vouched_hosts
 from policybuilder.store.tables import table_of
 from policybuilder.store.views import read_views
 from policybuilder.suggestion.current import Origin, as_current
@@ -44,6 +45,7 @@ def read_grounds(
 ) -> Grounds:
     """What a suggestion for `groups` rests on beside them."""
     decisions = read_standing_decisions(connection, site, window.until)
+    hosts = read_hosts(connection, site)
     deployments = [each for each in read_deployments(connection, site) if each.since_at <= window.until]
     enforced = [each.policy for each in deployments if each.stage is ServedStage.ENFORCE][-1:]
     policies = tuple(policy for text in enforced for policy in parse_serialized_policy_list(text).policies)
@@ -51,9 +53,13 @@ def read_grounds(
         prevalence=read_prevalence(connection, site, window, asked_by_strangers(groups, decisions), thresholds),
         thresholds=thresholds,
         decisions=decisions,
-        hosts=read_hosts(connection, site),
+        hosts=hosts,
         enforced=policies,
         current=as_current(policies, Origin.RECORDED) if policies else None,
         exposures=exposures(deployments, read_views(connection, site, window), window),
+        scripts=reported_scripts(
+            read_script_hashes(connection, site), window, (*hosts, *read_vouched_hosts(connection, site))
+        ),
+        now=window.until,
         leaked_days=leaked_days(read_rehearsal_networks(connection, site, window)),
     )

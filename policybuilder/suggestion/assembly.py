@@ -17,14 +17,14 @@ from policybuilder.csp import (
 )
 from policybuilder.suggestion.drafting import Token
 from policybuilder.suggestion.sorting import is_script_like
-from policybuilder.suggestion.trust import PoisonMargin, Tier
+from policybuilder.suggestion.trust import PoisonMargin, PoisonMargins, Tier
 from policybuilder.suggestion.values import SuggestedDirective, SuggestedSource, evidence_of
 
 
-def printed(tokens: Mapping[str, Mapping[str, Token]], margin: PoisonMargin) -> tuple[SuggestedDirective, ...]:
+def printed(tokens: Mapping[str, Mapping[str, Token]], margins: PoisonMargins) -> tuple[SuggestedDirective, ...]:
     """Directives in order, each with its sources in order."""
     return tuple(
-        SuggestedDirective(name=name, sources=suggested(name, tokens[name], margin))
+        SuggestedDirective(name=name, sources=suggested(name, tokens[name], margins))
         for name in sorted(tokens, key=directive_order)
     )
 
@@ -35,7 +35,7 @@ def directive_order(name: str) -> tuple[int, str]:
     return (*first, 3)[0], name
 
 
-def suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin) -> tuple[SuggestedSource, ...]:
+def suggested(directive: str, sources: Mapping[str, Token], margins: PoisonMargins) -> tuple[SuggestedSource, ...]:
     """`'none'`, if a person said so, gives way to any source, as in browsers."""
     return tuple(
         SuggestedSource(
@@ -44,16 +44,20 @@ def suggested(directive: str, sources: Mapping[str, Token], margin: PoisonMargin
             reason=sources[source].reason,
             tier=sources[source].tier,
             evidence=evidence_of(sources[source].groups),
-            margin=margin if _is_forgeable(directive, source, sources[source]) else None,
+            margin=_margin(directive, source, sources[source], margins),
         )
         for source in sorted(sources, key=source_order)
         if source != "'none'" or len(sources) == 1
     )
 
 
-def _is_forgeable(directive: str, source: str, token: Token) -> bool:
-    """Whether strangers could have brought it about."""
-    return token.tier in {Tier.AUTO, Tier.TRUSTED} and (token.is_forgeable or not is_script_like(directive, source))
+def _margin(directive: str, source: str, token: Token, margins: PoisonMargins) -> PoisonMargin | None:
+    """What it would have cost strangers to bring it about; None where they could not."""
+    if token.tier not in {Tier.AUTO, Tier.TRUSTED}:
+        return None
+    if not is_script_like(directive, source):
+        return margins.usual
+    return margins.of_code if token.is_forgeable else None
 
 
 def source_order(source: str) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from policybuilder.suggestion.drafting import (
 )
 from policybuilder.suggestion.silence import Observed, inline_kept_apart, is_harmless, kept_without_reports
 from policybuilder.suggestion.sorting import Grounds, SortedGroups
-from policybuilder.suggestion.trust import NO_REACH, Tier, missing, poison_margin
+from policybuilder.suggestion.trust import NO_REACH, Tier, missing, poison_margins
 from policybuilder.suggestion.values import SuggestedDirective, SuggestedSource
 
 _WITHOUT_REPORTS = ("sandbox", "upgrade-insecure-requests")
@@ -22,8 +22,8 @@ def fresh_directives(
     draft: Draft, observed: Observed, sorted_groups: SortedGroups, grounds: Grounds
 ) -> tuple[SuggestedDirective, ...]:
     tokens, unprobed = draft.tokens, draft.unprobed
-    margin = poison_margin(grounds.prevalence, grounds.thresholds)
-    result = {name: suggested(name, sources, margin) for name, sources in tokens.items() if sources}
+    margins = poison_margins(grounds.prevalence, grounds.thresholds)
+    result = {name: suggested(name, sources, margins) for name, sources in tokens.items() if sources}
     if not draft.open_fetch_directives:
         result["default-src"] = (base("nothing is loaded but what a directive names"),)
     for name in FETCH_DIRECTIVES:

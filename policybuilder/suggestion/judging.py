@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from policybuilder.csp import Policy
+from policybuilder.decisions import Decision, expiring
 from policybuilder.evidence import EvidenceClass
+from policybuilder.scripts import ReportedScript, ScriptMark
 from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES, Step
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
 from policybuilder.suggestion.current import Current, Origin
@@ -70,6 +73,47 @@ def judge_evidence(
             "if they are sites of their own, register each:  cspbuild site add NAME --host HOST",
             value=", ".join(origins),
         )
+
+
+_EXPIRES_WITHIN = timedelta(days=14)
+_MAX_SCRIPTS = 10
+
+
+def judge_decisions(decisions: Sequence[Decision], now: datetime | None) -> Iterator[SuggestionFinding]:
+    """What a person decided for a while only, and the while is nearly over."""
+    if now is None:
+        return
+    for decision in expiring(decisions, now, _EXPIRES_WITHIN):
+        yield _finding(
+            "decision-expires",
+            "low",
+            f"decision {decision.number} ({decision.action} {decision.subject or decision.loaded_by}) is obeyed until "
+            f"{decision.until:%Y-%m-%d %H:%M} UTC, and what rests on it goes then",
+            f"decide anew, or let it end:  cspbuild decide undo {decision.number}",
+            directive=decision.directive,
+            value=decision.subject or decision.loaded_by,
+        )
+
+
+def judge_scripts(scripts: Sequence[ReportedScript]) -> Iterator[SuggestionFinding]:
+    """What the reported digests of external scripts say; anybody can post them, so they change nothing."""
+    codes = {
+        ScriptMark.DRIFT: ("script-changed", "medium", "look at  cspbuild scripts  before you trust it"),
+        ScriptMark.STABLE: ("script-stable", "info", "pin it, so that another script under its URL does not run"),
+        ScriptMark.NO_HASH: ("script-without-cors", "info", "see  cspbuild scripts"),
+    }
+    for mark, (code, severity, fix) in codes.items():
+        alike = [script for script in scripts if script.mark is mark]
+        for script in alike[:_MAX_SCRIPTS]:
+            pinned = f' integrity="{script.integrity}" crossorigin' if script.integrity else ""
+            yield _finding(
+                code,
+                "high" if script.is_alarming else severity,
+                script.advice + (f":{pinned}" if pinned else ""),
+                fix,
+                directive="script-src",
+                value=script.url,
+            )
 
 
 def judge_silence(

@@ -13,7 +13,7 @@ from policybuilder.suggestion.values import ExcludedGroup, HeldSource, Unresolve
 
 _NEEDS_TRUST = (
     "you see it yourself (at the rehearsal key, or in a recording: csp-collector import --trusted), or allow it "
-    "(cspbuild decide allow)"
+    "(cspbuild decide allow, for all that a tag manager loads with --loaded-by)"
 )
 
 

@@ -28,9 +28,11 @@ from policybuilder.suggestion.fresh import fresh_directives
 from policybuilder.suggestion.judging import (
     by_severity,
     judge_current,
+    judge_decisions,
     judge_evidence,
     judge_policy,
     judge_revision,
+    judge_scripts,
     judge_silence,
     judge_steps,
 )
@@ -46,7 +48,7 @@ from policybuilder.suggestion.sorting import (
     strangers_sources,
 )
 from policybuilder.suggestion.tightening import Revision, repair, tighten
-from policybuilder.suggestion.trust import SourceKey, poison_margin
+from policybuilder.suggestion.trust import SourceKey, poison_margins
 from policybuilder.suggestion.values import (
     Mode,
     ReplayTotals,
@@ -122,7 +124,7 @@ def propose(
             raise ValueError(f"nothing is known of an enforced policy to {mode}")
         revise = tighten if mode is Mode.TIGHTEN else repair
         revision = revise(enforced, draft.tokens, sorted_groups, grounds, origins)
-        directives = printed(revision.tokens, poison_margin(grounds.prevalence, grounds.thresholds))
+        directives = printed(revision.tokens, poison_margins(grounds.prevalence, grounds.thresholds))
         accepted = revision.accepted
     else:
         if not options.is_large_allowed:
@@ -140,6 +142,8 @@ def propose(
             else judge_revision(revision, mode),
             judge_current(current, enforced),
             judge_steps(steps),
+            judge_decisions(grounds.decisions, grounds.now),
+            judge_scripts(grounds.scripts),
         )
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from policybuilder.csp import Policy, Verdict
 from policybuilder.decisions import Decision, DecisionAction, concerns, matches, vouches_for
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.replay import replay_group
+from policybuilder.scripts import ReportedScript
 from policybuilder.suggestion.candidates import (
     PARENTS,
     SCRIPT_LIKE,
@@ -57,6 +59,12 @@ class Grounds:
 
     nonce_places: Mapping[str, Sequence[NoncePlace]] = field(default_factory=dict)
     """By fingerprint, where inline code stands that varies, as the pages' source shows."""
+
+    scripts: Sequence[ReportedScript] = ()
+    """What browsers reported of the digests of external scripts."""
+
+    now: datetime | None = None
+    """The clock by which decisions end."""
 
     leaked_days: Sequence[str] = ()
     """On which the rehearsal key was used by more networks than an operator has: what it vouched for then is void."""
@@ -176,7 +184,8 @@ def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Adm
             return Doubt(admit, (*lacks, _NEEDS_MORE))
         reason = f"{group.initiator}, which a person trusts, loads it"
         admit = replace(admit, rule=LOADED_BY, reason=reason, is_forgeable=True)
-        reach = prevalence.sources.get((*key, group.initiator), NO_REACH)
+        # Of the whole site: the few who come to a small page are few to outnumber, and this is code.
+        reach = replace(prevalence.sources.get((*key, group.initiator), NO_REACH), best_page=None)
         lacks = missing(reach, prevalence, thresholds, loaded_by=group.initiator)
     return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)
 

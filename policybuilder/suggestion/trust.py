@@ -15,7 +15,7 @@ import enum
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 Z_95 = 1.959964
@@ -131,6 +131,15 @@ class PoisonMargin:
     days: int
 
 
+@dataclass(frozen=True, slots=True)
+class PoisonMargins:
+    """What it would have cost to have strangers' reports believed."""
+
+    usual: PoisonMargin
+    of_code: PoisonMargin
+    """Of what a trusted initiator is said to load: no single page's audience counts there."""
+
+
 def wilson_lower_bound(share: Share, z: float = Z_95) -> float:
     """The lower end of the confidence interval of a share; 0 where nobody was asked, or nobody did."""
     n, k = share.audience, min(share.reporters, share.audience)
@@ -203,6 +212,14 @@ def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:
         and page.reporters >= thresholds.min_reporters
         and page.reporters >= thresholds.min_site_share * audience
         and wilson_lower_bound(page, Z_99) >= thresholds.min_prevalence
+    )
+
+
+def poison_margins(prevalence: Prevalence, thresholds: Thresholds) -> PoisonMargins:
+    """The margins of a suggestion."""
+    return PoisonMargins(
+        usual=poison_margin(prevalence, thresholds),
+        of_code=poison_margin(replace(prevalence, smallest_page=None), thresholds),
     )
 
 

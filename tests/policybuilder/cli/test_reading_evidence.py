@@ -119,6 +119,7 @@ def test_suggest_gives_scripts_the_promised_keys(cspbuild: Cspbuild) -> None:
     assert source["reason"]
     assert source["evidence"] == {
         "reports": 2,
+        "loaded_by": [],
         "reporters": 2,
         "days": 1,
         "first_seen": "2026-11-20T10:30:00Z",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, hash_source
 from policybuilder.decisions import Decision, DecisionAction
-from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.evidence import EvidenceClass, ScriptHash, ViolationGroup
+from policybuilder.scripts import reported_scripts
 from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
+from policybuilder.times import Window
 from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group
 
 STARTER = (
@@ -443,3 +446,46 @@ def test_inline_code_of_both_kinds_is_kept_in_the_parent() -> None:
     assert "style-src 'self' 'unsafe-inline'" in str(suggestion.policy)
     assert "-attr" not in str(suggestion.policy)
     assert "-elem" not in str(suggestion.policy)
+
+
+def test_what_is_decided_for_a_while_is_said_before_it_ends() -> None:
+    decision = Decision(
+        number=3,
+        action=DecisionAction.ALLOW,
+        directive="font-src",
+        subject="https://fonts.example",
+        decided_at=SEEN_AT,
+        until=SEEN_AT + timedelta(days=9),
+    )
+    soon = propose("shop", [make_group()], Grounds(decisions=[decision], now=SEEN_AT))
+    (finding,) = [finding for finding in soon.findings if finding.code == "decision-expires"]
+    assert (finding.directive, finding.value) == ("font-src", "https://fonts.example")
+    assert "decision 3 (allow https://fonts.example) is obeyed until 2026-11-29 10:30 UTC" in finding.message
+    early = Grounds(decisions=[decision], now=SEEN_AT - timedelta(days=6))
+    assert "decision-expires" not in codes_of(propose("shop", [make_group()], early))
+
+
+def test_what_is_reported_of_scripts_is_said_and_admits_none() -> None:
+    def reported(url: str, *hashes: str) -> list[ScriptHash]:
+        first = SEEN_AT - timedelta(days=20)
+        return [ScriptHash(url, digest, 1, first + timedelta(days=at), SEEN_AT) for at, digest in enumerate(hashes)]
+
+    digests = [f"sha256-{letter * 43}=" for letter in "AB"]
+    scripts = reported_scripts(
+        [
+            *reported("https://cdn.example/changed.js", *digests),
+            *reported(f"{ORIGIN}/stable.js", digests[0]),
+            *reported("https://cdn.example/opaque.js", ""),
+        ],
+        Window(None, SEEN_AT),
+        ["shop.example"],
+    )
+    suggestion = propose("shop", [make_group()], Grounds(scripts=scripts))
+    found = {finding.code: finding for finding in suggestion.findings if finding.code.startswith("script-")}
+    assert (found["script-changed"].severity, found["script-changed"].value) == (
+        "high",
+        "https://cdn.example/changed.js",
+    )
+    assert f'integrity="{digests[0]}" crossorigin' in found["script-stable"].message
+    assert "add crossorigin" in found["script-without-cors"].message
+    assert "script-src" not in str(suggestion.policy)
