@@ -164,8 +164,8 @@ def _inline(group: ViolationGroup, directive: str) -> Outcome:
             listed,
             "'unsafe-inline'",
             "style attributes in the markup" if is_attribute else "inline <style> in the markup",
-            "it is in a stylesheet, or has a nonce or hash (--fetch reads the pages for it); or a person decides: inline "
-            "style is a small risk",
+            "it is in a stylesheet, or has a nonce or hash (--fetch reads the pages for it); or a person decides: "
+            "inline style is a small risk",
         )
     is_handler = is_attribute or _is_javascript_url(group)
     return Hold(
