@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policybuilder.cli.suggest_document import document
-from policybuilder.csp import is_valid_source_expression, parse_serialized_policy
+from policybuilder.csp import (
+    HostSource,
+    PolicyList,
+    SchemeSource,
+    diff,
+    is_valid_source_expression,
+    parse_serialized_policy,
+    parse_source_expression,
+    subsumes,
+)
 from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import Disposition, SampleExtent
-from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.suggestion.propose import propose
-from policybuilder.suggestion.values import Suggestion
-from tests.support.evidence import OBSERVED, ORIGIN, make_group
+from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.domains import registrable_domain
+from policybuilder.evidence import NOISE_CLASSES, EvidenceClass, ViolationGroup
+from policybuilder.suggestion.current import Current, Origin, as_current
+from policybuilder.suggestion.exposure import Exposure
+from policybuilder.suggestion.propose import Options, propose
+from policybuilder.suggestion.sorting import Grounds
+from policybuilder.suggestion.values import Mode, Suggestion
+from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group
 
 HOSTS = st.sampled_from(
     ["shop.example", "cdn.example", "a.cdn.example", "xn--bcher-kva.example", "a_b.example", "[::1]"]
@@ -61,9 +76,16 @@ POLICIES = st.one_of(
 )
 
 
+ANY_POLICIES = st.lists(POLICIES, max_size=2, unique=True)
+
+
 @st.composite
 def violation_groups(
-    draw: st.DrawFn, *, classes: st.SearchStrategy[EvidenceClass], trusted: st.SearchStrategy[bool]
+    draw: st.DrawFn,
+    *,
+    classes: st.SearchStrategy[EvidenceClass],
+    trusted: st.SearchStrategy[bool],
+    policies: st.SearchStrategy[list[str]] = ANY_POLICIES,
 ) -> ViolationGroup:
     """Groups as the store may return them: what a stranger sent, cleaned of queries, whatever it says."""
     document_origin = draw(
@@ -73,7 +95,7 @@ def violation_groups(
         draw(st.one_of(st.sampled_from(sorted(KNOWN_DIRECTIVES)), st.just("(invalid)"))),
         draw(BLOCKED),
         trusted=draw(trusted),
-        policies=draw(st.lists(POLICIES, max_size=2, unique=True)),
+        policies=draw(policies),
         reports=draw(st.integers(1, 10**9)),
         document_origin=document_origin,
         pages=[f"{document_origin}/cart" if "://" in document_origin else document_origin],
@@ -159,6 +181,124 @@ def test_the_same_evidence_twice_as_often_gives_the_same_policy(
 def test_a_million_reports_weigh_no_more_than_one(*, trusted: bool) -> None:
     one, many = (make_group(reports=reports, trusted=trusted) for reports in (1, 1_000_000))
     assert str(propose("shop", [one]).policy) == str(propose("shop", [many]).policy)
+
+
+WATCHED = st.lists(
+    violation_groups(classes=CLASSES, trusted=st.booleans(), policies=st.just([OBSERVED])),
+    max_size=6,
+    unique_by=lambda group: group.fingerprint,
+)
+"""Evidence of a site that is watched under a policy that allows nothing, so that silence keeps nothing."""
+
+DANGEROUS = frozenset({"*", "http:", "https:", "ws:", "wss:", "'unsafe-inline'", "'unsafe-eval'", "'strict-dynamic'"})
+
+
+@given(groups=WATCHED)
+def test_nothing_wide_is_admitted_unless_a_policy_had_it_or_a_person_says_so(groups: list[ViolationGroup]) -> None:
+    for directive in propose("shop", groups).directives:
+        for source in directive.sources:
+            assert source.source.lower() not in DANGEROUS
+            match parse_source_expression(source.source):
+                case SchemeSource(scheme):
+                    # Pictures and media run no code; a camera is shown where a person wants it.
+                    assert (directive.name, scheme) in {
+                        (name, scheme) for name in ("img-src", "media-src") for scheme in ("data", "blob")
+                    }
+                case HostSource(host_part) if host_part.startswith("*"):
+                    assert registrable_domain(host_part.removeprefix("*.")) is not None
+
+
+EXPLAINED = frozenset({"base", "unobserved-kept", "enforced-kept", "unsafe-hashes", "decided"})
+"""Rules of what no report asked for."""
+
+
+@given(groups=ANY_GROUPS)
+def test_every_token_has_evidence_or_a_rule_that_needs_none(groups: list[ViolationGroup]) -> None:
+    for directive in propose("shop", groups).directives:
+        for source in directive.sources:
+            assert source.rule
+            assert source.reason
+            assert source.evidence.reports > 0 or source.rule in EXPLAINED
+
+
+NOISE = st.lists(
+    violation_groups(classes=st.sampled_from(sorted(NOISE_CLASSES)), trusted=st.booleans()),
+    max_size=4,
+    unique_by=lambda group: group.fingerprint,
+)
+
+
+@given(groups=ANY_GROUPS, noise=NOISE)
+def test_noise_changes_no_byte(groups: list[ViolationGroup], noise: list[ViolationGroup]) -> None:
+    before, after = propose("shop", groups), propose("shop", [*groups, *noise])
+    assert str(after.policy) == str(before.policy)
+    assert after.directives == before.directives
+
+
+FRESH = Options(mode=Mode.FRESH)
+DECIDABLE = st.tuples(
+    st.sampled_from(["img-src", "font-src", "connect-src", "script-src", "style-src", "frame-src", "worker-src"]),
+    st.sampled_from(["https://new.example", "https://cdn.example", "data:", "'self'", "'unsafe-inline'"]),
+)
+
+
+@given(groups=WATCHED, wish=DECIDABLE)
+def test_a_decision_changes_only_what_it_names(groups: list[ViolationGroup], wish: tuple[str, str]) -> None:
+    name, source = wish
+    decision = Decision(
+        number=1, action=DecisionAction.ALLOW, directive=name, subject=source, decided_at=groups_began(groups)
+    )
+    mine = [make_group("img-src", f"{ORIGIN}/logo.png"), *groups]
+    before = propose("shop", mine, options=FRESH)
+    after = propose("shop", mine, Grounds(decisions=[decision]), FRESH)
+    changes = diff(str(before.policy), str(after.policy)).changes
+    assert {change.directive for change in changes} <= {name, f"{name}-elem", f"{name}-attr"}
+    assert source in {each.source for found in after.directives if found.name == name for each in found.sources}
+
+
+def groups_began(groups: list[ViolationGroup]) -> datetime:
+    return min((group.first_seen_at for group in groups), default=SEEN_AT)
+
+
+ENFORCED = POLICIES.map(lambda text: as_current([parse_serialized_policy(text)], Origin.GIVEN))
+
+
+@st.composite
+def exposed(draw: st.DrawFn) -> Exposure:
+    return Exposure(
+        policy=parse_serialized_policy(draw(POLICIES)),
+        since_at=SEEN_AT - timedelta(days=draw(st.integers(0, 30))),
+        until_at=SEEN_AT,
+        views=draw(st.one_of(st.none(), st.integers(0, 10**6))),
+    )
+
+
+@given(groups=ANY_GROUPS, current=ENFORCED, exposures=st.lists(exposed(), max_size=3))
+def test_tightening_admits_nothing_more_and_blocks_nothing_that_is_in_use(
+    groups: list[ViolationGroup], current: Current, exposures: list[Exposure]
+) -> None:
+    grounds = Grounds(current=current, exposures=exposures)
+    suggestion = propose("shop", groups, grounds, Options(mode=Mode.TIGHTEN))
+    assert suggestion.relation in {None, "same", "tighter"}
+    if suggestion.policy is not None:
+        assert subsumes(PolicyList(current.policies), suggestion.policy)
+    assert suggestion.replay.block == 0
+
+
+@given(groups=ANY_GROUPS, current=ENFORCED)
+def test_without_exposure_nothing_that_is_enforced_is_taken_away(
+    groups: list[ViolationGroup], current: Current
+) -> None:
+    suggestion = propose("shop", groups, Grounds(current=current), Options(mode=Mode.TIGHTEN))
+    assert suggestion.relation in {None, "same"}
+
+
+@given(groups=ANY_GROUPS, current=ENFORCED)
+def test_a_repair_takes_nothing_away(groups: list[ViolationGroup], current: Current) -> None:
+    suggestion = propose("shop", groups, Grounds(current=current), Options(mode=Mode.REPAIR))
+    if suggestion.policy is not None:
+        assert subsumes(suggestion.policy, PolicyList(current.policies))
+    assert suggestion.replay.block == 0
 
 
 def as_json(suggestion: Suggestion) -> str:
