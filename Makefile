@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup lint format test soak bench mutants browser-oracle demo lock clean
+.PHONY: help run setup lint format test soak bench mutants compare browser-oracle demo lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(DEV_STAMP)  ## how fast things are, in times of a baseline measured bes
 
 mutants: $(DEV_STAMP)  ## whether the tests notice one small mistake at a time in matching; about a quarter of an hour
 	@nice $(BIN)/python -m tests.mutation $(ARGS)
+
+compare: $(DEV_STAMP)  ## what this and csp-toolkit make of the same reports; ARGS=--update writes it into the README
+	@nice $(BIN)/python -m tests.comparison $(ARGS)
 
 SEED ?= 1
 CASES ?= 500

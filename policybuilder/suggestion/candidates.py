@@ -40,7 +40,7 @@ OTHER_ORIGIN = "other-origin"
 JAVASCRIPT_URL = "inline-javascript-url"
 """Rule of the only digests that `'unsafe-hashes'` must stand beside in a list for elements."""
 
-_LISTABLE = SCRIPT_LIKE | {"style-src", "img-src", "font-src", "connect-src", "media-src", "manifest-src"}
+LISTABLE = SCRIPT_LIKE | {"style-src", "img-src", "font-src", "connect-src", "media-src", "manifest-src"}
 
 _PASSIVE = frozenset({"img-src", "media-src"})
 """What browsers load, or upgrade, over plain http on an https page."""
@@ -108,7 +108,7 @@ def candidate(group: ViolationGroup, document_origins: Collection[str]) -> Outco
                 f"a report against {directive} does not say what kind of resource it was",
                 "look at the page, and allow it under the directive of its kind",
             )
-        case _ if directive not in _LISTABLE:
+        case _ if directive not in LISTABLE:
             return Unresolved(directive, f"{directive} has no source list", "look at the report")
     match group.blocked:
         case "eval" | "wasm-eval" if directive != "script-src":

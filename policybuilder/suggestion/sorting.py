@@ -13,6 +13,7 @@ from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.replay import replay_group
 from policybuilder.scripts import ReportedScript
 from policybuilder.suggestion.candidates import (
+    LISTABLE,
     PARENTS,
     SCRIPT_LIKE,
     Admit,
@@ -215,17 +216,26 @@ def _is_host_of(pattern: str, host: str) -> bool:
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
+def _answered_under(group: ViolationGroup, decision: Decision) -> str | None:
+    """The directive that is printed for what a person allowed; None where none is.
+
+    The group's own: one that stands in for others may not once those are printed.
+    """
+    own = PARENTS.get(group.directive, group.directive)
+    if decision.directive.endswith("-attr"):
+        return decision.directive
+    return next((name for name in (own, _printed(decision.directive)) if name in LISTABLE), None)
+
+
 def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[Decision]) -> Outcome:
     for decision in sorted(decisions, key=lambda decision: -decision.number):
         match decision.action:
             case DecisionAction.REJECT | DecisionAction.IGNORE if concerns(decision, group):
                 return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
             case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE and concerns(decision, group):
-                _, source = decided_source(decision)
-                # Under its own directive: one that stands in for others may not once those are printed.
-                own = PARENTS.get(group.directive, group.directive)
-                directive = decision.directive if decision.directive.endswith("-attr") else own
-                return Admit(directive, source, "decided", decision.note or "a person allowed it")
+                directive = _answered_under(group, decision)
+                if directive is not None:
+                    return Admit(directive, decision.subject, "decided", decision.note or "a person allowed it")
             case _:
                 continue
     match group.evidence_class:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser as PlaywrightBrowser
-from websockets.sync.client import connect
 
 from policybuilder.csp import Browser, InlineType
 from policybuilder.csp.sources import hash_source
 from policybuilder.markup import InlinePlace, read_markup
 from policybuilder.markup.event_handlers import is_event_handler
-from tests.oracle import firefox
+from tests.support.firefox import Firefox, run_firefox
 from tests.support.loopback import Request, Response, serve
 
 pytestmark = pytest.mark.browser
@@ -137,20 +136,17 @@ def firefox_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def firefox_session(firefox_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[firefox._Session]:
+def firefox(firefox_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
     """A Firefox for which our server is the proxy, and so every host."""
-    directory = tmp_path_factory.mktemp("firefox")
-    with firefox._start(directory, firefox_port) as address, connect(address, max_size=None) as socket:
-        session = firefox._Session(socket)
-        session.call("session.new", capabilities={})
-        session.call("script.addPreloadScript", functionDeclaration=f"() => {{{LISTEN}}}")
-        yield session
+    with run_firefox(tmp_path_factory.mktemp("firefox"), firefox_port) as running:
+        running.preload(LISTEN)
+        yield running
 
 
 @pytest.fixture
-def in_firefox(firefox_session: firefox._Session) -> Visit:
+def in_firefox(firefox: Firefox) -> Visit:
     def visit(path: str) -> tuple[set[str], set[Report]]:
-        with firefox_session.open_tab() as tab:
+        with firefox.open_tab() as tab:
             tab.goto(f"http://places.example/{path}")
             tab.evaluate(f"({USE}, null)")
             deadline = time.monotonic() + 15
@@ -187,8 +183,8 @@ def test_what_chromium_takes_for_an_event_handler_we_do_too(browser: PlaywrightB
     assert [each for each in handlers if not is_event_handler(*each)] == []
 
 
-def test_what_firefox_takes_for_an_event_handler_we_do_too(firefox_session: firefox._Session) -> None:
-    with firefox_session.open_tab() as tab:
+def test_what_firefox_takes_for_an_event_handler_we_do_too(firefox: Firefox) -> None:
+    with firefox.open_tab() as tab:
         handlers = tab.evaluate(HANDLERS)
     assert len(handlers) > 1000
     assert [each for each in handlers if not is_event_handler(*each)] == []

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -62,20 +63,51 @@ class SeenViolation:
     disposition: str
 
 
+class Visitor(Protocol):
+    """Somebody with a browser profile of their own, who goes from page to page."""
+
+    @property
+    def violations(self) -> list[SeenViolation]:
+        """Every violation that the documents were told of."""
+
+    def goto(self, url: str) -> None:
+        """Go to a page, and wait until it is loaded."""
+
+    def evaluate(self, expression: str) -> Any:
+        """What the expression comes to in the page, outside its policy."""
+
+    def pause(self, seconds: float) -> None:
+        """Let the browser go on."""
+
+
 @dataclass
-class Visitor:
+class ChromiumVisitor:
     """A page in a browser profile of its own, and every violation that its documents were told of."""
 
     page: Page
     violations: list[SeenViolation] = field(default_factory=list)
 
-    def was_blocked(self, directive: str) -> bool:
-        """Whether an enforced policy blocked something by `directive`."""
-        return any(seen.directive == directive and seen.disposition == "enforce" for seen in self.violations)
+    def goto(self, url: str) -> None:
+        self.page.goto(url)
+
+    def evaluate(self, expression: str) -> Any:
+        return self.page.evaluate(expression)
+
+    def pause(self, seconds: float) -> None:
+        self.page.wait_for_timeout(seconds * 1_000)
+
+    def read_manifest(self) -> str:
+        """The page's web app manifest, which a browser without a window asks for only when told to."""
+        session = self.page.context.new_cdp_session(self.page)
+        try:
+            manifest: str = session.send("Page.getAppManifest").get("data", "")
+            return manifest
+        finally:
+            session.detach()
 
 
 # Init scripts run before any of the page's own, in every frame, and are outside the page's policy.
-_LISTEN = """
+LISTEN = """
 addEventListener("securitypolicyviolation", (event) => {
   sawViolation({directive: event.effectiveDirective, blocked: event.blockedURI, disposition: event.disposition});
 });
@@ -83,7 +115,7 @@ addEventListener("securitypolicyviolation", (event) => {
 
 
 @contextmanager
-def open_visitor(browser: Browser) -> Iterator[Visitor]:
+def open_visitor(browser: Browser) -> Iterator[ChromiumVisitor]:
     """A new visitor, without cache or cookies of others, until the end of the block.
 
     Reports that are still on their way at the end are lost, so wait for them inside.
@@ -91,9 +123,9 @@ def open_visitor(browser: Browser) -> Iterator[Visitor]:
     with browser.new_context() as context:
         page = context.new_page()
         page.set_default_timeout(20_000)
-        visitor = Visitor(page)
+        visitor = ChromiumVisitor(page)
         context.expose_binding("sawViolation", lambda _, seen: visitor.violations.append(SeenViolation(**seen)))
-        context.add_init_script(_LISTEN)
+        context.add_init_script(LISTEN)
         yield visitor
 
 
@@ -102,4 +134,9 @@ def wait_until(visitor: Visitor, is_done: Callable[[], bool], what: str, *, seco
     deadline = time.monotonic() + seconds
     while not is_done():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        visitor.page.wait_for_timeout(50)
+        visitor.pause(0.05)
+
+
+def was_blocked(visitor: Visitor, directive: str) -> bool:
+    """Whether an enforced policy blocked something by `directive`."""
+    return any(seen.directive == directive and seen.disposition == "enforce" for seen in visitor.violations)

@@ -477,3 +477,25 @@ def test_a_source_names_the_initiators_that_most_networks_name_and_not_all_of_a_
     evidence = evidence_of(groups)
     assert len(evidence.initiators) == 5
     assert evidence.initiators[:2] == (TAG, "https://0.flood.example")
+
+
+@pytest.mark.parametrize(
+    ("directive", "decided", "listed"),
+    [
+        ("fenced-frame-src", "frame-src", "frame-src"),
+        ("fenced-frame-src", "child-src", None),
+        ("prefetch-src", "default-src", None),
+        ("frame-src", "child-src", "frame-src"),
+    ],
+)
+def test_what_stands_in_for_others_is_answered_where_it_is_printed(
+    directive: str, decided: str, listed: str | None
+) -> None:
+    """A report may name a directive that no suggestion prints."""
+    group = make_group(directive, "https://frames.example")
+    allow = replace(decision("allow", "https://frames.example"), directive=decided)
+    suggestion = propose("shop", [IMAGE, group], Grounds(decisions=[allow]))
+    found = [
+        each.name for each in suggestion.directives if "https://frames.example" in {s.source for s in each.sources}
+    ]
+    assert found == ([] if listed is None else [listed])
