@@ -16,6 +16,7 @@ from policybuilder.suggestion.sorting import Grounds, SortedGroups
 from policybuilder.suggestion.tightening import Revision
 from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.values import Mode, SuggestedDirective, SuggestedSource, SuggestionFinding
+from policybuilder.suggestion.wildcards import wildcards
 
 _GET_TRUST = "visit the site yourself under the headers of  cspbuild header, or import a recording with --trusted"
 _SEVERITIES = {"high": 0, "medium": 1, "low": 2, "info": 3}
@@ -215,8 +216,25 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
             value=f"{size} bytes",
         )
     for directive in directives:
+        yield from _judge_numbers(directive)
         for source in directive.sources:
             yield from _judge_source(directive.name, source)
+
+
+def _judge_numbers(directive: SuggestedDirective) -> Iterator[SuggestionFinding]:
+    """Numbered hosts of one domain where a wildcard was not taken: the next visitor may meet one that is not listed."""
+    listed = [source.source for source in directive.sources]
+    for wildcard in wildcards(directive.name, listed, script_wildcards=True):
+        if wildcard.source not in listed:
+            yield _finding(
+                "numbered-hosts",
+                "low",
+                f"{wildcard.reason}, and this policy blocks it",
+                f"take {wildcard.source} with --script-wildcards, which admits {wildcard.newly_admits}; or load from "
+                "one host",
+                directive=directive.name,
+                value=wildcard.source,
+            )
 
 
 def _judge_source(directive: str, source: SuggestedSource) -> Iterator[SuggestionFinding]:

@@ -94,5 +94,8 @@ def test_numbered_hosts_become_a_wildcard_but_for_scripts() -> None:
     assert "img1" not in listed(suggestion, "img-src")
     assert "*" not in listed(suggestion, "script-src")
     assert suggestion.replay.allow == 9
+    (finding,) = [finding for finding in suggestion.findings if finding.code == "numbered-hosts"]
+    assert (finding.directive, finding.value) == ("script-src", "https://*.pixhost.example")
     asked = suggested(*pictures, *scripts, allows_script_wildcards=True)
     assert listed(asked, "script-src") == "https://*.pixhost.example"
+    assert "numbered-hosts" not in [finding.code for finding in asked.findings]
