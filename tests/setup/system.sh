@@ -15,6 +15,7 @@ need() { # need PACKAGE WHAT COMMAND…: one of the commands must exist
 }
 
 need chromium "Chromium, for the browser tests" chromium
+need firefox-esr "Firefox, for the browser tests" firefox-esr firefox
 need postgresql "PostgreSQL, for the database tests" /usr/lib/postgresql/*/bin/initdb initdb
 need openssl "openssl, for the certificates of tests over https" openssl
 need nginx-light "nginx, for the snippets" nginx /usr/sbin/nginx
