@@ -11,10 +11,8 @@ from playwright.sync_api import Browser
 from tests.support.browser import Visitor, open_visitor, run_chromium
 from tests.support.firefox import Firefox, open_firefox_visitor, run_firefox
 from tests.support.loopback import Certificate, make_certificate
-from tests.support.small_site import HOSTS, SmallSite, run_small_site
+from tests.support.small_site import HOSTS, REPORTS_HOST, SmallSite, run_small_site
 from tests.support.web import Web, run_web
-
-REPORTS_HOST = "csp.shop.example"
 
 OpenVisitor = Callable[[], AbstractContextManager[Visitor]]
 

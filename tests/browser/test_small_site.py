@@ -1,11 +1,15 @@
-"""The measuring instrument itself: the small site notices what a policy breaks, and the browsers stay on their leash."""
+"""The measuring instrument itself: the small site notices what a policy breaks, and browsers stay on their leash."""
 
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Browser, Error
 
-from tests.support.browser import Visitor
+from tests.support.browser import Visitor, open_visitor
+from tests.support.firefox import Firefox, open_firefox_visitor
+from tests.support.loopback import Request, Response
 from tests.support.small_site import ATTACKS, EVIL_HOST, FEATURES, SmallSite, attack, everything, tour
+from tests.support.web import Web
 
 pytestmark = pytest.mark.browser
 
@@ -51,23 +55,23 @@ def test_a_closed_directive_breaks_what_it_governs(
 
 
 def test_a_policy_without_the_partners_breaks_what_they_serve(visitor: Visitor, site: SmallSite) -> None:
-    site.send(
-        [
-            (
-                "Content-Security-Policy",
-                "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; "
-                "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:",
-            )
-        ]
+    policy = (
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; worker-src 'self' blob:"
     )
+    site.send([("Content-Security-Policy", policy)])
     assert everything(visitor) - tour(visitor, site) == FEATURES["/partners.html"] - {"script"}
 
 
-def test_names_that_no_test_answers_for_lead_nowhere(visitor: Visitor) -> None:
-    """Chromium finds no such name; for Firefox all names lead to our web, where nobody answers."""
-    try:
+def test_for_chromium_names_that_no_test_answers_for_lead_nowhere(browser: Browser) -> None:
+    with open_visitor(browser) as visitor, pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
         visitor.goto(f"https://www.{EVIL_HOST}/")
-    except Exception as error:
-        assert "ERR_NAME_NOT_RESOLVED" in str(error)  # noqa: PT017  (one browser answers, and the other fails)
-    else:
-        assert visitor.evaluate("document.body?.textContent ?? ''").strip() == ""
+
+
+def test_for_firefox_they_lead_to_us(firefox: Firefox, web: Web) -> None:
+    def catch(_request: Request) -> Response:
+        return Response(200, (("Content-Type", "text/html"),), b"<title>caught</title>")
+
+    with web.mounted({f"www.{EVIL_HOST}": catch}), open_firefox_visitor(firefox) as visitor:
+        visitor.goto(f"https://www.{EVIL_HOST}/")
+        assert visitor.evaluate("document.title") == "caught"

@@ -1,6 +1,4 @@
-"""A small site that checks itself, whose pages say what works on them under whatever headers a test gives; its partners;
-and what attacks it.
-"""
+"""A small site whose pages say what works on them, under whatever headers a test gives; its partners; its attackers."""
 
 from __future__ import annotations
 
@@ -26,6 +24,9 @@ SOCKETS_HOST = "live.widgets.example"
 PHOTO_HOSTS = "*.photos.example"
 EVIL_HOST = "evil.example"
 HOSTS = (SHOP_HOST, WIDGETS_HOST, SOCKETS_HOST, PHOTO_HOSTS, EVIL_HOST)
+
+REPORTS_HOST = "csp.shop.example"
+"""Where browsers reach the collector."""
 
 EVIL = f"https://{EVIL_HOST}"
 
@@ -107,7 +108,8 @@ class SmallSite:
             case "/tags/latest.js":
                 return Response(302, (("Location", "/releases/latest.js"),))
             case "/photo-of-the-day":
-                return Response(302, (("Location", f"//img{next(self._numbers)}.photos.example/picture.svg"),))
+                # Firefox names where it is led, most of the time; so it is led where it is anyway.
+                return Response(302, (("Location", "//img1.photos.example/picture.svg"),))
             case "/socket":
                 return socket_saying("there", request)
         return self._file(FILES / "widgets", request.path, (("Access-Control-Allow-Origin", "*"),))

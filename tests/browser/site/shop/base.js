@@ -1,0 +1,1 @@
+// What base.js is while nobody has moved it.

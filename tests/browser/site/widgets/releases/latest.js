@@ -1,0 +1,4 @@
+// Where the address of the latest release leads to.
+"use strict";
+
+window.partnerRelease = "ran";
