@@ -114,9 +114,23 @@ def draft_sources(sorted_groups: SortedGroups, observed: Observed, origins: Sequ
             else:
                 draft.unvouched.append((directive, source))
         drop_covered(sources)
+    _add_own_forms(draft.tokens["form-action"], grounds)
     for directive in INLINE_DIRECTIVES:
         _settle_inline(draft.tokens[directive.removesuffix("-attr")], draft.tokens[directive])
     return draft
+
+
+def _add_own_forms(forms: dict[str, Token], grounds: Grounds) -> None:
+    """Let a site that is seen to have forms send them to itself, whether or not that was reported.
+
+    Firefox loses most reports of a page that is being left, which is what sending a form does.
+    """
+    seen = [token for token in forms.values() if token.groups]
+    if not seen or any(source in forms for source in ("'self'", "'none'", "*", "https:")):
+        return
+    if not is_rejected("form-action", "'self'", grounds.decisions):
+        reason = "the site has forms, and reports of forms are lost more often than they arrive"
+        forms["'self'"] = Token("own-forms", reason, min((token.tier for token in seen), key=list(Tier).index))
 
 
 def _settle_inline(elements: dict[str, Token], attributes: dict[str, Token]) -> None:

@@ -215,6 +215,16 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
             "fold numbered hosts into a wildcard where you trust all of the domain, or load less",
             value=f"{size} bytes",
         )
+    forms = policy.directive("form-action")
+    if forms is not None and forms.values == ("'none'",):
+        yield _finding(
+            "forms-unseen",
+            "low",
+            "no form was reported, so none may be sent; but Firefox loses most reports of a page that is being left",
+            "if the site has forms:  cspbuild decide allow \"'self'\" --directive form-action",
+            directive="form-action",
+            value="'none'",
+        )
     for directive in directives:
         yield from _judge_numbers(directive)
         for source in directive.sources:

@@ -208,7 +208,7 @@ def test_nothing_wide_is_admitted_unless_a_policy_had_it_or_a_person_says_so(gro
                     assert registrable_domain(host_part.removeprefix("*.")) is not None
 
 
-EXPLAINED = frozenset({"base", "unobserved-kept", "enforced-kept", "unsafe-hashes", "decided"})
+EXPLAINED = frozenset({"base", "unobserved-kept", "enforced-kept", "unsafe-hashes", "own-forms", "decided"})
 """Rules of what no report asked for."""
 
 

@@ -400,8 +400,9 @@ def test_a_risk_in_the_policy_is_a_finding(group: ViolationGroup, code: str, sev
     assert found[code].fix
 
 
-def test_plain_evidence_under_the_baseline_has_no_findings() -> None:
-    assert propose("shop", [make_group(), make_group("script-src-elem", f"{ORIGIN}/app.js")]).findings == ()
+def test_plain_evidence_under_the_baseline_has_no_findings_but_about_forms() -> None:
+    suggestion = propose("shop", [make_group(), make_group("script-src-elem", f"{ORIGIN}/app.js")])
+    assert codes_of(suggestion) == ["forms-unseen"]
 
 
 @pytest.mark.parametrize(("bytes_", "severity"), [(WARN_BYTES, "medium"), (REFUSE_BYTES, "high"), (1_000, None)])
@@ -489,3 +490,18 @@ def test_what_is_reported_of_scripts_is_said_and_admits_none() -> None:
     assert f'integrity="{digests[0]}" crossorigin' in found["script-stable"].message
     assert "add crossorigin" in found["script-without-cors"].message
     assert "script-src" not in str(suggestion.policy)
+
+
+def test_a_site_with_forms_may_send_them_to_itself() -> None:
+    """Firefox loses reports of the page that a form leaves."""
+    pay = make_group("form-action", "https://pay.example/start")
+    assert "form-action 'self' https://pay.example;" in policy_of(pay)
+    rejected = Decision(
+        number=1, action=DecisionAction.REJECT, directive="form-action", subject="'self'", decided_at=SEEN_AT
+    )
+    suggestion = propose("shop", [pay], Grounds(decisions=[rejected]))
+    assert "form-action https://pay.example;" in str(suggestion.policy)
+    without = propose("shop", [make_group()])
+    assert "form-action 'none';" in str(without.policy)
+    assert "forms-unseen" in codes_of(without)
+    assert "forms-unseen" not in codes_of(propose("shop", [pay]))
