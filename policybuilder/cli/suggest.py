@@ -87,6 +87,7 @@ _NO_EVIDENCE = (
     help="How fine other origins are named: img-src=origin, script-src=path, …; may be repeated.",
 )
 @click.option("--script-wildcards", is_flag=True, help="Take wildcards for numbered hosts of scripts too.")
+@click.option("--split-elem-attr", is_flag=True, help="Print elements and attributes of scripts and styles apart.")
 @click.option("--allow-large", is_flag=True, help="Print a policy that many servers have no room for, too.")
 @click.option(
     "--html",
@@ -126,6 +127,7 @@ def command(
     strict_by: str | None,
     granularity: dict[str, Granularity],
     script_wildcards: bool,
+    split_elem_attr: bool,
     allow_large: bool,
     html: Path | None,
     fetch: bool,
@@ -155,6 +157,7 @@ def command(
         Options(
             mode=Mode(mode) if mode else None,
             grain=Grain(by_directive=granularity, allows_script_wildcards=script_wildcards),
+            is_split=split_elem_attr,
             is_large_allowed=allow_large,
         ),
         None if current is None else _read_current(current),

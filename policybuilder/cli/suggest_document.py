@@ -43,6 +43,9 @@ def document(suggestion: Suggestion, climbed: Climb | None = None, later: Later 
                     }
                     for source in directive.sources
                 ],
+                "observed_under": [
+                    {"policy": each.policy, "reporters": each.reporters} for each in directive.observed_under
+                ],
             }
             for directive in suggestion.directives
         ],

@@ -73,3 +73,25 @@ def _inline_apart(
     # A nonce or hash would switch 'unsafe-inline' off; what they admit is inline code, or a URL of the list.
     urls = [source for source in sources if not source.source.startswith(("'nonce-", "'sha"))]
     return {f"{name}-elem": (*urls, inline)}
+
+
+def split(directives: tuple[SuggestedDirective, ...]) -> tuple[SuggestedDirective, ...]:
+    """The same policy with elements and attributes apart: what a list for both says of one of them stands by itself.
+
+    The parents stay, for `eval` and workers, and for browsers that know no others.
+    """
+    result = {directive.name: directive for directive in directives}
+    for parent in ("script-src", "style-src"):
+        listed = result.get(parent)
+        if listed is None:
+            continue
+        everything = any(source.source == UNSAFE_INLINE for source in listed.sources)
+        elements = tuple(source for source in listed.sources if source.source not in _NOT_OF_ELEMENTS)
+        attributes = tuple(source for source in listed.sources if everything and source.source == UNSAFE_INLINE)
+        nothing = (base("nothing of this kind was seen"),)
+        result.setdefault(f"{parent}-elem", SuggestedDirective(name=f"{parent}-elem", sources=elements or nothing))
+        result.setdefault(f"{parent}-attr", SuggestedDirective(name=f"{parent}-attr", sources=attributes or nothing))
+    return tuple(result[name] for name in sorted(result, key=directive_order))
+
+
+_NOT_OF_ELEMENTS = frozenset({"'unsafe-eval'", "'wasm-unsafe-eval'", "'trusted-types-eval'"})

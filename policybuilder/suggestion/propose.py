@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from policybuilder.csp import (
@@ -13,6 +13,7 @@ from policybuilder.csp import (
     Verdict,
     diff,
 )
+from policybuilder.csp.directives import FALLBACKS
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
@@ -24,7 +25,7 @@ from policybuilder.suggestion.drafting import (
     draft_sources,
     economise,
 )
-from policybuilder.suggestion.fresh import fresh_directives
+from policybuilder.suggestion.fresh import fresh_directives, split
 from policybuilder.suggestion.judging import (
     by_severity,
     judge_current,
@@ -39,6 +40,7 @@ from policybuilder.suggestion.judging import (
 from policybuilder.suggestion.listing import excluded_groups, held_sources, nonce_worklist, unresolved_groups
 from policybuilder.suggestion.refining import Grain, refine
 from policybuilder.suggestion.silence import (
+    Observed,
     observed_policies,
 )
 from policybuilder.suggestion.sorting import (
@@ -48,11 +50,13 @@ from policybuilder.suggestion.sorting import (
     strangers_sources,
 )
 from policybuilder.suggestion.tightening import Revision, repair, tighten
-from policybuilder.suggestion.trust import SourceKey, poison_margins
+from policybuilder.suggestion.trust import NO_REACH, SourceKey, poison_margins
 from policybuilder.suggestion.values import (
     Mode,
+    ObservedUnder,
     ReplayTotals,
     SuggestedChange,
+    SuggestedDirective,
     Suggestion,
     UnknownUse,
     evidence_of,
@@ -92,6 +96,9 @@ class Options:
     grain: Grain = field(default_factory=Grain)
     """How fine the sources of other origins are."""
 
+    is_split: bool = False
+    """Whether lists of elements and of attributes are printed apart, of scripts and styles."""
+
     is_large_allowed: bool = False
     """Whether it may be larger than what servers have room for; else it names less exactly what runs no code."""
 
@@ -130,7 +137,9 @@ def propose(
         if not options.is_large_allowed:
             steps = economise(draft.tokens, 0 if enforced is None else len(str(enforced)))
         directives = fresh_directives(draft, observed, sorted_groups, grounds) if any(draft.tokens.values()) else ()
+        directives = split(directives) if options.is_split else directives
         accepted = tuple(group for group, _, _ in sorted_groups.admitted)
+    directives = tuple(_with_observed(directive, observed, grounds) for directive in directives)
     policy = policy_of(directives)
     policies = [] if policy is None else [policy]
     findings = by_severity(
@@ -186,6 +195,20 @@ def propose(
         ),
         probe=None if revision is None else revision.probe,
     )
+
+
+_MAX_OBSERVED = 5
+
+
+def _with_observed(directive: SuggestedDirective, observed: Observed, grounds: Grounds) -> SuggestedDirective:
+    name = directive.name
+    found = [
+        ObservedUnder(str(policy), grounds.prevalence.policies.get(str(policy), NO_REACH).reporters)
+        for policy in observed.policies
+        if (policy.governing(name) if name in FALLBACKS else policy.directive(name)) is not None
+    ]
+    found.sort(key=lambda each: (-each.reporters, each.policy))
+    return replace(directive, observed_under=tuple(found[:_MAX_OBSERVED]))
 
 
 def _changes(difference: Difference | None, revision: Revision | None, mode: Mode) -> tuple[SuggestedChange, ...]:

@@ -55,6 +55,15 @@ class SuggestedSource:
     """The cheapest forged campaign that would have put it here; None where no strangers' reports could."""
 
 
+@dataclass(frozen=True, slots=True)
+class ObservedUnder:
+    """A policy whose reports and silence speak of a directive."""
+
+    policy: str
+    reporters: int
+    """Client networks that reported under it on one day, as far as strangers' reports were counted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuggestedDirective:
     """One directive of the policy, with where each of its tokens comes from."""
@@ -62,6 +71,9 @@ class SuggestedDirective:
     name: str
     sources: tuple[SuggestedSource, ...]
     """Empty for a directive without a value."""
+
+    observed_under: tuple[ObservedUnder, ...] = ()
+    """The policies that restricted it while the site was watched; without any, nothing could be reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

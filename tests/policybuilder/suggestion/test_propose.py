@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, hash_source
+from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, diff, hash_source
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import EvidenceClass, ScriptHash, ViolationGroup
 from policybuilder.scripts import reported_scripts
 from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES
-from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
 from policybuilder.times import Window
@@ -505,3 +505,26 @@ def test_a_site_with_forms_may_send_them_to_itself() -> None:
     assert "form-action 'none';" in str(without.policy)
     assert "forms-unseen" in codes_of(without)
     assert "forms-unseen" not in codes_of(propose("shop", [pay]))
+
+
+def test_each_directive_says_under_which_policies_it_was_watched() -> None:
+    groups = [make_group(policies=["img-src 'self'"]), make_group("font-src", policies=["default-src 'none'"])]
+    found = {each.name: [under.policy for under in each.observed_under] for each in propose("shop", groups).directives}
+    assert found["img-src"] == ["default-src 'none'", "img-src 'self'"]
+    assert found["font-src"] == ["default-src 'none'"]
+    assert found["base-uri"] == []
+
+
+def test_elements_and_attributes_can_be_printed_apart() -> None:
+    groups = [
+        make_group("script-src-elem", f"{ORIGIN}/app.js"),
+        make_group("script-src", "wasm-eval", source_file=f"{ORIGIN}/app.js"),
+        make_group("script-src-attr", "inline", sample="go()", **WHOLE),
+        make_group("style-src-elem", f"{ORIGIN}/app.css"),
+    ]
+    folded = propose("shop", groups)
+    apart = propose("shop", groups, options=Options(is_split=True))
+    assert diff(str(folded.policy), str(apart.policy)).relation == "same"
+    policy = str(apart.policy)
+    assert "script-src 'self' 'wasm-unsafe-eval'; script-src-attr 'unsafe-hashes'" in policy
+    assert "script-src-elem 'self'; style-src 'self'; style-src-attr 'none'; style-src-elem 'self'" in policy
