@@ -51,7 +51,7 @@ class Load:
         return self.url
 
 
-def report_uri_body(browser: Browser, load: Load, policy: str) -> bytes:
+def report_uri_body(browser: Browser, load: Load, policy: str, *, disposition: str = "report") -> bytes:
     """What `browser` posts to the policy's `report-uri`."""
     report = copy.deepcopy(_recorded(browser, CSP_REPORT, load))
     members = report["csp-report"]
@@ -59,7 +59,7 @@ def report_uri_body(browser: Browser, load: Load, policy: str) -> bytes:
         "document-uri": load.document,
         "blocked-uri": load.reported_url,
         "original-policy": policy,
-        "disposition": "report",
+        "disposition": disposition,
         "effective-directive": load.directive,
         "violated-directive": load.directive,
     }

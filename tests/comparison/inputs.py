@@ -46,13 +46,15 @@ FORGED = (
 
 CDN = "https://cdn.shopstatic.example"
 
+_LOGO = Load(directive="img-src", url=f"{ORIGIN}/static/logo.png")
+
 SHOP = (
     Load(directive="script-src-elem", url=f"{ORIGIN}/static/shop.js"),
     Load(directive="script-src-elem", url=f"{CDN}/lib/3.2/shop.js"),
     Load(directive="style-src-elem", url=f"{ORIGIN}/static/shop.css"),
     Load(directive="style-src-elem", url="https://fonts.typecase.example/css2?family=Inter"),
     Load(directive="font-src", url="https://files.typecase.example/s/inter/v13/5a7d40c1.woff2"),
-    Load(directive="img-src", url=f"{ORIGIN}/static/logo.png"),
+    _LOGO,
     Load(directive="img-src", url="https://images.pixhost.example/p/13/main.jpg"),
     Load(directive="connect-src", url=f"{ORIGIN}/api/cart", page="/cart"),
     Load(directive="connect-src", url="https://api.cashbox.example/v1/quote", page="/cart"),
@@ -173,6 +175,19 @@ def forged(networks: int, reports: int, *, days: int = _DAYS) -> Iterator[Post]:
         for load in loads:
             body = report_uri_body("chromium", load, _reported(STRICT))
             yield Post(body, CSP_REPORT, _forger(number % networks), at, user_agent("chromium"))
+
+
+_CLAIMED = STRICT.replace("script-src 'none'", f"script-src {EVIL}")
+
+
+def claimed(networks: int) -> Iterator[Post]:
+    """Reports of the shop's own logo, blocked by a policy that the shop is said to enforce."""
+    body = report_uri_body("chromium", _LOGO, _reported(_CLAIMED), disposition="enforce")
+    for day in range(_DAYS):
+        for number in range(networks):
+            yield Post(
+                body, CSP_REPORT, _forger(number), START + timedelta(days=day, minutes=5), user_agent("chromium")
+            )
 
 
 # --- Noise ------------------------------------------------------------------------------------------------------------
@@ -385,6 +400,14 @@ INPUTS = (
         strangers=FORGED,
         own=_own,
         public=_join(_crowd, lambda: forged(400, 800)),
+    ),
+    Input(
+        name="claimed",
+        title="… and 60 networks' forged claim that a policy with a script of theirs is enforced",
+        needs=SHOP,
+        strangers=FORGED,
+        own=_own,
+        public=_join(_crowd, lambda: claimed(60)),
     ),
     Input(name="unrehearsed", title="the honest traffic, and nobody rehearsed", needs=SHOP, public=_crowd),
     Input(

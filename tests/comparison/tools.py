@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from tests.comparison.bodies import ORIGIN
 from tests.comparison.inputs import NOW, Input, Post
 from tests.support.service import Ran, run_program
 
@@ -81,12 +82,20 @@ def ask_cspbuild(directory: Path) -> Answer:
         told=[
             *((held["directive"], _as_blocked(held["source"])) for held in suggestion["held"]),
             *((open_item["directive"], open_item["blocked"]) for open_item in suggestion["unresolved"]),
+            # Beside an enforced policy: what would repair it.
+            *(
+                (change["directive"], _as_blocked(change["source"]))
+                for change in suggestion["changes"]
+                if change["kind"] == "added" and not change["applied"]
+            ),
         ],
     )
 
 
 def _as_blocked(source: str) -> str:
     """What a report names that this source expression would admit."""
+    if source == "'self'":
+        return ORIGIN
     return source.strip("'").removeprefix("unsafe-").removesuffix(":")
 
 
