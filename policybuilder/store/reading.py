@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery, Table, case, func, select, union_all
@@ -16,7 +16,7 @@ from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
-from policybuilder.store.tables import table_of
+from policybuilder.store.tables import rows_of, table_of
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -40,59 +40,77 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
     """
     table = table_of(schema.GroupRow)
     counts = _counts_in(connection, site, window, _leaked_days(connection, site, window))
-    rows = connection.execute(
-        select(table)
+    pages = _pages_of(connection, site)
+    vouched = {fingerprint for fingerprint, (_, trusted, _) in counts.items() if trusted}
+    policies = _policies_of(connection, site, window, vouched)
+    reporters = _reporters_of(connection, site, window)
+    columns = (table.c[name] for name in _GROUP_COLUMNS)
+    groups = []
+    for row in rows_of(
+        connection,
+        select(*columns)
         .where(
             table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
         )
-        .order_by(table.c.fingerprint)
-    ).all()
-    pages, policies = _pages_of(connection, site), _policies_of(connection, site, window)
-    reporters, days = _reporters_of(connection, site, window)
-    return tuple(
-        ViolationGroup(
-            fingerprint=row.fingerprint,
-            document_origin=row.document_origin,
-            directive=row.directive,
-            blocked=row.blocked,
-            disposition=Disposition(row.disposition),
-            evidence_class=EvidenceClass(row.evidence_class),
-            rule=row.rule,
-            reason=row.reason,
-            sample=row.sample,
-            sample_extent=SampleExtent(row.sample_extent),
-            source_file=row.source_file,
-            line_number=row.line_number,
-            initiator=row.initiator,
-            reports=counts[row.fingerprint][0],
-            trusted_reports=counts[row.fingerprint][1],
-            estimated_reports=counts[row.fingerprint][2],
-            reporters=reporters.get(row.fingerprint, 0),
-            days=days.get(row.fingerprint, 0),
-            first_seen_at=from_ms(row.first_seen_ms),
-            last_seen_at=from_ms(row.last_seen_ms),
-            pages=tuple(pages.get(row.fingerprint, ())),
-            policies=tuple(
-                # Whoever vouched for the policy did so by vouching for the group.
-                count if counts[row.fingerprint][1] else replace(count, trusted_reports=0)
-                for count in policies.get(row.fingerprint, ())
-            ),
+        .order_by(table.c.fingerprint),
+    ):
+        # By their places: to ask a hundred thousand rows for twenty columns each by name takes as long as to read them.
+        fingerprint, origin, directive, blocked, disposition, evidence_class, rule, reason, *others = row
+        sample, sample_extent, source_file, line_number, initiator, first_seen_ms, last_seen_ms = others
+        if fingerprint not in counts:
+            continue
+        reports, trusted_reports, estimated_reports = counts[fingerprint]
+        busiest, days = reporters.get(fingerprint, (0, 0))
+        groups.append(
+            ViolationGroup(
+                fingerprint=fingerprint,
+                document_origin=origin,
+                directive=directive,
+                blocked=blocked,
+                disposition=_DISPOSITIONS[disposition],
+                evidence_class=_CLASSES[evidence_class],
+                rule=rule,
+                reason=reason,
+                sample=sample,
+                sample_extent=_EXTENTS[sample_extent],
+                source_file=source_file,
+                line_number=line_number,
+                initiator=initiator,
+                reports=reports,
+                trusted_reports=trusted_reports,
+                estimated_reports=estimated_reports,
+                reporters=busiest,
+                days=days,
+                first_seen_at=from_ms(first_seen_ms),
+                last_seen_at=from_ms(last_seen_ms),
+                pages=tuple(pages.get(fingerprint, ())),
+                policies=tuple(policies.get(fingerprint, ())),
+            )
         )
-        for row in rows
-        if row.fingerprint in counts
-    )
+    return tuple(groups)
+
+
+_GROUP_COLUMNS = (
+    *("fingerprint", "document_origin", "directive", "blocked", "disposition", "evidence_class", "rule", "reason"),
+    *("sample", "sample_extent", "source_file", "line_number", "initiator", "first_seen_ms", "last_seen_ms"),
+)
+_DISPOSITIONS = {each.value: each for each in Disposition}
+_CLASSES = {each.value: each for each in EvidenceClass}
+_EXTENTS = {each.value: each for each in SampleExtent}
 
 
 def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[DayCount, ...]:
     """Reports of each group on each day of the window."""
     counts = _counts(site, window)
-    rows = connection.execute(
+    rows = rows_of(
+        connection,
         select(counts.c.fingerprint, counts.c.day, func.sum(counts.c.reports), func.sum(counts.c.estimated_reports))
         .group_by(counts.c.fingerprint, counts.c.day)
-        .order_by(counts.c.fingerprint, counts.c.day)
+        .order_by(counts.c.fingerprint, counts.c.day),
     )
+    name = lru_cache(day_name)
     return tuple(
-        DayCount(fingerprint, day_name(int(number)), int(reports), int(estimated))
+        DayCount(fingerprint, name(int(number)), int(reports), int(estimated))
         for fingerprint, number, reports, estimated in rows
     )
 
@@ -103,8 +121,8 @@ def count_reporters(
     """Distinct client networks on the busiest day, by key of the groups that `keys` maps; all of them under ``""``."""
     table = table_of(schema.GroupReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
-    for fingerprint, day, network in connection.execute(
-        select(table.c.fingerprint, table.c.day, table.c.network).where(*within_days(table, site, window))
+    for fingerprint, day, network in rows_of(
+        connection, select(table.c.fingerprint, table.c.day, table.c.network).where(*within_days(table, site, window))
     ):
         by_day["", day].add(network)
         if keys and fingerprint in keys:
@@ -130,8 +148,8 @@ def count_reporters_by_page(connection: Connection, site: str, window: Window) -
     """Distinct client networks of each page on its busiest day, and of the whole site under ``""``."""
     table = table_of(schema.PageReporterRow)
     by_day: dict[tuple[str, int], set[int]] = defaultdict(set)
-    for page, day, network in connection.execute(
-        select(table.c.page, table.c.day, table.c.network).where(*within_days(table, site, window))
+    for page, day, network in rows_of(
+        connection, select(table.c.page, table.c.day, table.c.network).where(*within_days(table, site, window))
     ):
         by_day["", day].add(network)
         by_day[page, day].add(network)
@@ -177,13 +195,14 @@ def _counts_in(
 ) -> dict[str, tuple[int, int, int]]:
     """Reports, trusted and estimated reports of the window by fingerprint."""
     counts = _counts(site, window, void_days)
-    rows = connection.execute(
+    rows = rows_of(
+        connection,
         select(
             counts.c.fingerprint,
             func.sum(counts.c.reports),
             func.sum(counts.c.trusted_reports),
             func.sum(counts.c.estimated_reports),
-        ).group_by(counts.c.fingerprint)
+        ).group_by(counts.c.fingerprint),
     )
     return {
         fingerprint: (int(reports), int(trusted), int(estimated)) for fingerprint, reports, trusted, estimated in rows
@@ -216,57 +235,74 @@ def _count_columns(table: Table, day: ColumnElement[int], void_days: Collection[
     )
 
 
-def _reporters_of(connection: Connection, site: str, window: Window) -> tuple[dict[str, int], dict[str, int]]:
+def _reporters_of(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int]]:
     """By fingerprint: distinct networks on the busiest day, and the number of days seen."""
     table = table_of(schema.GroupReporterRow)
-    most: dict[str, int] = defaultdict(int)
-    days: dict[str, int] = defaultdict(int)
-    for fingerprint, networks in connection.execute(
-        select(table.c.fingerprint, func.count())
+    by_day = (
+        select(table.c.fingerprint, func.count().label("networks"))
         .where(*within_days(table, site, window))
         .group_by(table.c.fingerprint, table.c.day)
-    ):
-        most[fingerprint] = max(most[fingerprint], int(networks))
-        days[fingerprint] += 1
-    return most, days
+        .subquery("by_day")
+    )
+    rows = rows_of(
+        connection,
+        select(by_day.c.fingerprint, func.max(by_day.c.networks), func.count()).group_by(by_day.c.fingerprint),
+    )
+    return {fingerprint: (int(networks), int(days)) for fingerprint, networks, days in rows}
 
 
 def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
     table = table_of(schema.GroupPageRow)
     found: dict[str, list[PageCount]] = defaultdict(list)
-    for row in connection.execute(
+    # A page stands under thousands of groups, and is to stand once in memory.
+    once: dict[str, str] = {}
+    for fingerprint, page, reports in rows_of(
+        connection,
         select(table.c.fingerprint, table.c.page, table.c.reports)
         .where(table.c.site == site)
-        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.page)
+        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.page),
     ):
-        found[row.fingerprint].append(PageCount(row.page, row.reports))
+        found[fingerprint].append(PageCount(once.setdefault(page, page), reports))
     return found
 
 
-def _policies_of(connection: Connection, site: str, window: Window) -> dict[str, list[PolicyCount]]:
-    """Counts are those of all evidence; but trusted only counts when it was seen in the window."""
+def _policies_of(
+    connection: Connection, site: str, window: Window, vouched: Collection[str]
+) -> dict[str, list[PolicyCount]]:
+    """Counts are those of all evidence; but trusted only counts when it was seen in the window.
+
+    Whoever vouched for a policy did so by vouching for the group: nobody did whose fingerprint is not in `vouched`.
+    """
     table, texts = table_of(schema.GroupPolicyRow), table_of(schema.PolicyRow)
+    # Of few policies each stands under thousands of groups: the text is long, and is read once.
+    text_of = dict(rows_of(connection, select(texts.c.digest, texts.c.text).where(texts.c.site == site)))
+    since_ms, until_ms = _since_ms(window), _until_ms(window)
     found: dict[str, list[PolicyCount]] = defaultdict(list)
-    for row in connection.execute(
-        select(table, texts.c.text)
-        .where(table.c.site == site, texts.c.site == table.c.site, texts.c.digest == table.c.policy_digest)
-        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest)
+    columns = (table.c[name] for name in _POLICY_COLUMNS)
+    for fingerprint, digest, reports, trusted, first_ms, last_ms, trusted_first_ms, trusted_last_ms in rows_of(
+        connection,
+        select(*columns)
+        .where(table.c.site == site)
+        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest),
     ):
+        if digest not in text_of:
+            continue
         is_vouched = (
-            row.trusted_last_ms is not None
-            and row.trusted_last_ms >= _since_ms(window)
-            and row.trusted_first_ms <= _until_ms(window)
+            fingerprint in vouched
+            and trusted_last_ms is not None
+            and trusted_last_ms >= since_ms
+            and trusted_first_ms <= until_ms
         )
-        found[row.fingerprint].append(
-            PolicyCount(
-                row.text,
-                row.reports,
-                row.trusted_reports if is_vouched else 0,
-                from_ms(row.first_seen_ms),
-                from_ms(row.last_seen_ms),
-            )
+        found[fingerprint].append(
+            PolicyCount(text_of[digest], reports, trusted if is_vouched else 0, from_ms(first_ms), from_ms(last_ms))
         )
     return found
+
+
+_POLICY_COLUMNS = (
+    *("fingerprint", "policy_digest", "reports", "trusted_reports", "first_seen_ms", "last_seen_ms"),
+    *("trusted_first_ms", "trusted_last_ms"),
+)
 
 
 def _busiest_day(by_day: Mapping[tuple[str, int], set[int]]) -> ReporterCounts:

@@ -97,7 +97,8 @@ def _reporters(
         case SummaryBy.PAGE:
             return count_reporters_by_page(connection, site, window)
         case SummaryBy.GROUP:
-            return count_reporters(connection, site, window)
+            # Of a group by itself the networks are known already: those of the whole site are left.
+            return count_reporters_by_day(connection, site, window)
         case _:
             keys = {group.fingerprint: row_key(by, group) for group in groups}
             return count_reporters(connection, site, window, keys)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, Connection, Table, Text, cast, func, literal, select
+from sqlalchemy import JSON, ColumnElement, Connection, Select, Table, Text, cast, func, literal, select
 from sqlmodel import SQLModel
 
 _T = TypeVar("_T")
 
+_PORTION_ROWS = 10_000
 _CHUNK = 400  # parameters of one IN (…): SQLite allows 32,766, and statements of a few hundred cache well
 
 
 def table_of(row: type[SQLModel]) -> Table:
     """The table a row class describes."""
     return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    """The rows of a query that may have many: one by one they take four times as long, and at once the most room."""
+    for portion in connection.execute(query).partitions(_PORTION_ROWS):
+        yield from portion
 
 
 def is_any(connection: Connection, column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
