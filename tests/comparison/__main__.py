@@ -43,6 +43,8 @@ def main(*, names: tuple[str, ...], form: str, keep: Path | None, is_updated: bo
         for given in [_BY_NAME[name] for name in names] or INPUTS:
             status.update(f"{given.name} …")
             directory = (keep or Path(scratch)) / given.name
+            if directory.exists():
+                raise click.UsageError(f"{directory} is there already; remove it, or keep them elsewhere")
             directory.mkdir(parents=True)
             rows += compare(given, directory)
     if is_updated:
