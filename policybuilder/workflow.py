@@ -208,9 +208,13 @@ def _serve(site: str, policy: str, header_stage: str, served_stage: ServedStage)
 
 
 def _unnamed(record: SiteRecord, found: Sequence[NoticedDeployment]) -> NoticedDeployment | None:
-    """The noticed policy whose record is missed: it is enforced, or tried, since the last deployment."""
+    """The noticed policy whose record is missed: it is enforced, or tried, since the last deployment.
+
+    Strangers' word is shown, and nothing to type: they would have their policy recorded as the site's.
+    """
     last = last_deployment(record.deployments)
-    recent = [each for each in found if last is None or each.last_seen_at > last.since_at]
+    vouched = [each for each in found if each.is_vouched]
+    recent = [each for each in vouched if last is None or each.last_seen_at > last.since_at]
     tried = [each for each in recent if not is_observing(each.policy)]
     is_enforced = served(record.deployments, ServedStage.ENFORCE) is not None
     return served_now(recent, ServedStage.ENFORCE) or (

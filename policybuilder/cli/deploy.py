@@ -110,7 +110,10 @@ def list_(site: str, database: str, output_format: str) -> None:
     _show(deployments, output_format, noticed)
     if output_format == "json":
         return
-    for each in noticed[:_MAX_HINTS]:
+    if any(not each.is_vouched for each in noticed):
+        hint("strangers report under what is noticed and not rehearsed: anybody can claim a policy, so look at what")
+        hint("your server sends (curl -sI URL), and record that")
+    for each in [each for each in noticed if each.is_vouched][:_MAX_HINTS]:
         command_line = record_command(site, each.policy, each.stage, each.since_at)
         hint(f"noticed in reports; if the site serves it:  {command_line}")
     if not deployments and not noticed:

@@ -117,7 +117,7 @@ def _probe(database: str, site: str, candidate: str | None) -> str:
             record = f"{typed('cspbuild')} deploy record{site_flag(site)} --stage enforce --policy POLICY"
             raise CspbuildError(f"{error}; record what is:  {record}") from None
     else:
-        current = grounds.current or infer_current(groups, grounds.prevalence, grounds.thresholds)
+        current = grounds.current or infer_current(groups)
         enforced = None if current is None else merged(current)
         if enforced is None:
             return candidate

@@ -144,14 +144,15 @@ def probing(deployments: Sequence[Deployment]) -> Deployment | None:
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:
-    """What the site enforces, as its operator says, or else as its reports do.
+    """What the site enforces, as its operator says, or else as the operator's own reports do, never as strangers say.
 
     Where the operator says that it enforces nothing any more, only what was reported since says otherwise.
     """
     recorded = last_deployment(each for each in record.deployments if each.stage is ServedStage.ENFORCE)
     if recorded is not None and recorded.policy:
         return recorded
-    since = [each for each in noticed_in(record) if recorded is None or each.last_seen_at > recorded.since_at]
+    vouched = [each for each in noticed_in(record) if each.is_vouched]
+    since = [each for each in vouched if recorded is None or each.last_seen_at > recorded.since_at]
     return served_now(since, ServedStage.ENFORCE)
 
 

@@ -1,4 +1,4 @@
-"""The current policy: what the site enforces now, as its operator says, or as reports of blocked resources tell."""
+"""The current policy: what the site enforces now, as its operator says, or as the operator's own reports tell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from policybuilder.csp import (
 from policybuilder.csp.directives import FALLBACKS, REPORTING_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.suggestion.trust import Prevalence, Share, Thresholds, missing, wilson_lower_bound
 
 
 class Origin(enum.StrEnum):
@@ -33,7 +32,7 @@ class Origin(enum.StrEnum):
     """The last deployment that enforces."""
 
     INFERRED = "inferred"
-    """From reports of what it blocked."""
+    """From the operator's own reports of what it blocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,49 +65,28 @@ def _without_nonce(value: str) -> str:
     return str(NonceSource(NONCE_PLACEHOLDER)) if is_nonce else value
 
 
-def inferred_policies(
-    groups: Sequence[ViolationGroup], prevalence: Prevalence, thresholds: Thresholds
-) -> tuple[str, ...]:
-    """The enforced policies that believable reports of blocked resources came under; several where pages differ.
+def inferred_policies(groups: Sequence[ViolationGroup]) -> tuple[str, ...]:
+    """The enforced policies that trusted reports of blocked resources came under; several where pages differ.
 
-    Trusted reports are believed; without any, those groups that many of the site's networks reported, as far as many
-    also named the policy. Of policies that came one after the other, those of the last day.
+    No number of strangers is enough: what is enforced decides what a suggestion may keep, code included, and anybody
+    can write any policy into a report. Of policies that came one after the other, those of the last day.
     """
-    blocked = [
-        group
+    vouched = [
+        (count.policy, count.last_seen_at)
         for group in groups
         if group.disposition is Disposition.ENFORCE and group.evidence_class is EvidenceClass.GENUINE
-    ]
-    vouched = [
-        (count.policy, count.last_seen_at) for group in blocked for count in group.policies if count.trusted_reports
-    ]
-    many = [
-        (count.policy, count.last_seen_at)
-        for group in blocked
-        if _is_reported_by_many(group, prevalence, thresholds)
         for count in group.policies
-        if (reach := prevalence.policies.get(count.policy)) and not missing(reach, prevalence, thresholds)
+        if count.trusted_reports
     ]
-    believed = vouched or many
-    last = max((seen_at for _, seen_at in believed), default=None)
+    last = max((seen_at for _, seen_at in vouched), default=None)
     if last is None:
         return ()
-    return tuple(sorted({policy for policy, seen_at in believed if seen_at.date() == last.date()}))
+    return tuple(sorted({policy for policy, seen_at in vouched if seen_at.date() == last.date()}))
 
 
-def _is_reported_by_many(group: ViolationGroup, prevalence: Prevalence, thresholds: Thresholds) -> bool:
-    share = Share(group.reporters, prevalence.audience)
-    return (
-        prevalence.audience >= thresholds.min_audience
-        and group.reporters >= thresholds.min_reporters
-        and group.days >= thresholds.min_days
-        and wilson_lower_bound(share) >= thresholds.min_prevalence
-    )
-
-
-def infer_current(groups: Sequence[ViolationGroup], prevalence: Prevalence, thresholds: Thresholds) -> Current | None:
+def infer_current(groups: Sequence[ViolationGroup]) -> Current | None:
     """The policy the site enforces, where reports tell of one and one alone."""
-    found = inferred_policies(groups, prevalence, thresholds)
+    found = inferred_policies(groups)
     return as_current([parse_serialized_policy(found[0])], Origin.INFERRED) if len(found) == 1 else None
 
 

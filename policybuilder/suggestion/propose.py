@@ -120,7 +120,7 @@ def propose(
     sorted_groups = refine(sort_groups(groups, origins, grounds), grounds, options.grain)
     observed = observed_policies(groups, grounds.prevalence, grounds.thresholds)
     draft = draft_sources(sorted_groups, observed, origins, grounds)
-    current = grounds.current or infer_current(groups, grounds.prevalence, grounds.thresholds)
+    current = grounds.current or infer_current(groups)
     enforced = merged(current) if current is not None else None
     mode = options.mode or (Mode.FRESH if enforced is None else Mode.TIGHTEN)
 

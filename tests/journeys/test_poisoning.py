@@ -348,6 +348,15 @@ def policies_that_are_not_served() -> Iterator[Post]:
             yield report("img-src", f"{PAGE}logo.png", policy=policy), attacker(0), START + day * DAY
 
 
+def a_policy_that_is_said_to_be_enforced() -> Iterator[Post]:
+    """Any number of networks: whatever is enforced would be kept, with all that it admits."""
+    for policy in (f"img-src 'none'; script-src {EVIL}", "default-src *; script-src * 'unsafe-inline' 'unsafe-eval'"):
+        for day in range(DAYS):
+            for number in range(AUDIENCE // 10):
+                logo = report("img-src", f"{PAGE}logo.png", policy=policy, disposition="enforce")
+                yield logo, visitor(number), START + day * DAY
+
+
 def known_sources_elsewhere() -> Iterator[Post]:
     """Reports of what is genuine, on pages with a large audience and on made-up ones, to make it look rare."""
     for day in range(DAYS):
@@ -409,6 +418,7 @@ CAMPAIGNS: list[Callable[[], Iterator[Post]]] = [
     look_alikes,
     documents_of_another_site,
     policies_that_are_not_served,
+    a_policy_that_is_said_to_be_enforced,
     known_sources_elsewhere,
     many_urls_of_a_known_source,
     script_hashes,

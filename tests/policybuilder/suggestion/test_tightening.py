@@ -16,7 +16,7 @@ from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.tightening import deltas
-from policybuilder.suggestion.trust import Prevalence
+from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import Mode, Suggestion
 from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group
 
@@ -262,11 +262,19 @@ def test_an_enforced_policy_is_read_off_what_it_blocked() -> None:
     assert "enforced-inferred" in [finding.code for finding in suggestion.findings]
 
 
-def test_a_stranger_makes_no_policy_the_enforced_one() -> None:
-    claim = make_group("font-src", disposition=Disposition.ENFORCE, policies=["default-src 'self'"], trusted=False)
-    assert propose("shop", [*LOADS, claim]).current is None
-    lonely = propose("shop", [replace(claim, reporters=4)], Grounds(prevalence=Prevalence(audience=1_000)))
-    assert lonely.current is None
+@pytest.mark.parametrize("reporters", [1, 60, 900])
+def test_no_number_of_strangers_makes_a_policy_the_enforced_one(reporters: int) -> None:
+    """They would have it kept, with all that it admits."""
+    claimed = "default-src *; script-src * 'unsafe-inline'"
+    claim = make_group(
+        "font-src", disposition=Disposition.ENFORCE, policies=[claimed], trusted=False, reporters=reporters, days=9
+    )
+    reach = Reach(reporters=reporters, best_day=Share(reporters, 1_000), days=9, span=timedelta(days=9))
+    prevalence = Prevalence(audience=1_000, policies={policy.policy: reach for policy in claim.policies})
+    before = propose("shop", LOADS, Grounds(prevalence=prevalence))
+    after = propose("shop", [*LOADS, claim], Grounds(prevalence=prevalence))
+    assert after.current is None
+    assert str(after.policy) == str(before.policy)
 
 
 def test_a_mode_that_needs_an_enforced_policy_says_so() -> None:
