@@ -199,7 +199,7 @@ class _Reader:
             learned = learn(groups, _read_sources(pages, self.html, self.fetcher, hosts or _hosts_of(origins)))
         with snapshot(self.engine) as connection:
             grounds = read_grounds(connection, self.site, window, learned.groups, self.thresholds)
-        grounds = replace(grounds, nonce_places=learned.nonce_places)
+        grounds = replace(grounds, nonce_places=learned.nonce_places, forms=learned.forms)
         if self.current is not None:
             grounds = replace(grounds, enforced=self.current.policies, current=self.current)
         try:

@@ -220,6 +220,9 @@ class Markup:
     external: tuple[ExternalPlace, ...]
     policies: tuple[MetaPolicy, ...]
 
+    forms: tuple[str, ...] = ()
+    """The URLs that forms are sent to."""
+
     framed: tuple[Markup, ...] = ()
     """The documents in `srcdoc` attributes, which the page's policy governs too; positions are their own."""
 

@@ -110,7 +110,7 @@ def _read(source: str, *, url: str | None, base: str | None, encoding: str | Non
     # Text that was never bytes may hold what no browser gets to see.
     text = _SURROGATE.sub("\ufffd", source.removeprefix("\ufeff"))
     document = turbohtml.parse(text, source_locations=True, scripting=True)
-    reader = _Reader(_Source(text), base)
+    reader = _Reader(_Source(text), base, url)
     is_cut = False
     for element, is_in_template in _elements(document):
         if reader.count >= MAX_PLACES:
@@ -128,6 +128,7 @@ def _read(source: str, *, url: str | None, base: str | None, encoding: str | Non
         inline=tuple(_in_order(reader.inline)),
         external=tuple(_in_order(reader.external)),
         policies=tuple(reader.policies),
+        forms=tuple(reader.forms)[:MAX_PLACES],
         framed=tuple(framed),
         is_cut=is_cut or (bool(reader.srcdocs) and not framed) or any(each.is_cut for each in framed),
     )
@@ -203,11 +204,14 @@ class _Reader:
 
     source: _Source
     base: str | None
+    page: str | None
     base_href: str | None = None
     inline: list[InlinePlace] = field(default_factory=list)
     external: list[ExternalPlace] = field(default_factory=list)
     policies: list[MetaPolicy] = field(default_factory=list)
     srcdocs: list[str] = field(default_factory=list)
+    forms: dict[str, None] = field(default_factory=dict)
+    """Where they go, in the order of the source."""
 
     @property
     def count(self) -> int:
@@ -215,7 +219,7 @@ class _Reader:
 
     def add(self, element: Element, *, is_in_template: bool) -> None:
         attributes = _attributes(element)
-        if not attributes and element.tag not in {"script", "style"}:
+        if not attributes and element.tag not in {"form", "script", "style"}:
             return
         location = element.source_location
         if location is None and element.tag not in {"html", "body"}:
@@ -243,6 +247,8 @@ class _Reader:
                 self._add_meta(found)
             case Namespace.HTML, "base" if not is_in_template:
                 self._add_base(found)
+            case Namespace.HTML, ("form" | "button" | "input"):
+                self._add_form(found)
         self._add_attributes(found)
 
     def _add_script(self, found: _Found) -> None:
@@ -329,6 +335,18 @@ class _Reader:
         resolved = _resolved(href, self.base)
         if resolved is not None and not resolved.startswith(("data:", "javascript:")):
             self.base = resolved
+
+    def _add_form(self, found: _Found) -> None:
+        """https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#form-submission-algorithm"""
+        is_form = found.element.tag == "form"
+        if (found.attributes.get("method" if is_form else "formmethod") or "").lower() == "dialog":
+            return
+        action = found.attributes.get("action" if is_form else "formaction")
+        if action is None and not is_form:
+            return
+        url = _resolved(action, self.base) if action and action.strip(_WHITE_SPACE) else self.page
+        if url is not None and url.startswith(("http:", "https:")):
+            self.forms.setdefault(url)
 
     def _add_attributes(self, found: _Found) -> None:
         element = found.element

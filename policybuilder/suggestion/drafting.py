@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policybuilder.csp import parse_source_expression
+from policybuilder.csp import origin_of, parse_source_expression
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
@@ -114,23 +114,26 @@ def draft_sources(sorted_groups: SortedGroups, observed: Observed, origins: Sequ
             else:
                 draft.unvouched.append((directive, source))
         drop_covered(sources)
-    _add_own_forms(draft.tokens["form-action"], grounds)
+    _add_own_forms(draft.tokens["form-action"], grounds, is_probed="form-action" not in draft.unprobed)
     for directive in INLINE_DIRECTIVES:
         _settle_inline(draft.tokens[directive.removesuffix("-attr")], draft.tokens[directive])
     return draft
 
 
-def _add_own_forms(forms: dict[str, Token], grounds: Grounds) -> None:
-    """Let a site that is seen to have forms send them to itself, whether or not that was reported.
+def _add_own_forms(forms: dict[str, Token], grounds: Grounds, *, is_probed: bool) -> None:
+    """Let a site that has forms send them to itself, whether or not that was reported.
 
-    Firefox loses most reports of a page that is being left, which is what sending a form does.
+    Firefox loses most reports of a page that is being left, which is what sending a form does. A form that goes
+    elsewhere may be what somebody put into the page, so the source of a page speaks for none.
     """
-    seen = [token for token in forms.values() if token.groups]
-    if not seen or any(source in forms for source in ("'self'", "'none'", "*", "https:")):
+    tiers = [token.tier for token in forms.values() if token.groups]
+    if is_probed and any(origin_of(form.page) == origin_of(form.url) for form in grounds.forms):
+        tiers.append(Tier.BASE)
+    if not tiers or any(source in forms for source in ("'self'", "'none'", "*", "https:")):
         return
     if not is_rejected("form-action", "'self'", grounds.decisions):
         reason = "the site has forms, and reports of forms are lost more often than they arrive"
-        forms["'self'"] = Token("own-forms", reason, min((token.tier for token in seen), key=list(Tier).index))
+        forms["'self'"] = Token("own-forms", reason, min(tiers, key=list(Tier).index))
 
 
 def _settle_inline(elements: dict[str, Token], attributes: dict[str, Token]) -> None:

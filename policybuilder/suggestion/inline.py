@@ -7,7 +7,6 @@ or each page its own, only a nonce can.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +39,15 @@ class NoncePlace:
 
 
 @dataclass(frozen=True, slots=True)
+class PageForm:
+    """A form of a page."""
+
+    page: str
+    url: str
+    """That it is sent to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """Groups, as the pages' source completes them."""
 
@@ -47,23 +55,29 @@ class Learned:
     nonce_places: Mapping[str, tuple[NoncePlace, ...]] = field(default_factory=dict)
     """By fingerprint, of those groups whose code varies."""
 
+    forms: tuple[PageForm, ...] = ()
+
 
 def pages_to_read(
     groups: Iterable[ViolationGroup], hosts: Collection[str], origins: Collection[str], *, min_reporters: int
 ) -> tuple[str, ...]:
-    """The pages whose source would tell the text of inline code, the most reported first; at most `MAX_PAGES`.
+    """The pages whose source would tell the text of inline code, the most reported first, and then others, for their
+    forms; at most `MAX_PAGES`.
 
     Only pages that believable evidence names, of the hosts that the operator gave the site; where none were given, of
     the site's `origins`.
     """
-    wanted: dict[str, int] = defaultdict(int)
+    wanted: dict[str, tuple[int, int]] = {}
     for group in groups:
-        if not _is_asking(group) or not (group.trusted_reports or group.reporters >= min_reporters):
+        is_believable = group.trusted_reports or group.reporters >= min_reporters
+        if group.evidence_class is not EvidenceClass.GENUINE or not is_believable:
             continue
+        asked = group.reports if _is_asking(group) else 0
         for page in group.pages[:_PAGES_PER_GROUP]:
             if _is_own(page.url, hosts, origins):
-                wanted[page.url] += group.reports
-    return tuple(sorted(wanted, key=lambda url: (-wanted[url], url))[:MAX_PAGES])
+                before = wanted.get(page.url, (0, 0))
+                wanted[page.url] = (before[0] + asked, before[1] + group.reports)
+    return tuple(sorted(wanted, key=lambda url: (-wanted[url][0], -wanted[url][1], url))[:MAX_PAGES])
 
 
 def _is_asking(group: ViolationGroup) -> bool:
@@ -102,7 +116,8 @@ def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Marku
             fingerprint = group.fingerprint if number == 0 else f"{group.fingerprint}+{number}"
             known = replace(group, fingerprint=fingerprint, sample=text, sample_extent=SampleExtent.WHOLE)
             found.append(known)
-    return Learned(tuple(found), nonce_places)
+    forms = {PageForm(page, url): None for page in sorted(sources) for markup in sources[page] for url in markup.forms}
+    return Learned(tuple(found), nonce_places, tuple(forms))
 
 
 Reading = tuple[str, int]

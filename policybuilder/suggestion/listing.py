@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from policybuilder.csp import Policy, Question, Verdict, decide, origin_of, parse_url
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
 from policybuilder.suggestion.inline import NoncePlace
-from policybuilder.suggestion.sorting import Doubt, Grounds, SortedGroups
-from policybuilder.suggestion.values import ExcludedGroup, HeldSource, UnresolvedGroup, evidence_of
+from policybuilder.suggestion.sorting import Doubt, Grounds, SortedGroups, is_rejected
+from policybuilder.suggestion.values import Evidence, ExcludedGroup, HeldSource, UnresolvedGroup, evidence_of
 
 _NEEDS_TRUST = (
     "you see it yourself (at the rehearsal key, or in a recording: csp-collector import --trusted), or allow it "
@@ -72,4 +73,30 @@ def nonce_worklist(sorted_groups: SortedGroups, grounds: Grounds) -> tuple[Unres
             reports=reports[place],
         )
         for place in ranked
+    )
+
+
+def held_forms(policy: Policy | None, grounds: Grounds) -> tuple[HeldSource, ...]:
+    """Forms of the pages that were read which the policy would not let go where they go."""
+    directive = None if policy is None else policy.directive("form-action")
+    if directive is None:
+        return ()
+    pages: dict[str, dict[str, None]] = defaultdict(dict)
+    for form in grounds.forms:
+        target, own = parse_url(form.url), origin_of(form.page)
+        is_own = target is None or target.origin == own
+        if is_own or target is None or is_rejected("form-action", target.origin, grounds.decisions):
+            continue
+        question = Question(page=form.page, directive="form-action", blocked=form.url)
+        if decide(Policy((directive,)), question).verdict is not Verdict.ALLOW:
+            pages[target.origin].setdefault(form.page)
+    return tuple(
+        HeldSource(
+            directive="form-action",
+            source=origin,
+            why="a page that was read has a form that goes there, and nobody reported it",
+            needs="a person decides",
+            evidence=Evidence(pages=tuple(pages[origin])[:5]),
+        )
+        for origin in sorted(pages)
     )

@@ -37,7 +37,13 @@ from policybuilder.suggestion.judging import (
     judge_silence,
     judge_steps,
 )
-from policybuilder.suggestion.listing import excluded_groups, held_sources, nonce_worklist, unresolved_groups
+from policybuilder.suggestion.listing import (
+    excluded_groups,
+    held_forms,
+    held_sources,
+    nonce_worklist,
+    unresolved_groups,
+)
 from policybuilder.suggestion.refining import Grain, refine
 from policybuilder.suggestion.silence import (
     Observed,
@@ -168,7 +174,7 @@ def propose(
         site=site,
         policy=policy,
         directives=directives,
-        held=held_sources(held, doubted),
+        held=(*held_sources(held, doubted), *held_forms(policy, grounds)),
         excluded=excluded_groups(sorted_groups.excluded),
         unresolved=(*unresolved_groups(sorted_groups.unresolved), *nonce_worklist(sorted_groups, grounds)),
         needs_nonce=policy is not None and NONCE in str(policy),

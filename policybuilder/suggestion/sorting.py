@@ -25,7 +25,7 @@ from policybuilder.suggestion.candidates import (
 )
 from policybuilder.suggestion.current import Current
 from policybuilder.suggestion.exposure import Exposure
-from policybuilder.suggestion.inline import NoncePlace
+from policybuilder.suggestion.inline import NoncePlace, PageForm
 from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
 
 _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
@@ -60,6 +60,9 @@ class Grounds:
 
     nonce_places: Mapping[str, Sequence[NoncePlace]] = field(default_factory=dict)
     """By fingerprint, where inline code stands that varies, as the pages' source shows."""
+
+    forms: Sequence[PageForm] = ()
+    """The forms of pages whose source was read."""
 
     scripts: Sequence[ReportedScript] = ()
     """What browsers reported of the digests of external scripts."""

@@ -11,6 +11,7 @@ from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.markup import Markup, read_markup
 from policybuilder.suggestion.inline import MAX_PAGES, Learned, learn, pages_to_read, template_of
 from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.sorting import Grounds
 from tests.support.evidence import ORIGIN, PAGE, make_group
 
 LONG = "window.settings = {currency: 'EUR', taxes: true};"
@@ -119,10 +120,7 @@ def test_what_the_page_does_not_have_stays_as_reported(source: str) -> None:
 
 
 NOT_ASKED = [
-    inline(sample_extent=SampleExtent.WHOLE),
-    inline("", sample_extent=SampleExtent.NONE),
     inline(evidence_class=EvidenceClass.EXTENSION),
-    make_group("script-src-elem", "https://cdn.example/a.js"),
     inline(pages=["about"]),
     inline(trusted=False, reporters=4),
     inline(document_origin="https://evil.example"),
@@ -146,6 +144,32 @@ def test_only_so_many_pages_are_read_the_most_reported_first() -> None:
     pages = pages_to_read(groups, [], [ORIGIN], min_reporters=5)
     assert len(pages) == MAX_PAGES
     assert pages[0] == f"{ORIGIN}/79"
+
+
+def test_pages_whose_inline_code_is_asked_for_are_read_before_others() -> None:
+    picture = make_group("img-src", pages=[f"{ORIGIN}/often"], reports=90)
+    groups = [picture, inline(pages=[f"{ORIGIN}/inline"], reports=2)]
+    assert pages_to_read(groups, [], [ORIGIN], min_reporters=5) == (f"{ORIGIN}/inline", f"{ORIGIN}/often")
+
+
+FORMS = """
+<form method=dialog action=https://dialog.example></form>
+<form><button formaction="https://pay.example/start">Pay</button></form>
+<form action="/search"></form>
+<form action="javascript:void 0"></form>
+"""
+
+
+def test_a_form_that_a_page_has_lets_the_site_send_to_itself_alone() -> None:
+    """Whoever can put markup into a page can put a form there that goes elsewhere."""
+    result = learn([make_group()], {PAGE: read(FORMS)})
+    assert [form.url for form in result.forms] == [PAGE, "https://pay.example/start", f"{ORIGIN}/search"]
+    suggestion = propose("shop", result.groups, Grounds(forms=result.forms))
+    assert "form-action 'self';" in str(suggestion.policy)
+    (held,) = suggestion.held
+    assert (held.directive, held.source, held.evidence.pages) == ("form-action", "https://pay.example", (PAGE,))
+    unprobed = propose("shop", [make_group(policies=["img-src 'none'"])], Grounds(forms=result.forms))
+    assert "form-action" not in str(unprobed.policy)
 
 
 TEMPLATES = [
