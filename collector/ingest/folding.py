@@ -10,7 +10,7 @@ from policybuilder.csp.violation import Violation
 from policybuilder.evidence import document_origin, initiator_of
 from policybuilder.reports.noise import Classification
 from policybuilder.reports.normalization import NormalizedHash
-from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally
+from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally, description_order
 from policybuilder.store.clock import DAY_MS, HOUR_MS
 from policybuilder.store.samples import sample_text
 
@@ -75,6 +75,8 @@ def fold(batch: Batch, observation: Observation) -> None:
             received_first_ms=observation.received_at_ms,
             received_last_ms=observation.received_at_ms,
         )
+    elif _describes_better(observation, delta):
+        delta.columns = _columns(violation, observation.classification)
     delta.tally.add(at_ms, reports, trusted)
     delta.received_first_ms = min(delta.received_first_ms, observation.received_at_ms)
     delta.received_last_ms = max(delta.received_last_ms, observation.received_at_ms)
@@ -157,6 +159,15 @@ def fingerprint_of(violation: Violation, classification: Classification, initiat
 def policy_digest(policy: str) -> str:
     """Names a canonical policy within its site."""
     return _digest(policy)
+
+
+def _describes_better(observation: Observation, delta: GroupDelta) -> bool:
+    """Whether a report, not counted yet, describes its group rather than those before it."""
+    violation, classification = observation.violation, observation.classification
+    new = description_order(violation.source_file, violation.line_number, classification.rule, classification.reason)
+    old = delta.columns
+    known = description_order(old["source_file"], old["line_number"], old["rule"], old["reason"])
+    return (not observation.is_trusted, new) < (not delta.tally.trusted_reports, known)
 
 
 def _columns(violation: Violation, classification: Classification) -> dict[str, object]:

@@ -35,12 +35,28 @@ class Tally:
         self.add(other.last_ms, 0, 0)
 
 
+UNKNOWN_LINE = 2**62
+"""Where the code stands that no report tells the line of: after all other."""
+
+
+def description_order(
+    source_file: str, line_number: int | None, rule: str, reason: str
+) -> tuple[bool, str, int, str, str]:
+    """Sorts what alike reports say of their group differently; the least describes it.
+
+    That one was counted first must not matter, or the same files would tell another story in another order.
+    """
+    return source_file == "", source_file, UNKNOWN_LINE if line_number is None else line_number, rule, reason
+
+
 @dataclass(slots=True)
 class GroupDelta:
     """A group's description, and by how much its counts grow."""
 
     columns: Mapping[str, Any]
-    """The descriptive columns of `violation_group`, as of its first report in the batch."""
+    """The descriptive columns of `violation_group`: of trusted reports, if there are any in the batch, and of these the
+    first by `description_order`.
+    """
 
     tally: Tally
     received_first_ms: int

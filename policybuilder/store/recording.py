@@ -10,14 +10,29 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnCollection,
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    case,
+    collate,
+    delete,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from policybuilder.evidence import OTHER
 from policybuilder.store import schema
-from policybuilder.store.batch import Batch, NetworkDelta, Tally
+from policybuilder.store.batch import UNKNOWN_LINE, Batch, NetworkDelta, Tally
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
@@ -35,6 +50,10 @@ DEADLOCK = "40P01"
 
 _MAX_ATTEMPTS = 5
 
+_DESCRIBING = ("source_file", "line_number", "rule", "reason")
+"""Columns in which reports of one group may differ."""
+
+_Columns = ColumnCollection[str, Any]
 _T = TypeVar("_T")
 
 
@@ -459,7 +478,10 @@ class Recording:
         return kept | fresh, fresh
 
     def _upsert(self, row: type[SQLModel], rows: list[dict[str, Any]], *, add: Iterable[str] = ()) -> None:
-        """Insert rows; where one is there, add up the `add` columns and widen first and last seen."""
+        """Insert rows; where one is there, add up the `add` columns and widen first and last seen.
+
+        A group is described by the better of the two.
+        """
         if not rows:
             return
         table = table_of(row)
@@ -476,6 +498,9 @@ class Recording:
                 # SQLite's MIN and MAX of a NULL are NULL: what is known on one side stands in for the other.
                 old, new = table.c[name], statement.excluded[name]
                 changes[name] = extreme(func.coalesce(old, new), func.coalesce(new, old))
+        if changes and "line_number" in table.c:
+            is_better = self._describes_better(table.c, statement.excluded)
+            changes |= {name: case((is_better, statement.excluded[name]), else_=table.c[name]) for name in _DESCRIBING}
         keys = [column.name for column in table.primary_key]
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=changes)
@@ -483,6 +508,21 @@ class Recording:
             else statement.on_conflict_do_nothing(),
             rows,
         )
+
+    def _describes_better(self, old: _Columns, new: _Columns) -> ColumnElement[bool]:
+        """Whether a group's new row describes it: trusted before untrusted, then by `description_order`."""
+        was_trusted, is_trusted = old["trusted_reports"] > 0, new["trusted_reports"] > 0
+        is_before = self._description_order(new) < self._description_order(old)
+        return or_(and_(is_trusted, not_(was_trusted)), and_(is_trusted == was_trusted, is_before))
+
+    def _description_order(self, columns: _Columns) -> ColumnElement[Any]:
+        def text(name: str) -> ColumnElement[str]:
+            # As Python compares texts, whatever the database's own language.
+            return collate(columns[name], "C" if self._connection.dialect.name == "postgresql" else "BINARY")
+
+        has_no_source = case((columns["source_file"] == "", 1), else_=0)
+        line = func.coalesce(columns["line_number"], UNKNOWN_LINE)
+        return tuple_(has_no_source, text("source_file"), line, text("rule"), text("reason"))
 
 
 @contextmanager
