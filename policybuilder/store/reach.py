@@ -6,16 +6,17 @@ somebody really has.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, and_, func, or_, select, true
+from sqlalchemy import Connection, and_, func, or_, select
 
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
-from policybuilder.store.tables import column_of, is_any, table_of
+from policybuilder.store.tables import is_any, pairs_of, rows_of, table_of
 from policybuilder.suggestion.trust import (
     Z_99,
     Prevalence,
@@ -55,7 +56,7 @@ def read_prevalence(
     return Prevalence(
         audience=audience,
         smallest_page=min(pages.values(), default=None),
-        sources={key: reader.reach_of(groups) for key, groups in sorted(sources.items())},
+        sources=reader.reach_of(sources),
         policies=_policy_reach(connection, site, window, audience, audiences),
     )
 
@@ -66,8 +67,9 @@ def _page_audiences(
     """Pages with an audience of their own, with its size on their best day."""
     table = table_of(schema.PageReporterRow)
     most: dict[str, int] = {}
-    for page, networks in connection.execute(
-        select(table.c.page, func.count()).where(*within_days(table, site, window)).group_by(table.c.page, table.c.day)
+    for page, networks in rows_of(
+        connection,
+        select(table.c.page, func.count()).where(*within_days(table, site, window)).group_by(table.c.page, table.c.day),
     ):
         most[page] = max(most.get(page, 0), int(networks))
     return {
@@ -91,60 +93,98 @@ class _Reader:
 
     thresholds: Thresholds
 
-    def reach_of(self, groups: Sequence[ViolationGroup]) -> Reach:
-        fingerprints = [group.fingerprint for group in groups]
-        table = table_of(schema.GroupReporterRow)
-        is_source = is_any(self.connection, table.c.fingerprint, fingerprints)
+    def reach_of(self, sources: Mapping[SourceKey, Sequence[ViolationGroup]]) -> dict[SourceKey, Reach]:
+        """Of all of them at once: there may be as many as there are groups, and each query takes a millisecond."""
+        keys = sorted(sources)
+        members = [(number, group.fingerprint) for number, key in enumerate(keys) for group in sources[key]]
+        by_day, spans = self._networks_by_day(members), self._spans(members)
+        nothing: Mapping[int, int] = {}
+        found = [
+            _reach_by_day(by_day.get(number, nothing), self.audience, self.audiences, spans.get(number, timedelta()))
+            for number in range(len(keys))
+        ]
+        rare = {number for number, reach in enumerate(found) if self._may_be_of_a_page(reach)}
+        for number, share in self._best_pages([member for member in members if member[0] in rare]).items():
+            found[number] = replace(found[number], best_page=share)
+        return dict(zip(keys, found, strict=True))
+
+    def _may_be_of_a_page(self, reach: Reach) -> bool:
+        """Whether enough reported it, of one page's visitors perhaps, and too few of the site's."""
+        is_reported = reach.reporters >= self.thresholds.min_reporters
+        return is_reported and not is_prevalent(reach, self.audience, self.thresholds)
+
+    def _networks_by_day(self, members: Sequence[_Member]) -> dict[int, dict[int, int]]:
+        """Distinct networks of each source on each day."""
+        table, source = table_of(schema.GroupReporterRow), pairs_of(self.connection, members)
         networks = (
-            select(table.c.day, func.count(table.c.network.distinct()))
-            .where(*within_days(table, self.site, self.window), is_source)
-            .group_by(table.c.day)
+            select(source.c.number, table.c.day, func.count(table.c.network.distinct()))
+            .where(*within_days(table, self.site, self.window), table.c.fingerprint == source.c.text)
+            .group_by(source.c.number, table.c.day)
         )
-        by_day = {int(day): int(number) for day, number in self.connection.execute(networks)}
-        reach = _reach_by_day(by_day, self.audience, self.audiences, self._span(fingerprints))
-        if reach.reporters < self.thresholds.min_reporters or is_prevalent(reach, self.audience, self.thresholds):
-            return reach
-        return replace(reach, best_page=self._best_page(fingerprints))
+        found: dict[int, dict[int, int]] = defaultdict(dict)
+        for number, day, count in rows_of(self.connection, networks):
+            found[number][int(day)] = int(count)
+        return found
 
-    def _span(self, fingerprints: Sequence[str]) -> timedelta:
-        table = table_of(schema.GroupRow)
-        first, last = self.connection.execute(
-            select(func.min(table.c.received_first_ms), func.max(table.c.received_last_ms)).where(
-                table.c.site == self.site, is_any(self.connection, table.c.fingerprint, fingerprints)
-            )
-        ).one()
-        return timedelta() if first is None else timedelta(milliseconds=last - first)
+    def _spans(self, members: Sequence[_Member]) -> dict[int, timedelta]:
+        table, source = table_of(schema.GroupRow), pairs_of(self.connection, members)
+        received = (
+            select(source.c.number, func.min(table.c.received_first_ms), func.max(table.c.received_last_ms))
+            .where(table.c.site == self.site, table.c.fingerprint == source.c.text)
+            .group_by(source.c.number)
+        )
+        return {
+            number: timedelta(milliseconds=last - first) for number, first, last in rows_of(self.connection, received)
+        }
 
-    def _best_page(self, fingerprints: Sequence[str]) -> Share | None:
-        """The page of which the largest part of the audience reported the source that day, on whatever page.
+    def _best_pages(self, members: Sequence[_Member]) -> dict[int, Share]:
+        """The page of which the largest part of the audience reported a source that day, on whatever page.
 
         Which page a network reported a source on is not kept, and the list of a group's pages is short enough to be
         filled up by a stranger; that the network came to the page is kept.
         """
+        if not members or not self.pages:
+            return {}
         table, visitors = table_of(schema.GroupReporterRow), table_of(schema.PageReporterRow)
+        source = pairs_of(self.connection, members)
         reporters = (
-            select(table.c.day, table.c.network)
+            select(source.c.number, table.c.day, table.c.network)
             .distinct()
-            .where(
-                *within_days(table, self.site, self.window), is_any(self.connection, table.c.fingerprint, fingerprints)
-            )
+            .where(*within_days(table, self.site, self.window), table.c.fingerprint == source.c.text)
             .subquery("reporters")
         )
-        page = select(column_of(self.connection, self.pages).label("page")).subquery("pages")
-        # Outer joins, so that SQLite goes through them in this order: the last is then looked up by its whole key.
-        came = and_(
-            visitors.c.site == self.site,
-            visitors.c.page == page.c.page,
-            visitors.c.day == reporters.c.day,
-            visitors.c.network == reporters.c.network,
+        came = (
+            select(visitors.c.page, visitors.c.day, visitors.c.network)
+            .where(*within_days(visitors, self.site, self.window), is_any(self.connection, visitors.c.page, self.pages))
+            .subquery("came")
         )
-        both = (
-            select(page.c.page, reporters.c.day, func.count(visitors.c.network))
-            .select_from(page.outerjoin(reporters, true()).outerjoin(visitors, came))
-            .group_by(page.c.page, reporters.c.day)
+        # An outer join, so that SQLite goes through the visitors once, and looks the reporters up in an index of its
+        # own: the other way round it goes through all visitors for each. Who reported nothing is of no source.
+        both = came.outerjoin(reporters, and_(reporters.c.network == came.c.network, reporters.c.day == came.c.day))
+        by_day = (
+            select(reporters.c.number, came.c.page, func.count().label("networks"))
+            .select_from(both)
+            .group_by(reporters.c.number, came.c.page, came.c.day)
+            .subquery("by_day")
         )
-        shares = [Share(int(number), self.pages[name]) for name, _, number in self.connection.execute(both)]
-        return max(shares, key=lambda share: (wilson_lower_bound(share, Z_99), share.audience), default=None)
+        busiest = select(by_day.c.number, by_day.c.page, func.max(by_day.c.networks)).group_by(
+            by_day.c.number, by_day.c.page
+        )
+        most: dict[int, dict[str, int]] = {number: {} for number, _ in members}
+        for number, page, networks in rows_of(self.connection, busiest):
+            if number is not None:
+                most[number][page] = int(networks)
+        return {
+            number: max(
+                (Share(found.get(page, 0), audience) for page, audience in self.pages.items()),
+                key=lambda share: (wilson_lower_bound(share, Z_99), share.audience),
+            )
+            for number, found in most.items()
+        }
+
+
+_Member = tuple[int, str]
+"""The number of a source, and the fingerprint of a group that asks for it."""
 
 
 def _policy_reach(

@@ -6,7 +6,20 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, Connection, Select, Table, Text, cast, func, literal, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlmodel import SQLModel
 
 _T = TypeVar("_T")
@@ -40,6 +53,19 @@ def column_of(connection: Connection, texts: Collection[str]) -> ColumnElement[s
         )
         return found
     return func.json_each(given).table_valued("value", name="given").c.value
+
+
+def pairs_of(connection: Connection, pairs: Collection[tuple[int, str]]) -> Subquery:
+    """Any number of pairs as a table of the columns `number` and `text`, which go as one parameter."""
+    given = json.dumps(list(pairs))
+    if connection.dialect.name == "postgresql":
+        each = func.json_array_elements(cast(literal(given, Text), JSON)).column_valued("given")
+        number, text = cast(each.op("->>")(0), BigInteger), each.op("->>")(1)
+        return select(number.label("number"), text.label("text")).subquery("pairs")
+    pair = func.json_each(given).table_valued("value", name="given").c.value
+    return select(
+        func.json_extract(pair, "$[0]").label("number"), func.json_extract(pair, "$[1]").label("text")
+    ).subquery("pairs")
 
 
 def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
