@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from policybuilder.csp import Decision, Policy, Verdict, decide_all, question_of
+from policybuilder.csp import (
+    Decision,
+    Policy,
+    Question,
+    SampleExtent,
+    Verdict,
+    decide_all,
+    parse_serialized_policy,
+    question_of,
+)
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 
 
@@ -83,7 +93,46 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
     if group.evidence_class is not EvidenceClass.GENUINE:
         # Only the site's own code carries the nonce that a suggestion asks for.
         question = question._replace(nonce="")
+    if any(directive.sources.takes_credentials for policy in policies for directive in policy.directives):
+        question = _as_refused(question, group, policies)
     return decide_all(policies, question)
+
+
+_NO_CODE = "\0"
+"""What no inline code is: parsers put another character in its place."""
+
+
+def _as_refused(question: Question, group: ViolationGroup, policies: Sequence[Policy]) -> Question:
+    """The question with what the policies tell that trusted reports came under: they refused the element.
+
+    So it had no nonce where one of them asked for one, and none of the digests that they listed.
+    """
+    recorded = [
+        governing.sources
+        for count in group.policies
+        if count.trusted_reports
+        and (governing := parse_serialized_policy(count.policy).governing(question.directive)) is not None
+    ]
+    if not recorded:
+        return question
+    known = {source.digest for sources in recorded for _, source in sources.hashes}
+    asked = {
+        source.digest
+        for policy in policies
+        if (governing := policy.governing(question.directive)) is not None
+        for _, source in governing.sources.hashes
+    }
+    changes: dict[str, Any] = {}
+    is_inline = question.blocked == "inline"
+    if not is_inline and any(sources.nonces for sources in recorded):
+        changes["nonce"] = ""
+    if asked and asked <= known:
+        # No digest that could match is left: neither of the code, nor in an integrity attribute.
+        changes |= {"sample": _NO_CODE, "sample_extent": SampleExtent.WHOLE} if is_inline else {"integrity": ""}
+    if not changes:
+        return question
+    alternatives = tuple(each._replace(**changes) for each in question.alternatives)
+    return question._replace(**changes, alternatives=alternatives)
 
 
 def _policy_of(group: ViolationGroup) -> str:

@@ -7,7 +7,7 @@ or each page its own, only a nonce can.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from policybuilder.csp import Browser, SampleExtent, parse_url
@@ -21,6 +21,9 @@ MAX_PAGES = 50
 _PAGES_PER_GROUP = 3
 _MAX_TEXTS = 8
 """Different texts that begin alike; more of them are taken for one that varies."""
+
+_MIN_BEGUN = 8
+"""Characters that code on the reported line has in common with the sample, to be taken for the same."""
 
 _MAX_HANDLED_BYTES = 64 * 1024
 
@@ -105,8 +108,11 @@ def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Marku
     found: list[ViolationGroup] = []
     nonce_places: dict[str, tuple[NoncePlace, ...]] = {}
     for group in groups:
-        places = _places(group, sources) if _is_asking(group) else {}
+        places = _places(group, sources, _is_reported_as) if _is_asking(group) else {}
         texts = _stable_texts(places.values())
+        if not places and _is_asking(group):
+            # What is another text within its first words is not found by them, but stands where it stood.
+            places, texts = _places(group, sources, _stands_where_reported), None
         if not places or texts is None:
             found.append(replace(group, varies=bool(places)))
             if places:
@@ -124,12 +130,16 @@ Reading = tuple[str, int]
 """A page, and which time it was read."""
 
 
-def _places(group: ViolationGroup, sources: Mapping[str, Sequence[Markup]]) -> dict[Reading, tuple[InlinePlace, ...]]:
+def _places(
+    group: ViolationGroup,
+    sources: Mapping[str, Sequence[Markup]],
+    is_it: Callable[[InlinePlace, ViolationGroup], bool],
+) -> dict[Reading, tuple[InlinePlace, ...]]:
     """Where the group's code stands in each reading of its pages that has it."""
     found: dict[Reading, tuple[InlinePlace, ...]] = {}
     for page in group.pages:
         for time, markup in enumerate(sources.get(page.url, ())):
-            if places := tuple(place for place in _all_places(markup) if _is_reported_as(place, group)):
+            if places := tuple(place for place in _all_places(markup) if is_it(place, group)):
                 found[page.url, time] = places
     return found
 
@@ -140,11 +150,25 @@ def _all_places(markup: Markup) -> Iterable[InlinePlace]:
         yield from _all_places(framed)
 
 
-def _is_reported_as(place: InlinePlace, group: ViolationGroup) -> bool:
-    is_same_kind = place.directive == group.directive or (
+def _is_of_kind(place: InlinePlace, group: ViolationGroup) -> bool:
+    is_same = place.directive == group.directive or (
         group.directive in {"script-src", "style-src"} and place.directive.startswith(group.directive)
     )
-    if not (is_same_kind and place.runs):
+    return is_same and place.runs
+
+
+def _stands_where_reported(place: InlinePlace, group: ViolationGroup) -> bool:
+    """Whether code that begins a little like the sample stands on the line that was reported."""
+    if not _is_of_kind(place, group) or group.line_number is None:
+        return False
+    positions = [place.reported_position(browser) for browser in Browser]
+    is_there = any(position is not None and position[0] == group.line_number for position in positions)
+    beginning = group.sample.strip()[:_MIN_BEGUN]
+    return is_there and len(beginning) == _MIN_BEGUN and place.text.strip().startswith(beginning)
+
+
+def _is_reported_as(place: InlinePlace, group: ViolationGroup) -> bool:
+    if not _is_of_kind(place, group):
         return False
     samples = [(place.sample(browser), place.hashed_text(browser)) for browser in Browser]
     if group.sample_extent is SampleExtent.TRIMMED:

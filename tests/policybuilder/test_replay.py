@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from policybuilder.csp import Policy, Verdict, parse_serialized_policy_list
+from policybuilder.csp import (
+    Policy,
+    SampleExtent,
+    Verdict,
+    parse_serialized_policy,
+    parse_serialized_policy_list,
+)
 from policybuilder.evidence import EvidenceClass
-from policybuilder.replay import VerdictCounts, document_origins, replay
+from policybuilder.replay import VerdictCounts, document_origins, replay, replay_group
 from tests.support.evidence import ORIGIN, make_group
 
 
@@ -77,3 +85,31 @@ def test_without_groups_nothing_is_replayed() -> None:
     result = replay([], policies("default-src 'none'"))
     assert result.rows == ()
     assert result.totals == VerdictCounts()
+
+
+DIGEST = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+REFUSED = [
+    # (directive, blocked, recorded under, candidate, verdict)
+    ("script-src-elem", "https://a.example/a.js", f"script-src {DIGEST}", f"script-src {DIGEST}", "block"),
+    ("script-src-elem", "https://a.example/a.js", "script-src 'none'", f"script-src {DIGEST}", "unknown"),
+    ("script-src-elem", "https://a.example/a.js", "script-src 'nonce-blank'", "script-src 'nonce-{NONCE}'", "block"),
+    ("script-src-elem", "https://a.example/a.js", "script-src 'none'", "script-src 'nonce-{NONCE}'", "unknown"),
+    ("script-src-elem", "inline", f"script-src {DIGEST}", f"script-src {DIGEST}", "block"),
+    ("script-src-elem", "inline", "script-src 'none'", f"script-src {DIGEST}", "unknown"),
+    ("script-src-elem", "inline", f"script-src {DIGEST}", f"script-src {DIGEST} 'nonce-{{NONCE}}'", "allow"),
+]
+
+
+@pytest.mark.parametrize(("directive", "blocked", "recorded", "candidate", "verdict"), REFUSED)
+def test_what_refused_it_admits_it_no_more(
+    directive: str, blocked: str, recorded: str, candidate: str, verdict: str
+) -> None:
+    """A report says that the element had no nonce and none of the digests that its policy listed."""
+    known: dict[str, Any] = {"sample": "x" * 40, "sample_extent": SampleExtent.PREFIX} if blocked == "inline" else {}
+    group = make_group(directive, blocked, policies=[recorded], **known)
+    assert replay_group(group, [parse_serialized_policy(candidate)], ()).verdict == verdict
+
+
+def test_a_strangers_claim_of_a_policy_settles_nothing() -> None:
+    group = make_group("script-src-elem", "https://a.example/a.js", policies=[f"script-src {DIGEST}"], trusted=False)
+    assert replay_group(group, [parse_serialized_policy(f"script-src {DIGEST}")], ()).verdict == "unknown"

@@ -71,6 +71,19 @@ def test_a_text_that_is_another_one_each_time_varies() -> None:
     assert "script-src 'nonce-{NONCE}'" in str(suggestion.policy)
 
 
+def test_a_text_that_varies_within_its_first_words_is_known_by_its_line() -> None:
+    sources = [f"<p>\n<script id=a>state = {{id: {number}}}</script>" for number in (1, 2)]
+    sample = "state = {id: 77, name: 'somebody else who"
+    (group,) = learned(inline(sample, line_number=2), *sources).groups
+    assert group.varies
+    for other in (
+        inline(sample, line_number=1),
+        inline(sample),
+        inline("other() // with a long text behind", line_number=2),
+    ):
+        assert not learned(other, *sources).groups[0].varies
+
+
 def test_a_text_of_each_page_varies() -> None:
     pages = [f"{ORIGIN}/p/{number}" for number in (100001, 100002)]
     group = inline(pages=pages)
