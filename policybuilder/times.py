@@ -69,4 +69,5 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 def isoformat(instant: datetime) -> str:
     """An instant as JSON shows it: UTC, whole seconds, with a Z."""
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    # strftime takes twice as long, and summaries have a hundred thousand rows.
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

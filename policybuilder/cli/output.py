@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from policybuilder.cli.json_text import json_text
 from policybuilder.evidence import ViolationGroup
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
@@ -29,8 +29,13 @@ _PLAIN_WIDTH = 160
 
 
 def print_json(command: str, document: Mapping[str, Any]) -> None:
-    """One JSON document with its schema; ASCII, so that no terminal and no log takes report text for its own."""
-    click.echo(json.dumps({"schema": f"{command}/1", **document}, indent=2))
+    """One JSON document with its schema; ASCII, so that no terminal and no log takes report text for its own.
+
+    A member may be an iterator, which is a list made while it is printed.
+    """
+    for portion in json_text({"schema": f"{command}/1", **document}):
+        click.echo(portion, nl=False)
+    click.echo()
 
 
 def console() -> Console:

@@ -63,7 +63,7 @@ def _document(policies: PolicyList, result: Replay) -> dict[str, object]:
         "policy": str(policies),
         "totals": _counts(result.totals),
         "genuine": _counts(result.genuine),
-        "rows": [_row(row) for row in result.rows],
+        "rows": map(_row, result.rows),
     }
 
 

@@ -79,7 +79,7 @@ def _as_json(summary: Summary) -> None:
             "apart": [_json_apart(apart) for apart in summary.apart],
             "attack_like": None if summary.attack_like is None else _json_apart(summary.attack_like),
             "trend_days": summary.trend_days,
-            "rows": [_json_row(summary.by, row) for row in summary.rows],
+            "rows": (_json_row(summary.by, row) for row in summary.rows),
         },
     )
 
