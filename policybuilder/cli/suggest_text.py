@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.table import Table
+
 from policybuilder.cli.output import console, count, hint, plural, table
 from policybuilder.cli.suggest_document import Later
 from policybuilder.program import site_flag, typed
@@ -23,22 +25,7 @@ def print_text(suggestion: Suggestion, climbed: Climb | None = None, later: Late
     if suggestion.policy is None:
         out.print("No policy can be suggested yet.", style="bold red")
     else:
-        rows = [
-            (
-                directive.name if index == 0 else "",
-                source.source,
-                source.rule,
-                _BELIEVED[source.tier],
-                _to_forge(source),
-                _reports(source),
-                _because(source),
-            )
-            for directive in suggestion.directives
-            for index, source in enumerate(directive.sources or (_VALUELESS,))
-        ]
-        columns = ("directive", "source", "rule", "says", "to forge", "reports", "because, or seen on")
-        whole = ("directive", "rule", "says")
-        out.print(table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole))
+        out.print(_sources_table(suggestion, out.width))
     _print_changes(suggestion)
     if suggestion.findings:
         out.print(table("To know", ("how bad", "what", "where"), _finding_rows(suggestion), whole=["how bad"]))
@@ -60,12 +47,47 @@ def print_text(suggestion: Suggestion, climbed: Climb | None = None, later: Late
             key = (excluded.evidence_class.value, excluded.rule)
             classes[key] = classes.get(key, 0) + excluded.reports
         rows = [(kind, rule, count(reports)) for (kind, rule), reports in sorted(classes.items())]
-        out.print(table("Excluded: not the site's doing", ("class", "rule", "reports"), rows, numbers=["reports"]))
+        out.print(
+            table(
+                "Excluded: not the site's doing, or rejected by you",
+                ("class", "rule", "reports"),
+                rows,
+                numbers=["reports"],
+            )
+        )
     if climbed is not None:
         _print_climb(climbed)
     if later is not None:
         _print_later(later)
-    _print_closing(suggestion)
+    _print_closing(suggestion, is_climbing=climbed is not None)
+
+
+_WIDE, _MIDDLING = 130, 100
+"""Columns of a terminal that has room for all of a source's evidence, and for most of it."""
+
+
+def _sources_table(suggestion: Suggestion, width: int) -> Table:
+    """Each source with its evidence, as much of it as there is room for; sources themselves are never squeezed out."""
+    columns = ["directive", "source", "says", "reports"]
+    if width >= _MIDDLING:
+        columns.append("because, or seen on")
+    if width >= _WIDE:
+        columns[2:3] = ["rule", "says", "to forge"]
+    rows = []
+    for directive in suggestion.directives:
+        for index, source in enumerate(directive.sources or (_VALUELESS,)):
+            cells = {
+                "directive": directive.name if index == 0 else "",
+                "source": source.source,
+                "rule": source.rule,
+                "says": _BELIEVED[source.tier],
+                "to forge": _to_forge(source),
+                "reports": _reports(source),
+                "because, or seen on": _because(source),
+            }
+            rows.append([cells[column] for column in columns])
+    whole = ("directive", "rule", "says")
+    return table("Suggested, each source with its evidence", columns, rows, numbers=["reports"], whole=whole)
 
 
 def _print_changes(suggestion: Suggestion) -> None:
@@ -159,7 +181,7 @@ def _print_some(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, 
         hint(f"{len(rows) - _MAX_ROWS} more: --format json has them all")
 
 
-def _print_closing(suggestion: Suggestion) -> None:
+def _print_closing(suggestion: Suggestion, *, is_climbing: bool) -> None:
     out = console()
     replayed = suggestion.replay
     out.print(
@@ -168,7 +190,9 @@ def _print_closing(suggestion: Suggestion) -> None:
         f"{replayed.held} held, {replayed.excluded} excluded.\n",
         markup=False,
     )
-    if suggestion.policy is not None:
+    if is_climbing:
+        hint("the headers above are those of the rung that can be sent now; --format json has those of all six")
+    elif suggestion.policy is not None:
         out.print(f"{ENFORCED}: {suggestion.policy}", markup=False, soft_wrap=True)
         hint("\nnext: save the policy, which is what follows the colon, in a file, and try it report-only first:")
         hint(f"      {typed('cspbuild')} header{site_flag(suggestion.site)} --stage trial --policy @FILE")

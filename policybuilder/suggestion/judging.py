@@ -19,6 +19,8 @@ from policybuilder.suggestion.values import Mode, SuggestedDirective, SuggestedS
 from policybuilder.suggestion.wildcards import wildcards
 
 _GET_TRUST = "visit the site yourself under the headers of  cspbuild header, or import a recording with --trusted"
+_SCRIPTS = frozenset({"script-src", "script-src-elem", "script-src-attr"})
+_OPEN_TO_CODE = frozenset({"'unsafe-inline'", "'unsafe-eval'"})
 _SEVERITIES = {"high": 0, "medium": 1, "low": 2, "info": 3}
 
 
@@ -233,7 +235,7 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
 
 def _judge_numbers(directive: SuggestedDirective) -> Iterator[SuggestionFinding]:
     """Numbered hosts of one domain where a wildcard was not taken: the next visitor may meet one that is not listed."""
-    listed = [source.source for source in directive.sources]
+    listed = [source.source for source in directive.sources if source.tier is not Tier.DECIDED]
     for wildcard in wildcards(directive.name, listed, script_wildcards=True):
         if wildcard.source not in listed:
             yield _finding(
@@ -255,6 +257,15 @@ def _judge_source(directive: str, source: SuggestedSource) -> Iterator[Suggestio
                 "high",
                 "every observed policy allows inline script, so its use cannot be seen; it stays open",
                 "observe under a policy without it: cspbuild header --stage observe",
+                directive=directive,
+                value=source.source,
+            )
+        case "enforced-used" | "enforced-kept" if directive in _SCRIPTS and source.source in _OPEN_TO_CODE:
+            yield _finding(
+                "open-to-code",
+                "medium",
+                f"the enforced policy has it, and what is or may be in use stays: {source.reason}",
+                "see what stands before a policy without it:  cspbuild suggest --target strict --fetch",
                 directive=directive,
                 value=source.source,
             )

@@ -19,12 +19,9 @@ from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import document_origins, replay_group
 from policybuilder.suggestion.assembly import policy_of, printed
 from policybuilder.suggestion.budget import Step
-from policybuilder.suggestion.candidates import NONCE
+from policybuilder.suggestion.candidates import NONCE, Unresolved
 from policybuilder.suggestion.current import infer_current, merged
-from policybuilder.suggestion.drafting import (
-    draft_sources,
-    economise,
-)
+from policybuilder.suggestion.drafting import Draft, draft_sources, economise
 from policybuilder.suggestion.fresh import fresh_directives, split
 from policybuilder.suggestion.judging import (
     by_severity,
@@ -52,6 +49,7 @@ from policybuilder.suggestion.silence import (
 from policybuilder.suggestion.sorting import (
     NO_GROUNDS,
     Grounds,
+    SortedGroups,
     sort_groups,
     strangers_sources,
 )
@@ -163,7 +161,11 @@ def propose(
     )
 
     def is_admitted(group: ViolationGroup) -> bool:
-        return policy is not None and replay_group(group, policies, origins).verdict is Verdict.ALLOW
+        """Or, beside an enforced policy, not known to be blocked by what is kept of it."""
+        if policy is None:
+            return False
+        verdict = replay_group(group, policies, origins).verdict
+        return verdict is Verdict.ALLOW or (revision is not None and verdict is Verdict.UNKNOWN)
 
     verdicts = [(group, replay_group(group, policies, origins).verdict) for group in accepted]
     # What the policy admits anyway needs no decision.
@@ -176,7 +178,7 @@ def propose(
         directives=directives,
         held=(*held_sources(held, doubted), *held_forms(policy, grounds)),
         excluded=excluded_groups(sorted_groups.excluded),
-        unresolved=(*unresolved_groups(sorted_groups.unresolved), *nonce_worklist(sorted_groups, grounds)),
+        unresolved=(*unresolved_groups(_open_questions(sorted_groups, draft)), *nonce_worklist(sorted_groups, grounds)),
         needs_nonce=policy is not None and NONCE in str(policy),
         replay=ReplayTotals(
             allow=sum(verdict is Verdict.ALLOW for _, verdict in verdicts) + len(sorted_groups.held) - len(held),
@@ -201,6 +203,15 @@ def propose(
         ),
         probe=None if revision is None else revision.probe,
     )
+
+
+def _open_questions(sorted_groups: SortedGroups, draft: Draft) -> list[tuple[ViolationGroup, Unresolved]]:
+    """What no source answers; who may frame the site is answered where a person said so."""
+    return [
+        (group, unresolved)
+        for group, unresolved in sorted_groups.unresolved
+        if not (unresolved.directive == "frame-ancestors" and draft.tokens["frame-ancestors"])
+    ]
 
 
 _MAX_OBSERVED = 5

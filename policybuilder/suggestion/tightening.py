@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from policybuilder.csp import (
     ChangeKind,
@@ -23,6 +24,7 @@ from policybuilder.csp import (
     SchemeSource,
     SourceList,
     Verdict,
+    canonical,
     diff,
     parse_source_expression,
     parse_source_list,
@@ -52,6 +54,9 @@ _UNFETCHED = ("base-uri", *NEVER_ASSUMED)
 
 Tokens = dict[str, Token]
 """By source expression."""
+
+_MAX_SILENCE = timedelta(days=2)
+"""Of a report-only policy that refuses what is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def tighten(
         if ideal.keys() == own.keys():
             settled.add(unit)
             continue
-        shown = _shown(unit, ideal, own, grounds.exposures)
+        shown = _shown(unit, ideal, own, grounds.exposures, uses)
         if isinstance(shown, _Shown):
             lists[unit] = _without_rejected(unit, shown.tokens, grounds)
             rests_on[unit] = shown.exposure
@@ -167,6 +172,8 @@ class _Uses:
 
     def __init__(self, current: Policy, groups: SortedGroups, grounds: Grounds, origins: Sequence[str]) -> None:
         self._current = current
+        self._origins = origins
+        self._groups = [group for group, _, _ in groups.admitted] + [group for group, _ in groups.held]
         self.units = _units(current)
         self.allowed: list[tuple[ViolationGroup, str]] = []
         """Believed groups that it allows, each with the source that the draft has for it."""
@@ -195,6 +202,23 @@ class _Uses:
             # A stranger or two must not keep open what nobody else needs; for more of them it stays as it is.
             if group.trusted_reports or group.reporters >= grounds.thresholds.min_reporters:
                 self._count(group, replay_group(group, [current], origins), None)
+
+    def lacks(self, exposure: Exposure) -> str | None:
+        """Why a report-only policy seems not to be out, for people; None where its silence is what it should be.
+
+        What it refuses, and the evidence shows in use, must be reported as long as it is.
+        """
+        named = str(canonical(exposure.policy))
+        heard = [count.last_seen_at for group in self._groups for count in group.policies if count.policy == named]
+        if max(heard, default=exposure.since_at) >= exposure.until_at - _MAX_SILENCE:
+            return None
+        refused = (group for group, _ in self.allowed if not self._is_admitted(group, exposure.policy))
+        if next(refused, None) is None:
+            return None
+        return "it refuses what is in use, and nothing was reported under it lately: it seems not to be out"
+
+    def _is_admitted(self, group: ViolationGroup, policy: Policy) -> bool:
+        return replay_group(group, [policy], self._origins).verdict is not Verdict.BLOCK
 
     def of(self, unit: str, source: str) -> list[tuple[ViolationGroup, str | None]]:
         """The groups that `source` admits in the unit, each with the source that the draft has for it, if any."""
@@ -327,7 +351,7 @@ class _Shown:
     exposure: Exposure
 
 
-def _shown(unit: str, ideal: Tokens, own: Tokens, exposures: Sequence[Exposure]) -> _Shown | str:
+def _shown(unit: str, ideal: Tokens, own: Tokens, exposures: Sequence[Exposure], uses: _Uses) -> _Shown | str:
     """The narrowest list that some exposure shows to be enough, or why none does."""
     found: list[_Shown] = []
     reason = "no report-only policy that refuses them is recorded"
@@ -338,7 +362,7 @@ def _shown(unit: str, ideal: Tokens, own: Tokens, exposures: Sequence[Exposure])
         silent = _silent(probing, ideal, own)
         if silent is None or own.keys() <= {*ideal, *silent}:
             continue
-        if (lacks := exposure.lacks) is not None:
+        if (lacks := exposure.lacks or uses.lacks(exposure)) is not None:
             reason = lacks
             continue
         listed = dict(ideal)

@@ -29,6 +29,7 @@ def watched(database: Engine) -> Engine:
         database,
         make_observation(is_trusted=True),
         make_observation(make_violation("script-src-elem", "https://shop.example/app.js"), is_trusted=True),
+        make_observation(is_trusted=True, seen_at=SEEN_AT + timedelta(days=13)),
         make_observation(
             make_violation(
                 "font-src",
@@ -280,3 +281,12 @@ def test_pictures_give_way_where_there_is_no_room(cspbuild: Cspbuild, watched: E
     assert len(found["policy"]) <= 8_192
     assert found["replay"]["block"] == 0
     assert "generalised" in [finding["code"] for finding in found["findings"]]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 130, 200])
+def test_sources_have_room_in_any_terminal(cspbuild: Cspbuild, columns: int) -> None:
+    out = cspbuild("suggest", *AS_OF, "--mode", "fresh", COLUMNS=str(columns)).out
+    head, _, _ = out.partition("Content-Security-Policy:")
+    assert max(map(len, head.splitlines())) <= columns
+    assert "https://img.example " in head
+    assert ("to forge" in head) is (columns >= 130)

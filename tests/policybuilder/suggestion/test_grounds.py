@@ -499,3 +499,12 @@ def test_what_stands_in_for_others_is_answered_where_it_is_printed(
         each.name for each in suggestion.directives if "https://frames.example" in {s.source for s in each.sources}
     ]
     assert found == ([] if listed is None else [listed])
+
+
+def test_who_may_frame_the_site_is_no_question_once_a_person_said_so() -> None:
+    framed = make_group("frame-ancestors", ORIGIN)
+    assert [each.directive for each in propose("shop", [IMAGE, framed]).unresolved] == ["frame-ancestors"]
+    allow = replace(decision("allow", "'self'"), directive="frame-ancestors")
+    suggestion = propose("shop", [IMAGE, framed], Grounds(decisions=[allow]))
+    assert suggestion.unresolved == ()
+    assert directive_of(suggestion, "frame-ancestors") == "'self'"

@@ -106,15 +106,44 @@ def test_too_little_exposure_removes_nothing_and_says_so(seen: Exposure, why: st
     assert found.why == why
 
 
+def test_a_probe_that_should_have_been_heard_of_and_was_not_proves_nothing() -> None:
+    """It refuses what every page loads, so that its silence says that nobody sends it."""
+    old = [
+        replace(group, policies=tuple(replace(c, last_seen_at=SEEN_AT - timedelta(days=3)) for c in group.policies))
+        for group in LOADS
+    ]
+    suggestion = tightened(*old, exposures=[exposure()])
+    assert suggestion.relation == "same"
+    assert {each.why for each in suggestion.unknown} == {
+        "it refuses what is in use, and nothing was reported under it lately: it seems not to be out"
+    }
+    # A probe of what nobody uses is silent all the time.
+    quiet = "img-src https://img.example"
+    assert directive(tightened(*old, exposures=[exposure(quiet)]), "img-src") == "https://img.example"
+
+
+def test_open_doors_of_the_enforced_policy_are_named() -> None:
+    inline = make_group("script-src-elem", "inline", sample="x" * 40, sample_extent=SampleExtent.PREFIX)
+    suggestion = tightened(*LOADS, inline, exposures=[exposure()])
+    assert [finding.value for finding in suggestion.findings if finding.code == "open-to-code"] == ["'unsafe-inline'"]
+
+
+def test_what_a_digest_of_the_enforced_policy_may_admit_is_not_held() -> None:
+    style = make_group("style-src-elem", "inline", sample="x" * 40, sample_extent=SampleExtent.PREFIX)
+    suggestion = tightened(*LOADS, style, enforced=f"style-src {hash_source('b{}')}")
+    assert suggestion.held == ()
+
+
 def test_what_the_probe_allowed_in_silence_stays() -> None:
     probe = "img-src 'self' https://pictures.example data:; script-src 'none'"
-    suggestion = tightened(*LOADS, exposures=[exposure(probe)])
+    heard = make_group("script-src-elem", f"{ORIGIN}/app.js", policies=[OBSERVED, probe])
+    suggestion = tightened(*LOADS, heard, exposures=[exposure(probe)])
     assert directive(suggestion, "img-src") == "data: https://img.example https://pictures.example"
     (found,) = [each for each in suggestion.unknown if each.directive == "img-src"]
     assert found.sources == ("https://pictures.example", "data:")
     assert found.why == "the report-only policy allows them too"
     assert directive_of_probe(suggestion, "img-src") == "https://img.example"
-    wide = tightened(*LOADS, exposures=[exposure("img-src *")])
+    wide = tightened(*LOADS, heard, exposures=[exposure("img-src *")])
     assert directive(wide, "img-src") == "https:"
     assert subsumes(ENFORCED, str(suggestion.policy))
 
