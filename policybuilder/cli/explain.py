@@ -97,7 +97,7 @@ def _read(text: str) -> Record:
         record = read_record(raw)
     except RecordError:
         raise CspbuildError(
-            "that is the record of a post without its body as text; nothing of the report is in it"
+            "that is the record of a post whose body is neither text nor JSON objects; nothing of a report is in it"
         ) from None
     if record is None:
         raise CspbuildError(

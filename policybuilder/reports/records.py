@@ -9,6 +9,9 @@ from typing import Any
 
 _MAX_HEADERS = 200
 
+_SAID_BESIDE = frozenset({"client", "content_type", "headers", "method", "received_at", "time"})
+"""Members that stand beside a recorded body, and that no browser writes into a report."""
+
 
 class RecordError(Exception):
     """A record without a usable body; its text is the reason to count it by."""
@@ -40,12 +43,10 @@ def read_record(content: bytes) -> Record | None:
         return Record(content)
     if str(value.get("method", "POST")).upper() == "OPTIONS":
         return None
-    if not isinstance(value.get("body"), str):
-        raise RecordError("record-without-body-text")
     headers = _headers(value.get("headers"))
     agent, client = value.get("user_agent"), value.get("client")
     return Record(
-        body=value["body"].encode("utf-8", "surrogatepass"),
+        body=_body(value.get("body")),
         user_agent=agent if isinstance(agent, str) else headers.get("user-agent", ""),
         client=client if isinstance(client, str) else "",
         received_at=_instant(value.get("received_at", value.get("time"))),
@@ -53,10 +54,33 @@ def read_record(content: bytes) -> Record | None:
 
 
 def is_record(value: Any) -> bool:
-    """Whether a JSON value records a post: it has `body` as text, or is a request; a report's `body` is an object."""
-    if not isinstance(value, dict) or "csp-report" in value or isinstance(value.get("body"), dict):
+    """Whether a JSON value records a post: it has a `body`, or is a request.
+
+    A report of the Reporting API has a `body` too, an object with a `type` beside it; a report without its type is one
+    as long as nothing stands beside it that only a record has.
+    """
+    if not isinstance(value, dict) or "csp-report" in value:
         return False
+    if isinstance(value.get("body"), dict):
+        return "type" not in value and not _SAID_BESIDE.isdisjoint(value)
     return "body" in value or "method" in value
+
+
+def _body(value: Any) -> bytes:
+    """What was posted: text, or the JSON that somebody wrote down unpacked."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogatepass")
+        case dict():
+            pass
+        case list() if all(isinstance(each, dict) for each in value):
+            pass
+        case _:
+            raise RecordError("record-without-report-body")
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        raise RecordError("record-without-report-body") from None
 
 
 def _headers(value: Any) -> dict[str, str]:

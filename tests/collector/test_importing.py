@@ -111,6 +111,17 @@ def test_a_record_says_which_browser_sent_it_from_where_and_when(engine: Engine)
     assert rows(engine, "SELECT hour, reports FROM group_hour") == [(noon // 3_600, 3)]
 
 
+def test_a_body_that_was_written_down_unpacked_keeps_what_stands_beside_it(engine: Engine) -> None:
+    record = {"client": "192.0.2.1", "received_at": "2026-11-20T12:00:00Z"}
+    unpacked = [json.loads(SAMPLE), json.loads(batch_body(envelope()))]
+    result = imported(engine, *(line({**record, "body": body}) for body in unpacked), line({**record, "body": [3]}))
+    assert result.reports == 2
+    assert result.noted_lines == {"record-without-report-body": ["reports.jsonl:3"]}
+    assert rows(engine, "SELECT count(DISTINCT network) FROM group_reporter") == [(1,)]
+    noon = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp())
+    assert {hour for (hour,) in rows(engine, "SELECT hour FROM group_hour")} == {noon // 3_600}
+
+
 def test_lines_without_a_client_are_one_network_together(engine: Engine) -> None:
     bodies = [line({"body": report_body(line_number=n).decode(), "time": 1_700_000_000}) for n in range(1, 6)]
     imported(engine, *bodies)
@@ -142,9 +153,9 @@ def test_a_time_that_is_nonsense_or_to_come_counts_as_not_said(member: str, said
     assert post.received_at_ms == (None if seconds is None else seconds * 1000)
 
 
-def test_a_record_without_a_body_of_text_is_rejected() -> None:
+def test_a_record_without_a_body_is_rejected() -> None:
     for odd in ({"method": "POST"}, {"body": 3}, {"body": None}, {"method": "POST", "body_b64": "AAAA"}):
-        with pytest.raises(RecordError, match="record-without-body-text"):
+        with pytest.raises(RecordError, match="record-without-report-body"):
             read_record(line(odd))
 
 
@@ -157,10 +168,10 @@ def test_preflights_are_skipped_and_counted(engine: Engine) -> None:
 def test_what_is_rejected_is_named_with_its_lines(engine: Engine) -> None:
     junk = [b"{", report_body(), b"not json", line({"method": "POST"}), batch_body(envelope(), 3, 4), b"", b"{}"]
     result = imported(engine, *junk)
-    assert result.rejected == {"malformed-json": 2, "record-without-body-text": 1, "not-a-report": 3}
+    assert result.rejected == {"malformed-json": 2, "record-without-report-body": 1, "not-a-report": 3}
     assert result.noted_lines == {
         "malformed-json": ["reports.jsonl:1", "reports.jsonl:3"],
-        "record-without-body-text": ["reports.jsonl:4"],
+        "record-without-report-body": ["reports.jsonl:4"],
         "not-a-report": ["reports.jsonl:5", "reports.jsonl:7"],
     }
     assert counted(engine) == (2, 0)
@@ -187,7 +198,7 @@ def test_what_is_rejected_is_named_by_every_import(engine: Engine, *, is_trusted
     """Or whoever repeats an import to see what was wrong would learn that nothing was."""
     lines = [b"junk", report_body(), line({"method": "POST"}), batch_body(envelope(), 3), line({"method": "OPTIONS"})]
     first = imported(engine, *lines)
-    assert first.rejected == {"malformed-json": 1, "record-without-body-text": 1, "not-a-report": 1}
+    assert first.rejected == {"malformed-json": 1, "record-without-report-body": 1, "not-a-report": 1}
     again = imported(engine, *lines, is_trusted=is_trusted)
     assert (again.rejected, again.noted_lines, again.preflights) == (first.rejected, first.noted_lines, 1)
     assert (again.reports, again.repeated_lines + again.newly_trusted_lines) == (0, 2)

@@ -149,7 +149,7 @@ UNREADABLE = [
     (("[" * 200_000,), "nested deeper than any report"),
     (("@\0",), "cannot read \\x00"),
     (('{"method": "OPTIONS"}',), "a preflight"),
-    (('{"method": "POST", "body": 7}',), "without its body as text"),
+    (('{"method": "POST", "body": 7}',), "neither text nor JSON objects"),
     ((" " * (1024 * 1024 + 1),), "more than 1 MiB"),
     ((REPORT, "--site", "shop"), "pass --database URL, too"),
     ((REPORT, "--database", "sqlite:///absent.db"), "absent.db"),

@@ -22,12 +22,17 @@ REPORT = {"csp-report": {"document-uri": "https://shop.example/"}}
         (REPORT, False),
         ({**REPORT, "body": "{}"}, False),
         ({"type": "csp-violation", "body": {}}, False),
+        ({"type": "csp-violation", "body": {}, "received_at": 1}, False),
+        ({"age": 7, "url": "https://shop.example/", "user_agent": "Browser", "body": {}}, False),
+        ({"body": {}, "received_at": 1}, True),
+        ({"body": {}, "client": "192.0.2.1"}, True),
+        ({"body": {}, "method": "POST", "url": "/report/key"}, True),
         ([{"body": "{}"}], False),
         ("body", False),
         (None, False),
     ],
 )
-def test_a_record_has_a_body_of_text_and_a_report_one_of_members(value: Any, expected: bool) -> None:  # noqa: FBT001  (a column of the table)
+def test_a_record_has_a_body_with_something_beside_it_that_no_report_has(value: Any, expected: bool) -> None:  # noqa: FBT001  (a column of the table)
     assert is_record(value) is expected
 
 
@@ -69,7 +74,18 @@ def test_a_preflight_holds_nothing() -> None:
     assert read_record(b'{"method": "options", "body": "x"}') is None
 
 
-@pytest.mark.parametrize("line", [{"method": "POST"}, {"body": None}, {"body": ["x"]}])
-def test_a_record_without_text_is_refused(line: Any) -> None:
-    with pytest.raises(RecordError, match="record-without-body-text"):
+# As somebody may have written it down, and as it was posted.
+UNPACKED: list[Any] = [REPORT, [], [REPORT, REPORT], {"csp-report": {"script-sample": "\ud83d"}}]
+
+
+@pytest.mark.parametrize("body", UNPACKED)
+def test_an_unpacked_body_is_its_json(body: Any) -> None:
+    line = json.dumps({"body": body, "client": "192.0.2.1", "received_at": 1_795_435_200})
+    record = read_record(line.encode())
+    assert record == Record(json.dumps(body).encode(), "", "192.0.2.1", datetime(2026, 11, 23, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("line", [{"method": "POST"}, {"body": None}, {"body": 7}, {"body": ["x"]}, {"body": [{}, 7]}])
+def test_a_record_without_text_or_objects_is_refused(line: Any) -> None:
+    with pytest.raises(RecordError, match="record-without-report-body"):
         read_record(json.dumps(line).encode())
