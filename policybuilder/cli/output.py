@@ -15,6 +15,7 @@ from rich.text import Text
 
 from policybuilder.cli.json_text import json_text
 from policybuilder.evidence import ViolationGroup
+from policybuilder.plurals import plural as plural  # noqa: PLC0414  (the commands have it from here)
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
 
@@ -93,11 +94,6 @@ def hint_at_oddities(policies: PolicyList) -> None:
 def count(number: int) -> str:
     """Digits in groups of three."""
     return f"{number:,}"
-
-
-def plural(number: int, word: str, several: str | None = None) -> str:
-    """`1 report`, `2 reports`; `several` is a plural that does not end in s alone."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {several or f'{word}s'}"
 
 
 def shorten(text: str, limit: int) -> str:

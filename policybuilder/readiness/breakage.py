@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from policybuilder.csp import Verdict
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
+from policybuilder.plurals import plural
 from policybuilder.readiness.measures import (
     ACCEPTED_LOSS,
     MAX_BREAK_RATE,
@@ -59,7 +60,8 @@ def break_rate(case: Case) -> Criterion:
     return Criterion(
         name=CriterionName.BREAK_RATE,
         passed=not critical and not bad and overall <= MAX_BREAK_RATE,
-        value=where or f"{broken.total():,} reports in {views:,} page views, at most {overall:.2%}{pages}",
+        value=where
+        or f"{plural(broken.total(), 'report')} in {plural(views, 'page view')}, at most {overall:.2%}{pages}",
         needed=needed,
         figures=figures,
     )

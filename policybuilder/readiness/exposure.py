@@ -8,6 +8,7 @@ from datetime import date
 
 from policybuilder.csp import Verdict
 from policybuilder.evidence import EvidenceClass
+from policybuilder.plurals import plural
 from policybuilder.readiness.measures import (
     ACCEPTED_LOSS,
     exposed_views,
@@ -50,7 +51,8 @@ def window(case: Case) -> Criterion:
         name=CriterionName.WINDOW,
         passed=_is_whole_week(days) and is_alive,
         value=f"{_shown_days(days)}; the last report is of {last_report}" if last_report else "nothing was reported",
-        needed=f"{MIN_DAYS} days with a weekend, each with views or believed reports, and a report in the last one",
+        needed=f"{MIN_DAYS} days with a weekend, each with views or believed reports, and some report in the last "
+        f"{MIN_DAYS} days",
         figures={
             "since": isoformat(case.since_at) if case.since_at else None,
             "until": isoformat(case.record.window.until),
@@ -88,7 +90,7 @@ def sampling_rate(case: Case) -> Criterion:
     return Criterion(
         name=CriterionName.SAMPLING_RATE,
         passed=views is not None and views >= least,
-        value=UNKNOWN if views is None else f"{views:,} page views carried the headers, {shown}",
+        value=UNKNOWN if views is None else f"{plural(views, 'page view')} carried the headers, {shown}",
         needed=f"{least:,} page views, so that one broken in a thousand would show",
         figures={"rate": rate, "views": views, "views_needed": least},
     )
@@ -126,7 +128,7 @@ def reporters(case: Case) -> Criterion:
     return Criterion(
         name=CriterionName.REPORTERS,
         passed=audience >= least,
-        value=f"{audience:,} client networks on a busy day",
+        value=f"{plural(audience, 'client network')} on a busy day",
         needed=f"{least:,}",
         figures={"networks": audience, "networks_needed": least},
     )
@@ -134,31 +136,36 @@ def reporters(case: Case) -> Criterion:
 
 def page_coverage(case: Case) -> Criterion:
     """A page that nobody visited under the headers has told nothing."""
-    routes = [*case.routes, *case.critical] or list(case.record.page_paths)
-    if not routes:
-        return Criterion(
-            name=CriterionName.PAGE_COVERAGE,
-            passed=False,
-            value=UNKNOWN,
-            needed="--routes, or an access log: csp-collector views import",
-            figures={"routes": None, "covered": None, "missing": []},
-        )
     seen = [
         path for page, known in case.record.exposure.pages.items() if is_known(case, known) and (path := path_of(page))
     ]
-    shape = shapes({*routes, *seen})
-    covered = {shape[path] for path in seen}
-    known_shapes = {shape[path] for path in routes}
-    unseen = sorted(known_shapes - covered)
     unseen_critical = [path for path in case.critical if not any(is_beneath(page, path) for page in seen)]
-    share = 1 - len(unseen) / len(known_shapes)
+    listed = case.routes or case.record.page_paths
+    if not listed:
+        # A few critical paths are no list of the site's: that they were seen tells nothing of the others.
+        return Criterion(
+            name=CriterionName.PAGE_COVERAGE,
+            passed=False,
+            value=f"not {', '.join(unseen_critical[:_PLACES])}" if unseen_critical else UNKNOWN,
+            needed="--routes, or an access log: csp-collector views import",
+            figures={"routes": None, "covered": None, "missing": unseen_critical[:100]},
+        )
+    # One that stands for listed routes beneath it is no further route.
+    added = [path for path in case.critical if not any(is_beneath(route, path) for route in listed)]
+    shape = shapes({*listed, *added, *seen})
+    routes = {shape[path] for path in (*listed, *added)}
+    covered = {shape[path] for path in (*seen, *(path for path in added if path not in unseen_critical))}
+    unseen = routes - covered
+    named_already = {shape.get(path, path) for path in unseen_critical}
+    missing = [*unseen_critical, *sorted(unseen - named_already)]
+    seen_routes = len(routes) - len(unseen)
     return Criterion(
         name=CriterionName.PAGE_COVERAGE,
-        passed=share >= MIN_COVERAGE and not unseen_critical,
-        value=f"{len(known_shapes) - len(unseen):,} of {len(known_shapes):,} routes"
-        + (f"; not {', '.join([*unseen_critical, *unseen][:_PLACES])}" if unseen else ""),
+        passed=seen_routes / len(routes) >= MIN_COVERAGE and not unseen_critical,
+        value=f"{seen_routes:,} of {plural(len(routes), 'route')}"
+        + (f"; not {', '.join(missing[:_PLACES])}" if missing else ""),
         needed=f"{MIN_COVERAGE:.0%} of the routes, and all that are critical, rehearsed or reported by many",
-        figures={"routes": len(known_shapes), "covered": len(known_shapes) - len(unseen), "missing": unseen[:100]},
+        figures={"routes": len(routes), "covered": seen_routes, "missing": missing[:100]},
     )
 
 
@@ -173,11 +180,12 @@ def rehearsal_share(case: Case) -> Criterion:
     share = rehearsed / len(sources) if sources else 1.0
     views = exposed_views(case) or 0
     is_tried = case.origin is CandidateOrigin.TRIAL and views >= least_views()
+    were = "was" if len(sources) == 1 else "were"
     return Criterion(
         name=CriterionName.REHEARSAL_SHARE,
         passed=is_tried or share <= MAX_REHEARSED_SHARE,
-        value=f"{rehearsed:,} of {len(sources):,} sources were seen in rehearsal alone"
-        + (f", but {views:,} page views tried the policy" if is_tried else ""),
+        value=f"{rehearsed:,} of {plural(len(sources), 'source')} {were} seen in rehearsal alone"
+        + (f", but {plural(views, 'page view')} tried the policy" if is_tried else ""),
         needed=f"at most {MAX_REHEARSED_SHARE:.0%}, or {least_views():,} page views of production on trial",
         figures={"sources": len(sources), "rehearsed_only": rehearsed, "views_on_trial": views if is_tried else None},
     )
@@ -203,5 +211,4 @@ def _shown_days(days: list[date]) -> str:
     if not days:
         return "no day"
     weekend = sum(day.weekday() >= _WEEKEND for day in days)
-    plural = "" if len(days) == 1 else "s"
-    return f"{len(days)} day{plural}, {weekend} of a weekend"
+    return f"{plural(len(days), 'day')}, {weekend} of a weekend"

@@ -9,6 +9,7 @@ from policybuilder.csp import Policy, PolicyList, Relation, diff
 from policybuilder.decisions import DecisionAction
 from policybuilder.deployments import Deployment
 from policybuilder.evidence import EvidenceClass
+from policybuilder.plurals import plural
 from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName
 from policybuilder.stages import ENFORCED
 from policybuilder.suggestion.budget import REFUSE_BYTES
@@ -91,7 +92,7 @@ def poison_margin(case: Case) -> Criterion:
         passed=least is None or least >= MIN_FORGED_NETWORKS,
         value="no source rests on strangers alone"
         if least is None
-        else f"{least:,} networks would have forged the cheapest of {len(margins)} sources",
+        else f"{plural(least, 'network')} would have forged the cheapest of {plural(len(margins), 'source')}",
         needed=f"{MIN_FORGED_NETWORKS} networks",
         figures={"networks": least, "networks_needed": MIN_FORGED_NETWORKS, "sources": len(margins)},
     )
@@ -124,11 +125,18 @@ def _of_suggestion(case: Case) -> Iterator[SuggestionFinding]:
     for finding in case.suggestion.findings:
         if finding.code == "header-size" or (finding.code == "attack-like" and not is_attack_open):
             continue
+        if not _has_evidence(case, finding):
+            continue
         if not is_suggested and (finding.code in _ABOUT_THE_SUGGESTION or not _concerns(case.candidate, finding)):
             continue
         if finding.value and case.enforced_policies.policies and _concerns(case.enforced_policies, finding):
             continue  # not new
         yield finding
+
+
+def _has_evidence(case: Case, finding: SuggestionFinding) -> bool:
+    """Whether there are reports at all that somebody could vouch for."""
+    return finding.code != "no-trusted-evidence" or bool(case.record.groups)
 
 
 def _concerns(policies: PolicyList, finding: SuggestionFinding) -> bool:

@@ -104,6 +104,10 @@ def many_pages(*paths: str) -> Any:
     return make_record(exposure=Exposure(days=every_day(15, Seen(100)), pages=pages))
 
 
+def paths(*page_paths: str) -> Any:
+    return make_record(page_paths=page_paths)
+
+
 def public(reporters: int) -> Any:
     return make_record([make_group(trusted=False, reporters=reporters)], deployments=[])
 
@@ -200,18 +204,27 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("reports-by-class", case_of(make_record([])), False, "nothing was reported"),
     ("reporters", case_of(), True, "200"),
     ("reporters", case_of(make_record(audience=49)), False, "49"),
-    ("page-coverage", case_of(), True, "1 of 1 routes"),
+    ("page-coverage", case_of(), True, "1 of 1 route"),
     ("page-coverage", case_of(make_record(page_paths=())), False, UNKNOWN),
     ("page-coverage", case_of(routes=["/cart", "/help"]), False, "1 of 2 routes; not /help"),
-    ("page-coverage", case_of(make_record(page_paths=()), critical=["/cart"]), True, "1 of 1 routes"),
+    # What is critical says nothing of how many routes there are.
+    ("page-coverage", case_of(make_record(page_paths=()), critical=["/cart"]), False, UNKNOWN),
+    ("page-coverage", case_of(make_record(page_paths=()), critical=["/cart", "/pay"]), False, "not /pay"),
+    # It joins those that are listed, unless it stands for some of them.
+    ("page-coverage", case_of(paths("/cart", "/help"), critical=["/pay"]), False, "1 of 3 routes; not /pay, /help"),
+    ("page-coverage", case_of(paths("/cart"), critical=["/cart"]), True, "1 of 1 route"),
+    ("page-coverage", case_of(routes=["/cart", "/pay"], critical=["/pay"]), False, "1 of 2 routes; not /pay"),
+    ("page-coverage", case_of(routes=["/cart", "/pay/a"], critical=["/pay"]), False, "of 2 routes; not /pay, /pay/a"),
+    ("page-coverage", case_of(many_pages("/pay/1"), routes=["/pay/1"], critical=["/pay/2"]), False, "; not /pay/2"),
     ("page-coverage", case_of(many_pages("/cart"), routes=many_routes(), critical=["/pay"]), False, "/pay"),
     ("page-coverage", case_of(many_pages("/cart", "/pay/1"), routes=many_routes(), critical=["/pay"]), True, ""),
-    ("rehearsal-share", case_of(), True, "1 of 1 sources were seen in rehearsal alone, but 75,000 page views"),
-    ("rehearsal-share", case_of(make_record(deployments=[]), policy=POLICY), False, "1 of 1 sources"),
-    ("rehearsal-share", case_of(public(40), policy=POLICY), True, "0 of 1 sources"),
-    ("rehearsal-share", case_of(public(1), policy=POLICY), False, "1 of 1 sources"),
+    ("rehearsal-share", case_of(), True, "1 of 1 source was seen in rehearsal alone, but 75,000 page views"),
+    ("rehearsal-share", case_of(make_record(deployments=[]), policy=POLICY), False, "1 of 1 source"),
+    ("rehearsal-share", case_of(public(40), policy=POLICY), True, "0 of 1 source"),
+    ("rehearsal-share", case_of(public(1), policy=POLICY), False, "1 of 1 source"),
     ("break-rate", case_of(), True, "0 reports in 75,000 page views, at most 0.01%"),
     ("break-rate", case_of(make_record([on_page("/cart", reports=40)])), True, "40 reports"),
+    ("break-rate", case_of(make_record([on_page("/cart")])), True, "1 report in 75,000 page views"),
     ("break-rate", case_of(make_record([on_page("/cart", reports=60)])), False, "60 reports"),
     ("break-rate", case_of(make_record(deployments=[])), False, UNKNOWN),
     ("break-rate", case_of(make_record([on_page("/cart")]), critical=["/cart"]), False, "critical pages break: https"),
@@ -242,6 +255,9 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("open-items", case_of(make_record([inline()]), policy=f"{POLICY} 'unsafe-inline'"), False, "1 held"),
     ("open-items", case_of(make_record([on_page("/", directive="frame-src", **MANY)])), False, "1 doubted"),
     ("findings", case_of(), True, "none"),
+    # Nobody has to vouch for no reports.
+    ("findings", case_of(make_record([])), True, "none"),
+    ("findings", case_of(public(40)), False, "no-trusted-evidence"),
     ("findings", case_of(make_record([attack()])), False, "attack-like"),
     ("findings", case_of(make_record([attack(decision="class"), make_group()])), True, "none"),
     ("findings", case_of(evaluate=weak), False, "weak"),
