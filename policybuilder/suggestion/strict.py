@@ -23,6 +23,8 @@ from policybuilder.suggestion.values import HeldSource, Suggestion, UnresolvedGr
 
 _STRICT_DYNAMIC = "'strict-dynamic'"
 _UNSAFE_EVAL = "'unsafe-eval'"
+_COMPILING = frozenset({_UNSAFE_EVAL, "'wasm-unsafe-eval'", "'trusted-types-eval'"})
+"""What no nonce, digest or 'strict-dynamic' stands in for."""
 _SINKS = "'script'"
 
 
@@ -126,7 +128,7 @@ def climb(
         return Policy(tuple(found)) if found else None
 
     open_lists = _with_inline(lists, inline, handlers, evals)
-    strict_lists = {"script-src": (*strict, *([_UNSAFE_EVAL] if _UNSAFE_EVAL in scripts else []))}
+    strict_lists = {"script-src": (*strict, *(value for value in scripts if value in _COMPILING))}
     legacy = {"script-src": (*strict_lists["script-src"], "https:", UNSAFE_INLINE)}
     locked = {"require-trusted-types-for": (_SINKS,), **({"trusted-types": names} if names else {})}
     rungs = [

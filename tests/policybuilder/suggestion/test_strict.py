@@ -161,3 +161,8 @@ def test_nothing_accepted_is_no_rung() -> None:
     climbed = way(make_group(trusted=False))
     assert climbed.standing is None
     assert all(rung.enforced is None for rung in climbed.rungs[:3])
+
+
+def test_what_compiles_code_is_kept_beside_strict_dynamic() -> None:
+    wasm = make_group("script-src", "wasm-eval", source_file=f"{ORIGIN}/app.js")
+    assert scripts(way(SCRIPT, wasm), 4) == "'nonce-{NONCE}' 'strict-dynamic' 'wasm-unsafe-eval'"
