@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import ClassVar
 
@@ -58,4 +59,7 @@ def command() -> None:
 
 def main() -> None:
     """The console script."""
+    # A command ends soon and leaves few cycles behind; to look for them among a hundred thousand groups, over and over,
+    # takes a fifth of its time.
+    gc.disable()
     run(command, "cspbuild")

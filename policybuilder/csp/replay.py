@@ -39,8 +39,9 @@ def question_of(violation: Violation) -> Question:
     """
     disposition = Disposition.REPORT if violation.disposition is Disposition.REPORT else Disposition.ENFORCE
     recorded = parse_serialized_policy(violation.original_policy, disposition=disposition)
-    readings = [_after_redirect(reading, recorded) for reading in _readings(violation, recorded)]
-    return readings[0]._replace(alternatives=tuple(readings[1:]))
+    likeliest, *others = [_after_redirect(reading, recorded) for reading in _readings(violation, recorded)]
+    # Most reports mean one thing, and a changed copy takes as long as to find out.
+    return likeliest._replace(alternatives=tuple(others)) if others else likeliest
 
 
 def _readings(violation: Violation, recorded: Policy) -> Iterator[Question]:
@@ -133,7 +134,7 @@ def _url_readings(question: Question) -> Iterator[Question]:
         yield question._replace(directive="default-src", hint=Hint.PREFETCH)
     if question.directive != "prefetch-src":
         for directive in _READINGS.get(question.directive, (question.directive,)):
-            yield question._replace(directive=directive)
+            yield question if directive == question.directive else question._replace(directive=directive)
 
 
 def _downgraded(blocked: str) -> str | None:
@@ -161,8 +162,10 @@ def _after_redirect(question: Question, recorded: Policy) -> Question:
     https://w3c.github.io/webappsec-csp/#create-violation-for-request
     """
     can_redirect = question.directive in FETCH_DIRECTIVES or question.directive == "form-action"
-    url = None if question.blocked is None else parse_blocked(question.blocked)
-    if not (can_redirect and recorded.directives and url is not None and url.scheme in {"http", "https"}):
+    if not (can_redirect and recorded.directives and question.blocked is not None):
+        return question
+    url = parse_blocked(question.blocked)
+    if url is None or url.scheme not in {"http", "https"}:
         return question
     # What a nonce or an inserter admits is admitted after any redirect: only the URL list can change its mind.
     by_url = question._replace(nonce="", integrity="", parser_inserted=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from policybuilder.csp import (
     NONCE_PLACEHOLDER,
@@ -200,7 +202,24 @@ def _is_javascript_url(group: ViolationGroup) -> bool:
 
 def _resource(group: ViolationGroup, directive: str, document_origins: Collection[str]) -> Outcome:
     """https://w3c.github.io/webappsec-csp/#match-url-to-source-expression, read backwards."""
-    url = parse_blocked(group.blocked)
+    # A source names an origin, and of an origin there are hundreds of groups: each is thought about once.
+    origin = _PLAIN_ORIGIN.match(group.blocked)
+    if origin is None:
+        return _of_url(parse_blocked(group.blocked), group.document_origin, directive, document_origins)
+    return _of_origin(origin[0], group.document_origin, directive, tuple(document_origins))
+
+
+_PLAIN_ORIGIN = re.compile(r"(?:https?|wss?)://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?(?=/|\Z)")
+"""The beginning of a URL that is read as its whole is, but for the path; short, since strangers fill what remembers."""
+
+
+@lru_cache(maxsize=8192)
+def _of_origin(origin: str, document_origin: str, directive: str, document_origins: tuple[str, ...]) -> Outcome:
+    return _of_url(parse_blocked(origin), document_origin, directive, document_origins)
+
+
+def _of_url(url: URL | None, document_origin: str, directive: str, document_origins: Collection[str]) -> Outcome:
+    """What a URL asks for on the documents of `document_origin`; its path does not count."""
     if url is None:
         return Unresolved(directive, "the blocked URL cannot be read", "look at the page")
     if url.scheme in {"data", "blob"}:
@@ -209,9 +228,9 @@ def _resource(group: ViolationGroup, directive: str, document_origins: Collectio
         if url.scheme == "mediastream" and directive == "media-src":
             return Hold(directive, "mediastream:", "a camera, microphone or screen is shown")
         return Exclude("scheme-never-emitted")
-    if _is_self(url, group, document_origins):
+    if _is_self(url, document_origin, document_origins):
         return Admit(directive, "'self'", "same-origin", "loaded from the page's own origin")
-    return _other_origin(url, group, directive)
+    return _other_origin(url, document_origin, directive)
 
 
 def _local_scheme(directive: str, scheme: str) -> Outcome:
@@ -227,13 +246,13 @@ def _local_scheme(directive: str, scheme: str) -> Outcome:
     return Hold(directive, source, danger)
 
 
-def _is_self(url: URL, group: ViolationGroup, document_origins: Collection[str]) -> bool:
-    """Whether 'self' admits the URL on the group's documents.
+def _is_self(url: URL, document_origin: str, document_origins: Collection[str]) -> bool:
+    """Whether 'self' admits the URL on documents of an origin.
 
     Documents without an origin of their own (srcdoc frames) take it from the page that made them, which is one of the
     site's.
     """
-    document = parse_url(group.document_origin) if "://" in group.document_origin else None
+    document = parse_url(document_origin) if "://" in document_origin else None
     origins = [document.origin] if document is not None else sorted(document_origins)
     for origin in origins:
         own = parse_url(origin)
@@ -245,7 +264,7 @@ def _is_self(url: URL, group: ViolationGroup, document_origins: Collection[str])
     return False
 
 
-def _other_origin(url: URL, group: ViolationGroup, directive: str) -> Outcome:
+def _other_origin(url: URL, document_origin: str, directive: str) -> Outcome:
     if not is_csp_host(url.host):
         return Unresolved(
             directive, f"no source expression can name the host {url.host!r}", "serve it from a host with a plain name"
@@ -253,7 +272,7 @@ def _other_origin(url: URL, group: ViolationGroup, directive: str) -> Outcome:
     source = url.origin
     if not is_valid_source_expression(source):
         return Unresolved(directive, "the origin is no valid source expression", "look at the report")
-    on_secure_page = group.document_origin.startswith("https:")
+    on_secure_page = document_origin.startswith("https:")
     if on_secure_page and url.scheme in {"http", "ws"}:
         secure = source.replace("http://", "https://", 1).replace("ws://", "wss://", 1)
         if directive in _PASSIVE:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from policybuilder.csp import is_valid_source_expression
-from policybuilder.suggestion.candidates import Admit, Exclude, Hold, Unresolved, candidate
+from policybuilder.csp.urls import parse_blocked
+from policybuilder.suggestion.candidates import PARENTS, Admit, Exclude, Hold, Unresolved, _of_url, candidate
 from tests.support.evidence import ORIGIN, make_group
 
 ORIGINS = (ORIGIN,)
@@ -174,3 +175,38 @@ def test_a_document_without_an_origin_on_no_known_site_gets_the_origin_spelt_out
     outcome = candidate(make_group("img-src", f"{ORIGIN}/a.png", document_origin="about"), ())
     assert isinstance(outcome, Admit)
     assert outcome.source == ORIGIN
+
+
+ODD_URLS = [
+    "https://cdn.example",
+    "https://cdn.example/",
+    "https://cdn.example/a/../b.js?c",
+    "https://cdn.example:443/a.js",
+    "https://cdn.example:8443/a.js",
+    "https://cdn.example:99999/a.js",
+    "http://cdn.example/a.js",
+    "wss://cdn.example/socket",
+    "https://shop.example/a.js",
+    "https://shop.example:443",
+    "https:///cdn.example/a.js",
+    "https://cdn.example\\@other.example/a.js",
+    "https://user@cdn.example/a.js",
+    "https://CDN.example/a.js",
+    "https://xn--bcher-kva.example/a.js",
+    "https://xn--a/a.js",
+    "https://127.1/a.js",
+    "https://a..b/a.js",
+    "https://-/a.js",
+    "https://cdn.example\n/a.js",
+    f"https://{'a' * 300}.example/a.js",
+    "https://[::1]/a.js",
+]
+
+
+@pytest.mark.parametrize("directive", ["img-src", "script-src-elem", "connect-src", "base-uri"])
+@pytest.mark.parametrize("blocked", ODD_URLS)
+def test_only_the_origin_of_a_url_counts(directive: str, blocked: str) -> None:
+    """What is remembered of an origin is what its whole URL asks for."""
+    group = make_group(directive, blocked)
+    printed = PARENTS.get(directive, directive)
+    assert candidate(group, (ORIGIN,)) == _of_url(parse_blocked(blocked), group.document_origin, printed, (ORIGIN,))
