@@ -10,7 +10,7 @@ import click
 
 from policybuilder.cli.options import database_option, format_option, site_option
 from policybuilder.cli.output import console, hint, print_json, table
-from policybuilder.csp import parse_source_expression
+from policybuilder.csp import NONCE_PLACEHOLDER, NonceSource, parse_source_expression
 from policybuilder.csp.directives import LIST_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.decisions import Decision, DecisionAction, rejecting_initiator
 from policybuilder.errors import CspbuildError
@@ -77,9 +77,15 @@ def allow(*, expression: str | None, loaded_by: str | None, directive: str, **an
     directive = _directive(directive)
     if directive in _NEVER_WIDENED:
         raise CspbuildError(f"{directive} stands in for others; list the source under the directive of its kind")
-    if parse_source_expression(expression) is None and not (expression == "'none'" and directive in LIST_DIRECTIVES):
+    source = parse_source_expression(expression)
+    if source is None and not (expression == "'none'" and directive in LIST_DIRECTIVES):
         raise CspbuildError(
             f"{expression!r} is no source expression; write https://cdn.example, *.example.com, data: or 'unsafe-eval'"
+        )
+    if isinstance(source, NonceSource) and source.value != NONCE_PLACEHOLDER:
+        raise CspbuildError(
+            f"a fixed nonce protects nothing: whoever injects code reads it in any page; write "
+            f"'nonce-{NONCE_PLACEHOLDER}' for one that is made for each response"
         )
     if expression.lower() == "'unsafe-inline'" and directive.endswith(("-elem", "-attr")):
         parent = directive.rpartition("-")[0]

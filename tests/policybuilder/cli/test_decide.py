@@ -59,10 +59,23 @@ def test_a_group_is_named_by_the_beginning_of_its_fingerprint(cspbuild: Cspbuild
     assert (decided["subject"], decided["class"]) == (fingerprint, "attack-like")
 
 
+@pytest.mark.usefixtures("evidence")
+def test_a_nonce_that_is_made_for_each_response_can_be_allowed(cspbuild: Cspbuild) -> None:
+    decide(cspbuild, "allow", "'nonce-{NONCE}'", "--directive", "script-src")
+    suggested = cspbuild("suggest", "--site", "shop", "--format", "json").json()
+    assert suggested["needs_nonce"] is True
+    assert "'nonce-{NONCE}'" in suggested["policy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["allow", "two words", "--directive", "img-src"], "is no source expression; write"),
+        (["allow", "'nonce-r4nd0m'", "--directive", "script-src"], "a fixed nonce protects nothing"),
+        (
+            ["allow", "'NONCE-r4nd0m'", "--directive", "style-src"],
+            "write 'nonce-{NONCE}' for one that is made for each",
+        ),
         (["allow", "data:", "--directive", "sandbox"], "is no directive with a source list; there are base-uri"),
         (
             ["allow", "'unsafe-inline'", "--directive", "script-src-attr"],
