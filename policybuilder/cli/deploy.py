@@ -13,7 +13,7 @@ from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.errors import CspbuildError
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
-from policybuilder.readiness.judging import noticed_in
+from policybuilder.readiness.judging import noticed_in, unrecorded_in
 from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -110,10 +110,11 @@ def list_(site: str, database: str, output_format: str) -> None:
     _show(deployments, output_format, noticed)
     if output_format == "json":
         return
-    if any(not each.is_vouched for each in noticed):
+    missed = unrecorded_in(record)
+    if any(not each.is_vouched for each in missed):
         hint("strangers report under what is noticed and not rehearsed: anybody can claim a policy, so look at what")
         hint("your server sends (curl -sI URL), and record that")
-    for each in [each for each in noticed if each.is_vouched][:_MAX_HINTS]:
+    for each in [each for each in missed if each.is_vouched][:_MAX_HINTS]:
         command_line = record_command(site, each.policy, each.stage, each.since_at)
         hint(f"noticed in reports; if the site serves it:  {command_line}")
     if not deployments and not noticed:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from policybuilder.csp import PolicyList, parse_serialized_policy_list
-from policybuilder.csp.directives import FETCH_DIRECTIVES
+from policybuilder.csp import Directive, Policy, PolicyList, canonical, parse_serialized_policy_list
+from policybuilder.csp.directives import FETCH_DIRECTIVES, LIST_DIRECTIVES
 from policybuilder.deployments import Deployment, ServedStage, canonical_texts, last_deployment, served
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.noticing import NoticedDeployment, noticed, served_now
@@ -106,7 +106,7 @@ def watched_since(
 def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
     """The policy that is tried report-only before it is enforced.
 
-    One that was served before the enforced one began was its trial, and neither the baseline of observing nor a probe
+    One that was served before the enforced one began was its trial, and neither a policy that only observes nor a probe
     is one.
     """
     tried, enforced = served(deployments, ServedStage.REPORT_ONLY), served(deployments, ServedStage.ENFORCE)
@@ -117,8 +117,28 @@ def on_trial(deployments: Sequence[Deployment]) -> Deployment | None:
 
 
 def is_observing(policy: str) -> bool:
-    """Whether a policy list is that of the observe stage, or a part of it."""
-    return set(canonical_texts(policy)) <= _OBSERVING
+    """Whether a policy list only observes: it is that of the observe stage, or admits nothing just as that does."""
+    return all(
+        str(canonical(each)) in _OBSERVING or _admits_nothing(each)
+        for each in parse_serialized_policy_list(policy).policies
+    )
+
+
+_STAND_INS = frozenset({"child-src", "default-src"})
+"""Fetch directives that nothing is loaded under: others decide where they are named."""
+
+_EMPTY = frozenset({"'none'", "'report-sample'"})
+
+
+def _admits_nothing(policy: Policy) -> bool:
+    """Whether every kind of load is restricted to nothing, and so is whatever else has a source list."""
+    fetching = [policy.governing(name) for name in FETCH_DIRECTIVES - _STAND_INS]
+    listing = [found for name in LIST_DIRECTIVES if (found := policy.directive(name))]
+    return all(found is not None and _is_empty(found) for found in (*fetching, *listing))
+
+
+def _is_empty(directive: Directive) -> bool:
+    return {value.lower() for value in directive.values} <= _EMPTY
 
 
 def is_probe(tried: Deployment, enforced: Deployment | None) -> bool:
@@ -159,6 +179,13 @@ def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:
 def noticed_in(record: SiteRecord) -> tuple[NoticedDeployment, ...]:
     """The policies that reports come under, and nobody recorded."""
     return noticed(record.groups, record.deployments, record.grounds.prevalence, record.thresholds)
+
+
+def unrecorded_in(record: SiteRecord) -> tuple[NoticedDeployment, ...]:
+    """Those of them whose record is missed: who only observes has recorded nothing, and needs not."""
+    return tuple(
+        each for each in noticed_in(record) if each.stage is ServedStage.ENFORCE or not is_observing(each.policy)
+    )
 
 
 def _candidate(

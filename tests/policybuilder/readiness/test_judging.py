@@ -339,6 +339,8 @@ TRIALS: list[tuple[list[Any], int | None]] = [
     ([make_deployment(stage=ENFORCE), make_deployment("img-src 'none'", number=2, since_at=NOW)], None),
     ([make_deployment("img-src 'self'", ENFORCE), make_deployment("img-src 'none'", number=2, since_at=NOW)], 2),
     ([make_deployment("img-src 'none'")], 1),
+    ([make_deployment("default-src 'none'")], None),
+    ([make_deployment(stage=ENFORCE), make_deployment("default-src 'none'", number=2, since_at=NOW)], None),
     ([make_deployment(), make_deployment("", ENFORCE, number=2, since_at=NOW)], 1),
 ]
 
@@ -348,6 +350,35 @@ def test_a_trial_is_what_is_tried_before_it_is_enforced(deployments: list[Any], 
     found = on_trial(deployments)
     assert (found.number if found else None) == number
     assert found is None or not is_observing(found.policy)
+
+
+LOADS = "connect-src font-src frame-src img-src manifest-src media-src object-src script-src style-src worker-src"
+EACH = "; ".join(f"{name} 'none'" for name in LOADS.split())
+
+# (policy list, whether it only observes)
+OBSERVING: list[tuple[str, bool]] = [
+    ("", True),
+    ("default-src 'none'", True),
+    ("DEFAULT-SRC 'None'; report-uri /r", True),
+    ("default-src", True),
+    ("default-src 'none'; script-src 'report-sample' 'none'; form-action 'none'; frame-ancestors 'none'", True),
+    (EACH, True),
+    (f"default-src 'none', {INVENTORY_POLICY}", True),
+    ("default-src 'none'; img-src 'self'", False),
+    ("default-src 'none'; form-action 'self'", False),
+    ("default-src 'none'; script-src 'nonce-{NONCE}'", False),
+    ("default-src 'none', default-src 'self'", False),
+    ("script-src 'none'; style-src 'none'", False),
+    (f"{EACH}; child-src *", True),
+    (EACH.replace("img-src 'none'", "img-src data:"), False),
+    ("frame-ancestors 'none'", False),
+    ("report-uri /r", False),
+]
+
+
+@pytest.mark.parametrize(("policy", "observes"), OBSERVING)
+def test_a_policy_that_admits_nothing_only_observes(policy: str, observes: bool) -> None:  # noqa: FBT001  (a table)
+    assert is_observing(policy) is observes
 
 
 def test_a_given_policy_goes_before_the_trial_and_the_trial_before_the_suggestion() -> None:
