@@ -13,8 +13,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.commands import MUST_SECONDS, MUST_TIMES, Cost, measure_commands
 from tests.benchmarks.engine import measure, memory_kept
 from tests.benchmarks.measuring import Row
+from tests.benchmarks.population import EVERY_HOST_DIFFERENT, MANY_PATHS
 from tests.benchmarks.storage import MUST_BYTES_PER_MILLION, Storage, measure_storage
 
 _MEMORY_DECISIONS = 20_000
@@ -26,8 +28,9 @@ _MOST_BYTES_KEPT = 256 * 1024
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
 )
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Of each command.")
 @click.option("--reports", type=click.IntRange(min=1), default=200_000, show_default=True, help="Stored and weighed.")
-def main(*, rounds: int, json_file: Path | None, reports: int) -> None:
+def main(*, rounds: int, json_file: Path | None, runs: int, reports: int) -> None:
     """Exits 1 when something takes longer, or more room, than it must."""
     console = Console(stderr=True)
     rows: list[Row] = []
@@ -38,17 +41,26 @@ def main(*, rounds: int, json_file: Path | None, reports: int) -> None:
         kept = memory_kept(_MEMORY_DECISIONS)
     with console.status(f"storing {reports:,} reports …"):
         storage = measure_storage(reports)
+    costs: list[Cost] = []
+    for population in (MANY_PATHS, EVERY_HOST_DIFFERENT):
+        with console.status(f"reading {population.groups:,} groups of {population.name} …"):
+            costs += measure_commands(population, runs)
     _print(rows, kept)
     _print_storage(storage)
+    _print_costs(costs)
     if json_file is not None:
         document = {
             "python": platform.python_version(),
             "rows": [asdict(row) for row in rows],
             "bytes_kept": kept,
             "storage": asdict(storage),
+            "commands": [
+                {**asdict(cost), "must_seconds": MUST_SECONDS, "must_times_for_more": MUST_TIMES} for cost in costs
+            ],
         }
         json_file.write_text(json.dumps(document, indent=1) + "\n")
-    if kept > _MOST_BYTES_KEPT or not storage.is_met or not all(row.is_met for row in rows):
+    is_met = storage.is_met and all(row.is_met for row in rows) and all(cost.is_met for cost in costs)
+    if kept > _MOST_BYTES_KEPT or not is_met:
         sys.exit(1)
 
 
@@ -75,6 +87,29 @@ def _print_storage(storage: Storage) -> None:
         if size >= storage.bytes_total / 100:
             table.add_row(name, f"{size / 1e6:,.2f}", f"{size / storage.bytes_total:.0%}")
     console.print(table)
+
+
+def _print_costs(costs: Sequence[Cost]) -> None:
+    table = Table(
+        *(
+            "command",
+            "evidence",
+            "s",
+            "must",
+            "on the clock",
+            "× sqlite3 and json",
+            "× for 1,000 × the reports",
+            "must",
+        ),
+        "peak MB",
+        title="100,000 groups read, in seconds of the processor",
+    )
+    for cost in costs:
+        table.add_row(
+            *(cost.command, cost.population, f"{cost.seconds:.2f}", f"{MUST_SECONDS:g}", f"{cost.wall_seconds:.2f}"),
+            *(f"{cost.ratio:.2f}", f"{cost.times_for_more:.2f}", f"{MUST_TIMES:g}", f"{cost.peak_bytes / 1e6:,.0f}"),
+        )
+    Console().print(table)
 
 
 if __name__ == "__main__":
