@@ -11,8 +11,11 @@ from datetime import datetime
 from policybuilder.csp import Relation, diff
 from policybuilder.deployments import Deployment, ServedStage, last_deployment, served
 from policybuilder.noticing import NoticedDeployment, served_now
+from policybuilder.plurals import plural
 from policybuilder.program import site_flag, typed
-from policybuilder.readiness.judging import is_observing, judge, make_case, noticed_in, on_trial, probing
+from policybuilder.readiness.breakage import holds_inline
+from policybuilder.readiness.judging import judge, make_case, on_trial, probing, unrecorded_in
+from policybuilder.readiness.soundness import NO_TRUST
 from policybuilder.readiness.values import Case, Readiness, SiteRecord
 from policybuilder.suggestion.values import SuggestionFinding
 
@@ -85,7 +88,7 @@ class Standing:
     stage: WorkflowStage
     why: str
     next: str
-    """The command to type."""
+    """The command to type; what is to be filled in is said by `blanks`."""
 
     then: tuple[str, ...] = ()
     """Those after it, when it is done."""
@@ -104,7 +107,27 @@ class Standing:
         """What is gravely wrong with the evidence, if there is any."""
         if self.stage is WorkflowStage.NOTHING_ARRIVES:
             return ()
-        return tuple(finding for finding in self.case.suggestion.findings if finding.severity == "high")
+        return tuple(
+            finding
+            for finding in self.case.suggestion.findings
+            if finding.severity == "high" and (finding.code != NO_TRUST or self.record.has_own)
+        )
+
+    @property
+    def held(self) -> int:
+        """Sources that the suggestion could have, and a person has to see to first."""
+        return len(self.case.suggestion.held)
+
+    @property
+    def repairs(self) -> int:
+        """Sources that believed reports ask for, and the enforced policy blocks."""
+        return _repairs(self.case)
+
+    @property
+    def blanks(self) -> Mapping[str, str]:
+        """What to write in the commands in place of a word that is to be filled in, and why."""
+        words = {word for line in (self.next, *self.then) for word in shlex.split(line)}
+        return {word: meaning for word, meaning in _BLANKS.items() if word in words}
 
     @property
     def step(self) -> Step:
@@ -122,10 +145,13 @@ class Standing:
 def standing_of(record: SiteRecord, arrivals: Arrivals) -> Standing:
     """Where the site stands at the end of the record's window."""
     case = make_case(record)
-    found = noticed_in(record)
+    found = unrecorded_in(record)
     readiness = judge(case) if on_trial(record.deployments) else None
     stage, why = _stage(case, readiness)
     commands = tuple(_commands(stage, case))
+    if repairs := _repairs(case):
+        why = f"{why}; what is enforced blocks {plural(repairs, 'source')} that believed reports ask for"
+        commands = (*commands, f"{_cspbuild()} suggest{site_flag(record.site)} --mode repair")
     if (unnamed := _unnamed(record, found)) is not None:
         why = f"{why}; but reports come under a policy that no deployment names"
         # What comes then depends on it.
@@ -144,15 +170,25 @@ def standing_of(record: SiteRecord, arrivals: Arrivals) -> Standing:
     )
 
 
-def record_command(site: str, policy: str, stage: ServedStage, since_at: datetime | None = None) -> str:
-    """How to record a deployment, as a shell takes it."""
+_VIEWS, _FILE = "N", "@FILE"
+_BLANKS = {
+    _FILE: "the file in which you saved the policy that suggest printed",
+    _VIEWS: "the page views a day that carry it, since only of so many does silence show that a source is unused",
+}
+
+
+def record_command(
+    site: str, policy: str, stage: ServedStage, since_at: datetime | None = None, *, asks_for_views: bool = False
+) -> str:
+    """How to record a deployment, as a shell takes it; with a word to fill in where it `asks_for_views`."""
     at = "" if since_at is None else f" --at {since_at:%Y-%m-%dT%H:%M:%SZ}"
-    return f"{_cspbuild()} deploy record{site_flag(site)} --stage {stage}{at} --policy {shlex.quote(policy)}"
+    views = f" --views-per-day {_VIEWS}" if asks_for_views else ""
+    return f"{_cspbuild()} deploy record{site_flag(site)} --stage {stage}{at}{views} --policy {shlex.quote(policy)}"
 
 
 def _stage(case: Case, readiness: Readiness | None) -> tuple[WorkflowStage, str]:
     suggestion, enforced = case.suggestion, case.enforced
-    has_own = any(not group.is_noise for group in case.record.groups)
+    has_own = case.record.has_own
     if readiness is not None and has_own:
         verdict = readiness.verdict.rstrip(".")
         return (WorkflowStage.READY if readiness.is_ready else WorkflowStage.TRIAL), verdict[0].lower() + verdict[1:]
@@ -171,7 +207,20 @@ def _stage(case: Case, readiness: Readiness | None) -> tuple[WorkflowStage, str]
         return WorkflowStage.OBSERVING, "reports arrive, but none of them is believed or decided yet"
     if suggestion.replay.block:
         return WorkflowStage.OBSERVING, "the suggested policy would block what it accepts"
-    return WorkflowStage.SUGGESTION_READY, "the evidence speaks for a policy"
+    return WorkflowStage.SUGGESTION_READY, f"the evidence speaks for a policy{_held(case)}"
+
+
+def _held(case: Case) -> str:
+    """What of the evidence the suggestion leaves to a person, as the end of a sentence."""
+    number = len(case.suggestion.held)
+    if not number:
+        return ""
+    inline = "; inline code is among them, which it would block" if holds_inline(case) else ""
+    return f", and {plural(number, 'source')} {'is' if number == 1 else 'are'} held{inline}"
+
+
+def _repairs(case: Case) -> int:
+    return sum(not change.is_applied for change in case.suggestion.changes)
 
 
 def _commands(stage: WorkflowStage, case: Case) -> Iterator[str]:
@@ -184,6 +233,10 @@ def _commands(stage: WorkflowStage, case: Case) -> Iterator[str]:
             yield f"{_cspbuild()} suggest{site_flag(site)}"
         case WorkflowStage.ENFORCED:
             yield from _look_closer(case)
+        case WorkflowStage.SUGGESTION_READY if holds_inline(case):
+            # The source of the pages has the text that reports cut off; the policy is another one then.
+            yield f"{_cspbuild()} suggest{site_flag(site)} --fetch"
+            yield from _serve(site, _FILE, "trial", ServedStage.REPORT_ONLY)
         case WorkflowStage.SUGGESTION_READY | WorkflowStage.NARROWING:
             yield from _serve(site, str(case.suggestion.policy), "trial", ServedStage.REPORT_ONLY)
         case WorkflowStage.TRIAL:
@@ -199,7 +252,7 @@ def _look_closer(case: Case) -> Iterator[str]:
         yield f"{_cspbuild()} suggest{site_flag(site)}"
         return
     yield f"{_cspbuild()} header{site_flag(site)} --stage probe"
-    yield record_command(site, str(probe), ServedStage.REPORT_ONLY)
+    yield record_command(site, str(probe), ServedStage.REPORT_ONLY, asks_for_views=True)
 
 
 def _serve(site: str, policy: str, header_stage: str, served_stage: ServedStage) -> Iterator[str]:
@@ -215,10 +268,9 @@ def _unnamed(record: SiteRecord, found: Sequence[NoticedDeployment]) -> NoticedD
     last = last_deployment(record.deployments)
     vouched = [each for each in found if each.is_vouched]
     recent = [each for each in vouched if last is None or each.last_seen_at > last.since_at]
-    tried = [each for each in recent if not is_observing(each.policy)]
     is_enforced = served(record.deployments, ServedStage.ENFORCE) is not None
     return served_now(recent, ServedStage.ENFORCE) or (
-        None if is_enforced else served_now(tried, ServedStage.REPORT_ONLY)
+        None if is_enforced else served_now(recent, ServedStage.REPORT_ONLY)
     )
 
 

@@ -63,6 +63,9 @@ def _document(standing: Standing) -> dict[str, object]:
             "networks": record.grounds.prevalence.audience,
             "watched_since": isoformat(standing.case.since_at) if standing.case.since_at else None,
         },
+        "held": standing.held,
+        "repairs": standing.repairs,
+        "fill_in": dict(standing.blanks),
         "enforced": _served(standing.enforced),
         "report_only": _served(_report_only(standing)),
         "noticed": [noticed_document(each) for each in standing.noticed],
@@ -107,7 +110,8 @@ def _print(standing: Standing) -> None:
     for name, deployment in (("enforced", standing.enforced), ("report-only", _report_only(standing))):
         if deployment is not None:
             number = f"deployment {deployment.number}" if isinstance(deployment, Deployment) else "unrecorded"
-            what = ", the baseline of observing" if is_observing(deployment.policy) else ""
+            only_observes = name == "report-only" and is_observing(deployment.policy)
+            what = ", which only observes" if only_observes else ""
             out.print(f"  {name}: {number}{what}, since {deployment.since_at:%Y-%m-%d %H:%M} UTC", markup=False)
     for noticed in standing.noticed[:_MAX_NOTICED]:
         out.print(f"  noticed: {noticed_line(noticed)}", markup=False)
@@ -122,5 +126,9 @@ def _print(standing: Standing) -> None:
     for label, line in zip(("next", *("then" for _ in standing.then)), (standing.next, *standing.then), strict=True):
         out.print(f"\n{label}:", markup=False)
         out.print(f"  {visible(line)}", markup=False, soft_wrap=True)
+    if standing.blanks:
+        out.print("\nto fill in:", markup=False)
+        for word, meaning in standing.blanks.items():
+            out.print(f"  {word}: {meaning}", markup=False)
     if f" header{site_flag(standing.record.site)}" in standing.next:
         hint("\nfor the public, with --base-url: the address at which browsers reach the collector")

@@ -24,6 +24,9 @@ from policybuilder.suggestion.sorting import sort_groups
 FULL_LIST = 50
 """So many pages are kept of a group; who came later is left out."""
 
+_INLINE = frozenset({"inline", "self", ""})
+"""What browsers name for code in the page itself."""
+
 _PLACES = 5
 
 
@@ -104,19 +107,7 @@ def unprobed(case: Case) -> Criterion:
 
 def open_items(case: Case) -> Criterion:
     """What waits for a person, if it is more than a stranger's word."""
-    groups = [group for group in case.live if group.decision not in ACCEPTED_LOSS]
-    found = sort_groups(groups, site_origins(case.record.groups), case.record.grounds)
-    waiting = {
-        "held": [group for group, _ in found.held],
-        "unresolved": [group for group, _ in found.unresolved],
-        "doubted": [group for group, _ in found.doubted],
-    }
-    counts = {
-        kind: sum(
-            is_reported(case, group) and case.verdicts[group.fingerprint] is not Verdict.ALLOW for group in members
-        )
-        for kind, members in waiting.items()
-    }
+    counts = {kind: len(members) for kind, members in _waiting(case).items()}
     return Criterion(
         name=CriterionName.OPEN_ITEMS,
         passed=not any(counts.values()),
@@ -124,6 +115,32 @@ def open_items(case: Case) -> Criterion:
         needed="0: allow, reject or ignore each (cspbuild decide)",
         figures=counts,
     )
+
+
+def holds_inline(case: Case) -> bool:
+    """Whether inline code waits for a person, of more than a stranger's word, that the policy would block."""
+    return any(
+        group.blocked in _INLINE and group.directive.startswith(("script-src", "style-src"))
+        for group in _waiting(case)["held"]
+    )
+
+
+def _waiting(case: Case) -> dict[str, list[ViolationGroup]]:
+    groups = [group for group in case.live if group.decision not in ACCEPTED_LOSS]
+    found = sort_groups(groups, site_origins(case.record.groups), case.record.grounds)
+    waiting = {
+        "held": [group for group, _ in found.held],
+        "unresolved": [group for group, _ in found.unresolved],
+        "doubted": [group for group, _ in found.doubted],
+    }
+    return {
+        kind: [
+            group
+            for group in members
+            if is_reported(case, group) and case.verdicts[group.fingerprint] is not Verdict.ALLOW
+        ]
+        for kind, members in waiting.items()
+    }
 
 
 def blocked_groups(case: Case) -> list[ViolationGroup]:

@@ -124,6 +124,10 @@ def is_observing(policy: str) -> bool:
     )
 
 
+def _is_baseline(policy: str) -> bool:
+    return set(canonical_texts(policy)) <= _OBSERVING
+
+
 _STAND_INS = frozenset({"child-src", "default-src"})
 """Fetch directives that nothing is loaded under: others decide where they are named."""
 
@@ -156,11 +160,16 @@ def is_probe(tried: Deployment, enforced: Deployment | None) -> bool:
 
 
 def probing(deployments: Sequence[Deployment]) -> Deployment | None:
-    """The probe that is sent beside the enforced policy."""
+    """The probe that is sent beside the enforced policy.
+
+    Where nobody knows of anything enforced whether it is used, it admits nothing at all, as the baseline of observing
+    does, which may have been left there from before.
+    """
     tried, enforced = served(deployments, ServedStage.REPORT_ONLY), served(deployments, ServedStage.ENFORCE)
-    if tried is None or is_observing(tried.policy) or not is_probe(tried, enforced):
+    if tried is None or enforced is None or _is_baseline(tried.policy):
         return None
-    return tried
+    asks_of_all = is_observing(tried.policy) and last_deployment((tried, enforced)) is tried
+    return tried if asks_of_all or is_probe(tried, enforced) else None
 
 
 def enforced_now(record: SiteRecord) -> Deployment | NoticedDeployment | None:

@@ -19,6 +19,9 @@ from policybuilder.suggestion.values import SuggestionFinding
 MIN_FORGED_NETWORKS = 10
 """Fewer are within reach of one person with a few cheap servers."""
 
+NO_TRUST = "no-trusted-evidence"
+"""The finding that nobody vouches for what was reported."""
+
 _ABOUT_THE_SUGGESTION = frozenset({"nothing-accepted"})
 _SETTLED = frozenset({DecisionAction.REJECT.value, DecisionAction.IGNORE.value, DecisionAction.CLASS.value})
 
@@ -125,18 +128,13 @@ def _of_suggestion(case: Case) -> Iterator[SuggestionFinding]:
     for finding in case.suggestion.findings:
         if finding.code == "header-size" or (finding.code == "attack-like" and not is_attack_open):
             continue
-        if not _has_evidence(case, finding):
-            continue
+        if finding.code == NO_TRUST and not case.record.has_own:
+            continue  # nobody has to vouch for no reports
         if not is_suggested and (finding.code in _ABOUT_THE_SUGGESTION or not _concerns(case.candidate, finding)):
             continue
         if finding.value and case.enforced_policies.policies and _concerns(case.enforced_policies, finding):
             continue  # not new
         yield finding
-
-
-def _has_evidence(case: Case, finding: SuggestionFinding) -> bool:
-    """Whether there are reports at all that somebody could vouch for."""
-    return finding.code != "no-trusted-evidence" or bool(case.record.groups)
 
 
 def _concerns(policies: PolicyList, finding: SuggestionFinding) -> bool:

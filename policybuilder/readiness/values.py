@@ -91,6 +91,11 @@ class SiteRecord:
     def thresholds(self) -> Thresholds:
         return self.grounds.thresholds
 
+    @property
+    def has_own(self) -> bool:
+        """Whether anything was reported that may be the site's own doing."""
+        return any(not group.is_noise for group in self.groups)
+
 
 class CandidateOrigin(enum.StrEnum):
     """Where the policy that is judged comes from."""

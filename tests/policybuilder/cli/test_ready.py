@@ -149,11 +149,29 @@ def test_status_says_where_one_is_and_what_to_type(cspbuild: Cspbuild) -> None:
     assert (document["enforced"], document["report_only"], document["ready"]) == (None, None, None)
     assert document["evidence"]["reports"] == 6
     assert document["alarms"] == []
+    assert (document["held"], document["repairs"], document["fill_in"]) == (1, 0, {})
+    # They come under the observe baseline, which nobody recorded, and nobody has to.
+    assert document["noticed"] == []
+    listed = cspbuild("deploy", "list", *SHOP)
+    assert ("noticed" in listed.out, listed.err) == (True, "")
     people = cspbuild("status", *SHOP)
+    assert "and 1 source is held" in people.out
+    assert "noticed" not in people.out
     assert "✓ observe   ▶ suggest   · trial" in people.out
     assert f"\n  {document['next']}\n" in people.out
     assert people.code == 0
     assert "with --base-url" in people.err
+
+
+def test_status_has_inline_code_looked_for_and_says_what_to_fill_in(cspbuild: Cspbuild, evidence: Engine) -> None:
+    inline = make_violation("script-src-elem", "inline")
+    record_observations(evidence, make_observation(inline, site="shop", is_trusted=True))
+    document = cspbuild("status", *JSON).json()
+    assert document["next"] == "cspbuild suggest --site shop --fetch"
+    assert (document["held"], list(document["fill_in"])) == (2, ["@FILE"])
+    people = cspbuild("status", *SHOP, COLUMNS="120")
+    assert "2 sources are held; inline code is among them, which it would block" in " ".join(people.out.split())
+    assert f"@FILE: {document['fill_in']['@FILE']}\n" in people.out
 
 
 @pytest.mark.usefixtures("database")
