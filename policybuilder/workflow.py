@@ -290,19 +290,19 @@ def _likely_causes(record: SiteRecord, arrivals: Arrivals) -> Iterator[Cause]:
     if noise := sum(group.reports for group in record.groups):
         yield Cause(
             "all-set-apart",
-            f"all {noise:,} reports that arrived are set apart: extensions, or documents of other hosts",
+            f"all that arrived, {plural(noise, 'report')}, is set apart: extensions, or documents of other hosts",
             f"{program} summary{site_flag(site)} --noise",
         )
     for other, reports in arrivals.elsewhere.items():
         yield Cause(
             "another-site",
-            f"{reports:,} reports of the site's hosts came by a key of the site {other}",
+            f"{plural(reports, 'report')} of the site's hosts came by a key of the site {other}",
             f"{program} status --site {other}",
         )
     if arrivals.revoked_keys:
         yield Cause(
             "key-revoked",
-            f"{arrivals.revoked_keys:,} keys of the site are revoked: pages that still name one get 404",
+            f"the site has {plural(arrivals.revoked_keys, 'revoked key')}: pages that still name one get 404",
             header,
         )
     if arrivals.script_hashes:

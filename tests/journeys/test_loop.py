@@ -152,12 +152,14 @@ def test_a_site_goes_from_nothing_to_enforced_to_narrower_and_back(shop: Shop) -
     # Were an enforced source not known to be in use, `status` would have it probed now; the rehearsal saw them all.
     status = shop.status()
     assert (status["stage"], shlex.split(status["next"])[1]) == ("enforced", "suggest")
+    # It saw the tracker blocked, too, and has to be asked whether that is wanted.
+    assert (status["repairs"], shlex.split(status["then"][-1])[-2:]) == (1, ["--mode", "repair"])
 
     # The font is given up, and so the evidence speaks for less than is enforced: the loop begins anew.
     shop.ask("decide", "reject", "fonts.example", "--note", "we host it ourselves now")
     shop.ask("decide", "ignore", "tracker.example")
     status = shop.status()
-    assert status["stage"] == "narrowing"
+    assert (status["stage"], status["repairs"]) == ("narrowing", 0)
     narrower = shop.ask("suggest")["policy"]
     assert "fonts.example" in suggested
     assert "fonts.example" not in narrower

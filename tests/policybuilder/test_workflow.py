@@ -210,9 +210,16 @@ def test_what_the_database_knows_is_likelier_than_what_is_usual(arrivals: Arriva
     assert [cause.code for cause in causes] == codes
 
 
+def test_one_is_counted_as_one() -> None:
+    arrivals = Arrivals(revoked_keys=1, elsewhere={"other": 1})
+    elsewhere, revoked, _ = standing_of(make_record([], deployments=[]), arrivals).causes
+    assert elsewhere.message.startswith("1 report of the site's hosts came")
+    assert revoked.message.startswith("the site has 1 revoked key:")
+
+
 def test_reports_that_are_all_set_apart_are_the_first_cause() -> None:
     cause = standing_of(make_record([NOISE], deployments=[]), Arrivals()).causes[0]
-    assert (cause.code, cause.message.startswith("all 7 reports")) == ("all-set-apart", True)
+    assert (cause.code, cause.message.startswith("all that arrived, 7 reports, is")) == ("all-set-apart", True)
 
 
 def test_a_policy_of_strangers_words_reaches_the_shell_as_one_word() -> None:
