@@ -180,5 +180,10 @@ def admits(directive: str, source: str, group: ViolationGroup) -> bool:
     """Whether a source expression, listed under the directive, would have let the group's resource through."""
     if directive not in {group.directive, *FALLBACKS.get(group.directive, ())}:
         return False
-    policy = Policy((Directive(directive, (source,)),))
-    return decide(policy, question_of(group.violation())).verdict is Verdict.ALLOW
+    return decide(_alone(directive, source), question_of(group.violation())).verdict is Verdict.ALLOW
+
+
+@lru_cache(maxsize=256)
+def _alone(directive: str, source: str) -> Policy:
+    """The policy that is asked for one group of a source's after the other."""
+    return Policy((Directive(directive, (source,)),))

@@ -93,7 +93,7 @@ def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Col
     if group.evidence_class is not EvidenceClass.GENUINE:
         # Only the site's own code carries the nonce that a suggestion asks for.
         question = question._replace(nonce="")
-    if any(directive.sources.takes_credentials for policy in policies for directive in policy.directives):
+    if any(policy.takes_credentials for policy in policies):
         question = _as_refused(question, group, policies)
     return decide_all(policies, question)
 

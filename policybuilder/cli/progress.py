@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import TypeVar
 
 from rich.console import Console
@@ -26,3 +27,26 @@ def progress(what: str, total: int) -> Iterator[Callable[[Iterable[_Item]], Iter
                 shown.advance(task)
 
         yield advance
+
+
+_PATIENCE_SECONDS = 1.0
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """What is being done, said while it is done, once it takes longer than a moment."""
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        yield
+        return
+    shown = screen.status(f"{what} …")
+    begin = Timer(_PATIENCE_SECONDS, shown.start)
+    begin.daemon = True
+    begin.start()
+    try:
+        yield
+    finally:
+        begin.cancel()
+        # Waited for, or it could begin after its end.
+        begin.join()
+        shown.stop()

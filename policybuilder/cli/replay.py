@@ -26,6 +26,7 @@ from policybuilder.cli.output import (
     print_json,
     table,
 )
+from policybuilder.cli.progress import working
 from policybuilder.csp import PolicyList
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading
@@ -48,7 +49,7 @@ def command(*, policy: str, since: str | None, as_of: str | None, site: str, dat
     window = read_window(since, as_of)
     engine = open_for_reading(database)
     get_site(engine, site)
-    with snapshot(engine) as connection:
+    with working("replaying evidence"), snapshot(engine) as connection:
         result = replay(read_evidence(connection, site, window), policies.policies)
     with gate(says_no=result.genuine.block > 0):
         if output_format == "json":

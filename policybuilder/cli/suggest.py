@@ -21,7 +21,7 @@ from policybuilder.cli.options import (
     window_options,
 )
 from policybuilder.cli.output import hint, hint_at_oddities, plural, print_json
-from policybuilder.cli.progress import progress
+from policybuilder.cli.progress import progress, working
 from policybuilder.cli.suggest_document import Later, document
 from policybuilder.cli.suggest_text import print_text
 from policybuilder.csp import diff
@@ -186,7 +186,7 @@ class _Reader:
     fetcher: Fetcher | None
 
     def suggest(self, window: Window, credential: Credential | None = None) -> tuple[Suggestion, Climb]:
-        with snapshot(self.engine) as connection:
+        with working("reading evidence"), snapshot(self.engine) as connection:
             groups = read_evidence(connection, self.site, window)
             hosts = read_hosts(connection, self.site)
         if not groups:
@@ -195,15 +195,16 @@ class _Reader:
         learned = Learned(groups)
         if self.html is not None or self.fetcher is not None:
             origins = site_origins(groups)
-            pages = pages_to_read(groups, hosts, origins, min_reporters=self.thresholds.min_reporters)
+            pages = pages_to_read(groups, hosts, origins)
             learned = learn(groups, _read_sources(pages, self.html, self.fetcher, hosts or _hosts_of(origins)))
-        with snapshot(self.engine) as connection:
+        with working("counting who reported what"), snapshot(self.engine) as connection:
             grounds = read_grounds(connection, self.site, window, learned.groups, self.thresholds)
         grounds = replace(grounds, nonce_places=learned.nonce_places, forms=learned.forms)
         if self.current is not None:
             grounds = replace(grounds, enforced=self.current.policies, current=self.current)
         try:
-            suggestion = propose(self.site, learned.groups, grounds, self.options)
+            with working("weighing evidence"):
+                suggestion = propose(self.site, learned.groups, grounds, self.options)
         except ValueError as error:
             record = f"{typed('cspbuild')} deploy record{site_flag(self.site)} --stage enforce --policy POLICY"
             raise CspbuildError(f"{error}; give it with --current, or record it:  {record}") from None

@@ -8,6 +8,7 @@ import click
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import print_json
+from policybuilder.cli.progress import working
 from policybuilder.cli.summary_text import print_summary
 from policybuilder.evidence import MEANINGS, ViolationGroup
 from policybuilder.rendering.tables import csv_table, markdown_table
@@ -44,7 +45,7 @@ def command(
     window = read_window(since, as_of)
     engine = open_for_reading(database)
     get_site(engine, site)
-    with snapshot(engine) as connection:
+    with working("reading evidence"), snapshot(engine) as connection:
         summary = read_summary(connection, site, window, by=SummaryBy(by), include_noise=noise)
     _RENDERERS[output_format](summary)
 

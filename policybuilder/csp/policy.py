@@ -85,6 +85,9 @@ class Policy:
     browsers_differ: bool = field(init=False, repr=False, compare=False)
     """Whether Chromium and Firefox may read one of its lists differently."""
 
+    takes_credentials: bool = field(init=False, repr=False, compare=False)
+    """Whether in one of its lists something may pass by more than its URL."""
+
     setting: Setting = field(init=False, repr=False, compare=False)
     """What it does for all policies of its page."""
 
@@ -106,6 +109,8 @@ class Policy:
             trusts_eval=compiling is not None and Keyword.TRUSTED_TYPES_EVAL in compiling.sources,
         )
         object.__setattr__(self, "browsers_differ", differ or bool(self.void_in_chromium))
+        takes_credentials = any(directive.sources.takes_credentials for directive in self.directives)
+        object.__setattr__(self, "takes_credentials", takes_credentials)
         object.__setattr__(self, "setting", setting)
         object.__setattr__(self, "_by_name", by_name)
         object.__setattr__(self, "_governing", {})
