@@ -13,7 +13,7 @@ _WAITING = "import sys, time; from policybuilder.cli.progress import working\nwi
 
 
 @pytest.mark.parametrize(("seconds", "is_told"), [(1.5, True), (0.01, False)])
-def test_only_what_takes_long_is_told(seconds: float, is_told: bool) -> None:
+def test_only_what_takes_long_is_told(seconds: float, *, is_told: bool) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", _WAITING.format(seconds)], stderr=theirs)
     assert process.wait(30) == 0
