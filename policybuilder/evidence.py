@@ -77,6 +77,7 @@ class PageCount:
 
     url: str
     reports: int
+    trusted_reports: int = 0
 
 
 @dataclass(frozen=True, slots=True)

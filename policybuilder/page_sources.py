@@ -63,7 +63,11 @@ def read_directory(directory: Path, pages: Iterable[str], report: Report) -> Map
         raise CspbuildError(f"no directory at {directory}; give the one that holds the pages' HTML files")
     found: dict[str, list[Markup]] = {}
     for page in pages:
-        file = next((file for file in _candidates(root, page) if file.is_file()), None)
+        try:
+            file = next((file for file in _candidates(root, page) if file.is_file()), None)
+        except (OSError, RuntimeError, ValueError):
+            # A name that no file can have, links in a circle: whatever somebody reported.
+            file = None
         if file is None:
             report(page, f"has no file below {directory}")
             continue

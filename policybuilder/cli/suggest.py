@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,11 +165,12 @@ def command(
         html,
         fetcher if fetch else None,
     )
-    suggestion, climbed = reader.suggest(window, Credential(strict_by) if strict_by else None)
+    suggestion, climb_it = reader.suggest(window)
+    climbed = climb_it(Credential(strict_by) if strict_by else None) if target == "strict" else None
     comparison = None if end is None else reader.compare(suggestion, replace(window, until=end))
     _refuse_large(suggestion, is_allowed=allow_large)
     with gate(says_no=suggestion.replay.block > 0):
-        _print(suggestion, output_format, climbed if target == "strict" else None, comparison)
+        _print(suggestion, output_format, climbed, comparison)
         for group in suggestion.blocked_groups:
             hint(f"accepted, yet it would be blocked: {visible(group.directive)} {visible(group.blocked)}")
 
@@ -185,7 +187,8 @@ class _Reader:
     html: Path | None
     fetcher: Fetcher | None
 
-    def suggest(self, window: Window, credential: Credential | None = None) -> tuple[Suggestion, Climb]:
+    def suggest(self, window: Window) -> tuple[Suggestion, Callable[[Credential | None], Climb]]:
+        """The suggestion at the end of the window, and how to climb from it to a strict policy."""
         with working("reading evidence"), snapshot(self.engine) as connection:
             groups = read_evidence(connection, self.site, window)
             hosts = read_hosts(connection, self.site)
@@ -208,7 +211,7 @@ class _Reader:
         except ValueError as error:
             record = f"{typed('cspbuild')} deploy record{site_flag(self.site)} --stage enforce --policy POLICY"
             raise CspbuildError(f"{error}; give it with --current, or record it:  {record}") from None
-        return suggestion, climb(suggestion, learned.groups, grounds.exposures, credential)
+        return suggestion, partial(climb, suggestion, learned.groups, grounds.exposures)
 
     def compare(self, suggestion: Suggestion, window: Window) -> Later:
         """What the suggestion would be at the end of the window."""

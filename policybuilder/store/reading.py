@@ -256,13 +256,13 @@ def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
     found: dict[str, list[PageCount]] = defaultdict(list)
     # A page stands under thousands of groups, and is to stand once in memory.
     once: dict[str, str] = {}
-    for fingerprint, page, reports in rows_of(
+    for fingerprint, page, reports, trusted in rows_of(
         connection,
-        select(table.c.fingerprint, table.c.page, table.c.reports)
+        select(table.c.fingerprint, table.c.page, table.c.reports, table.c.trusted_reports)
         .where(table.c.site == site)
         .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.page),
     ):
-        found[fingerprint].append(PageCount(once.setdefault(page, page), reports))
+        found[fingerprint].append(PageCount(once.setdefault(page, page), reports, trusted))
     return found
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from policybuilder.csp import Browser, SampleExtent, parse_url
-from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
 from policybuilder.markup import InlinePlace, Markup
 from policybuilder.suggestion.variation import varies
 
@@ -19,13 +20,8 @@ MAX_PAGES = 50
 """That are read for one suggestion."""
 
 _PAGES_PER_GROUP = 3
-_MAX_TEXTS = 8
-"""Different texts that begin alike; more of them are taken for one that varies."""
-
 _MIN_BEGUN = 8
 """Characters that code on the reported line has in common with the sample, to be taken for the same."""
-
-_MAX_HANDLED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,25 +58,31 @@ class Learned:
 
 
 def pages_to_read(
-    groups: Iterable[ViolationGroup], hosts: Collection[str], origins: Collection[str], *, min_reporters: int
+    groups: Iterable[ViolationGroup], hosts: Collection[str], origins: Collection[str]
 ) -> tuple[str, ...]:
     """The pages whose source would tell the text of inline code, the most reported first, and then others, for their
     forms; at most `MAX_PAGES`.
 
-    Only pages that believable evidence names, of the hosts that the operator gave the site; where none were given, of
-    the site's `origins`.
+    Only pages that the operator rehearsed: what strangers name may be a page that does something when it is read, or
+    one that they wrote themselves. They are of the hosts that the operator gave the site; where none were given, of the
+    site's `origins`.
     """
     wanted: dict[str, tuple[int, int]] = {}
     for group in groups:
-        is_believable = group.trusted_reports or group.reporters >= min_reporters
-        if group.evidence_class is not EvidenceClass.GENUINE or not is_believable:
+        if group.evidence_class is not EvidenceClass.GENUINE:
             continue
-        asked = group.reports if _is_asking(group) else 0
-        for page in group.pages[:_PAGES_PER_GROUP]:
+        is_asking = _is_asking(group)
+        for page in _rehearsed(group)[:_PAGES_PER_GROUP]:
             if _is_own(page.url, hosts, origins):
-                before = wanted.get(page.url, (0, 0))
-                wanted[page.url] = (before[0] + asked, before[1] + group.reports)
+                asked, all_of_it = wanted.get(page.url, (0, 0))
+                wanted[page.url] = (asked + page.trusted_reports * is_asking, all_of_it + page.trusted_reports)
     return tuple(sorted(wanted, key=lambda url: (-wanted[url][0], -wanted[url][1], url))[:MAX_PAGES])
+
+
+def _rehearsed(group: ViolationGroup) -> list[PageCount]:
+    """The pages on which the operator saw the group, most reports first; none, where the word of it is void."""
+    pages = [page for page in group.pages if page.trusted_reports and group.trusted_reports]
+    return sorted(pages, key=lambda page: (-page.trusted_reports, page.url))
 
 
 def _is_asking(group: ViolationGroup) -> bool:
@@ -103,13 +105,14 @@ def _is_own(page: str, hosts: Collection[str], origins: Collection[str]) -> bool
 def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Markup]]) -> Learned:
     """The groups with what the `sources` of pages, each read once or more, tell of their inline code.
 
-    A group whose sample begins several texts of a page stands for each of them, under a fingerprint of its own.
+    Where a sample begins several texts of a page, the one on the line that was reported is meant; where that does not
+    say which, none is: whoever can put markup into a page can put a script there that begins as another does.
     """
     found: list[ViolationGroup] = []
     nonce_places: dict[str, tuple[NoncePlace, ...]] = {}
     for group in groups:
         places = _places(group, sources, _is_reported_as) if _is_asking(group) else {}
-        texts = _stable_texts(places.values())
+        texts = _stable_texts(group, places.values())
         if not places and _is_asking(group):
             # What is another text within its first words is not found by them, but stands where it stood.
             places, texts = _places(group, sources, _stands_where_reported), None
@@ -118,7 +121,10 @@ def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Marku
             if places:
                 nonce_places[group.fingerprint] = _nonce_places(group, places)
             continue
+        if not texts:
+            found.append(group)
         for number, text in enumerate(texts):
+            # Only a javascript: URL has two, as browsers make digests of it in two ways.
             fingerprint = group.fingerprint if number == 0 else f"{group.fingerprint}+{number}"
             known = replace(group, fingerprint=fingerprint, sample=text, sample_extent=SampleExtent.WHOLE)
             found.append(known)
@@ -137,7 +143,7 @@ def _places(
 ) -> dict[Reading, tuple[InlinePlace, ...]]:
     """Where the group's code stands in each reading of its pages that has it."""
     found: dict[Reading, tuple[InlinePlace, ...]] = {}
-    for page in group.pages:
+    for page in _rehearsed(group):
         for time, markup in enumerate(sources.get(page.url, ())):
             if places := tuple(place for place in _all_places(markup) if is_it(place, group)):
                 found[page.url, time] = places
@@ -159,34 +165,51 @@ def _is_of_kind(place: InlinePlace, group: ViolationGroup) -> bool:
 
 def _stands_where_reported(place: InlinePlace, group: ViolationGroup) -> bool:
     """Whether code that begins a little like the sample stands on the line that was reported."""
-    if not _is_of_kind(place, group) or group.line_number is None:
+    if not (_is_of_kind(place, group) and _is_on_line(place, group.line_number)):
         return False
-    positions = [place.reported_position(browser) for browser in Browser]
-    is_there = any(position is not None and position[0] == group.line_number for position in positions)
     beginning = group.sample.strip()[:_MIN_BEGUN]
-    return is_there and len(beginning) == _MIN_BEGUN and place.text.strip().startswith(beginning)
+    return len(beginning) == _MIN_BEGUN and place.text.strip().startswith(beginning)
+
+
+@lru_cache(maxsize=20_000)
+def _samples(place: InlinePlace) -> tuple[tuple[str, str], ...]:
+    """As each browser makes them, with the text that it makes digests of; a page's places are put to many groups."""
+    return tuple((place.sample(browser), place.hashed_text(browser)) for browser in Browser)
 
 
 def _is_reported_as(place: InlinePlace, group: ViolationGroup) -> bool:
     if not _is_of_kind(place, group):
         return False
-    samples = [(place.sample(browser), place.hashed_text(browser)) for browser in Browser]
+    samples = _samples(place)
     if group.sample_extent is SampleExtent.TRIMMED:
         return any(sample == group.sample for sample, _ in samples)
     # What was personal at the end of a sample is cut off, so that it may be shorter than browsers make it.
     return any(sample.startswith(group.sample) or text.startswith(group.sample) for sample, text in samples)
 
 
-def _stable_texts(readings: Iterable[Sequence[InlinePlace]]) -> tuple[str, ...] | None:
-    """The texts, as browsers make digests of them, if every reading has the same; None where they differ."""
-    sets = {
-        tuple(sorted({place.hashed_text(browser) for place in places for browser in Browser})) for places in readings
-    }
-    if len(sets) != 1:
-        return None
-    (texts,) = sets
-    is_small = sum(map(len, texts)) <= _MAX_HANDLED_BYTES
-    return texts if len(texts) <= _MAX_TEXTS and (is_small or len(texts) == 1) else None
+def _stable_texts(group: ViolationGroup, readings: Collection[Sequence[InlinePlace]]) -> tuple[str, ...] | None:
+    """The text, as browsers make digests of it, if every reading has the same; None where they differ.
+
+    Nothing, where it cannot be told which of several is meant.
+    """
+    chosen = [_meant(group, places) for places in readings]
+    sets = {tuple(sorted({place.hashed_text(browser) for place in places for browser in Browser})) for places in chosen}
+    if len(sets) > 1:
+        return None if all(chosen) else ()
+    return next(iter(sets), ())
+
+
+def _meant(group: ViolationGroup, places: Sequence[InlinePlace]) -> Sequence[InlinePlace]:
+    """Those of the places whose text is meant: all, where they have the same; else those on the line reported."""
+    if len({place.text for place in places}) == 1:
+        return places
+    there = [place for place in places if _is_on_line(place, group.line_number)]
+    return there if len({place.text for place in there}) == 1 else ()
+
+
+def _is_on_line(place: InlinePlace, line: int | None) -> bool:
+    positions = [place.reported_position(browser) for browser in Browser]
+    return line is not None and any(position is not None and position[0] == line for position in positions)
 
 
 def _nonce_places(group: ViolationGroup, readings: Mapping[Reading, Sequence[InlinePlace]]) -> tuple[NoncePlace, ...]:

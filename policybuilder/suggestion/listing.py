@@ -9,7 +9,7 @@ from policybuilder.csp import Policy, Question, Verdict, decide, origin_of, pars
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.suggestion.candidates import NONCE, Hold, Unresolved
 from policybuilder.suggestion.inline import NoncePlace
-from policybuilder.suggestion.sorting import Doubt, Grounds, SortedGroups, is_rejected
+from policybuilder.suggestion.sorting import Doubt, Grounds, SortedGroups, is_believed_alone, is_rejected
 from policybuilder.suggestion.values import Evidence, ExcludedGroup, HeldSource, UnresolvedGroup, evidence_of
 
 _NEEDS_TRUST = (
@@ -19,7 +19,7 @@ _NEEDS_TRUST = (
 
 
 def held_sources(
-    held: Iterable[tuple[ViolationGroup, Hold]], doubted: Iterable[tuple[ViolationGroup, Doubt]]
+    held: Iterable[tuple[ViolationGroup, Hold]], doubted: Iterable[tuple[ViolationGroup, Doubt]], grounds: Grounds
 ) -> tuple[HeldSource, ...]:
     members: dict[tuple[str, str, str, str], list[ViolationGroup]] = defaultdict(list)
     for group, hold in held:
@@ -29,7 +29,14 @@ def held_sources(
         why = f"{admit.reason}, as strangers say; what they say would need {lacks}"
         members[admit.directive, admit.source, why, _NEEDS_TRUST].append(group)
     return tuple(
-        HeldSource(directive=directive, source=source, why=why, needs=needs, evidence=evidence_of(alike))
+        HeldSource(
+            directive=directive,
+            source=source,
+            why=why,
+            needs=needs,
+            evidence=evidence_of(alike),
+            is_believed=any(is_believed_alone(group, grounds) for group in alike),
+        )
         for (directive, source, why, needs), alike in sorted(members.items(), key=lambda item: item[0])
     )
 

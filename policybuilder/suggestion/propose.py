@@ -176,7 +176,7 @@ def propose(
         site=site,
         policy=policy,
         directives=directives,
-        held=(*held_sources(held, doubted), *held_forms(policy, grounds)),
+        held=(*held_sources(held, doubted, grounds), *held_forms(policy, grounds)),
         excluded=excluded_groups(sorted_groups.excluded),
         unresolved=(*unresolved_groups(_open_questions(sorted_groups, draft)), *nonce_worklist(sorted_groups, grounds)),
         needs_nonce=policy is not None and NONCE in str(policy),

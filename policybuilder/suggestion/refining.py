@@ -10,10 +10,11 @@ from policybuilder.csp.directives import FETCH_DIRECTIVES
 from policybuilder.csp.urls import parse_blocked
 from policybuilder.decisions import admits
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
-from policybuilder.suggestion.candidates import OTHER_ORIGIN, Admit
+from policybuilder.hosting import hosting_of
+from policybuilder.suggestion.candidates import OTHER_ORIGIN, PARENTS, SCRIPT_LIKE, Admit
 from policybuilder.suggestion.granularity import Granularity, Narrowed, Seen, narrow
-from policybuilder.suggestion.sorting import LOADED_BY, Doubt, Grounds, SortedGroups
-from policybuilder.suggestion.trust import Share, Tier, wilson_lower_bound
+from policybuilder.suggestion.sorting import LOADED_BY, Doubt, Grounds, SortedGroups, is_believed_alone
+from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.wildcards import wildcards
 
 _FEW_ON_THE_PATH = "more networks that report it on this path, of a host that is believed on others"
@@ -43,11 +44,11 @@ def refine(groups: SortedGroups, grounds: Grounds, grain: Grain) -> SortedGroups
             result.admitted.append(member)
     redirecting = _redirecting_origins(groups, grounds)
     for (directive, origin), alike in members.items():
-        anchors = [group for group, _, tier in alike if tier is not Tier.AUTO or _is_believed_alone(group, grounds)]
+        anchors = [group for group, _, tier in alike if tier is not Tier.AUTO or is_believed_alone(group, grounds)]
         found = narrow(
             directive,
             origin,
-            [_seen(group, is_redirected=origin in redirecting) for group in anchors],
+            [_seen(group, is_redirected=(directive, origin) in redirecting) for group in anchors],
             grain.by_directive.get(directive),
         )
         _assign(result, alike, found)
@@ -58,31 +59,28 @@ def refine(groups: SortedGroups, grounds: Grounds, grain: Grain) -> SortedGroups
     return result
 
 
-def _is_believed_alone(group: ViolationGroup, grounds: Grounds) -> bool:
-    """Whether a group of an origin that is believed would be believed without the others."""
-    thresholds = grounds.thresholds
-    share = Share(group.reporters, grounds.prevalence.audience)
-    return (
-        group.reporters >= thresholds.min_reporters
-        and group.days >= thresholds.min_days
-        and wilson_lower_bound(share) >= thresholds.min_prevalence
-    )
+def _redirecting_origins(groups: SortedGroups, grounds: Grounds) -> set[tuple[str, str]]:
+    """Directives and origins of which believable reports were refused after a redirect: paths do not matter then.
 
-
-def _redirecting_origins(groups: SortedGroups, grounds: Grounds) -> set[str]:
-    """Origins of which believable reports were refused after a redirect: their paths are not what is matched then.
+    For code only the operator's own reports are believable, and never of a host where anybody publishes: there a script
+    that redirects stays by its path, and is blocked until somebody decides.
 
     https://w3c.github.io/webappsec-csp/#match-url-to-source-expression, redirect count
     """
-    refused = [group for group, _ in groups.excluded] + [group for group, _ in groups.unresolved]
-    urls = (
-        parse_blocked(group.blocked)
-        for group in refused
-        if group.evidence_class is EvidenceClass.CONTRADICTION
-        and group.directive in FETCH_DIRECTIVES
-        and (group.trusted_reports or _is_believed_alone(group, grounds))
-    )
-    return {url.origin for url in urls if url is not None}
+    found = set()
+    for group in (*(group for group, _ in groups.excluded), *(group for group, _ in groups.unresolved)):
+        if group.evidence_class is not EvidenceClass.CONTRADICTION or group.directive not in FETCH_DIRECTIVES:
+            continue
+        url, directive = parse_blocked(group.blocked), PARENTS.get(group.directive, group.directive)
+        if url is None:
+            continue
+        if directive in SCRIPT_LIKE:
+            is_believed = bool(group.trusted_reports) and hosting_of(url.host) is None
+        else:
+            is_believed = is_believed_alone(group, grounds)
+        if is_believed:
+            found.add((directive, url.origin))
+    return found
 
 
 def _seen(group: ViolationGroup, *, is_redirected: bool) -> Seen:

@@ -26,7 +26,17 @@ from policybuilder.suggestion.candidates import (
 from policybuilder.suggestion.current import Current
 from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.inline import NoncePlace, PageForm
-from policybuilder.suggestion.trust import NO_PREVALENCE, NO_REACH, Prevalence, SourceKey, Thresholds, Tier, missing
+from policybuilder.suggestion.trust import (
+    NO_PREVALENCE,
+    NO_REACH,
+    Prevalence,
+    Reach,
+    Share,
+    SourceKey,
+    Thresholds,
+    Tier,
+    missing,
+)
 
 _NEVER_ASSUMED = frozenset({"form-action", "frame-ancestors"})
 """Closed only where hardly anybody says that it would refuse something."""
@@ -204,13 +214,24 @@ def is_script_like(directive: str, source: str) -> bool:
     return directive in SCRIPT_LIKE or (directive == "connect-src" and source != "'self'")
 
 
+def is_believed_alone(group: ViolationGroup, grounds: Grounds) -> bool:
+    """Whether a group would be believed without the others that ask for the same: trusted, or reported by as many."""
+    reach = Reach(
+        reporters=group.reporters,
+        best_day=Share(group.reporters, grounds.prevalence.audience),
+        days=group.days,
+        span=group.last_seen_at - group.first_seen_at,
+    )
+    return bool(group.trusted_reports) or not missing(reach, grounds.prevalence, grounds.thresholds)
+
+
 def _is_corroborated(group: ViolationGroup, admit: Admit, grounds: Grounds) -> bool:
     """By what no report can say: the page's own origin, a host the operator named, or the policy that is enforced."""
     if admit.source == "'self'":
         return True
     host = admit.source.partition("://")[2]
-    bare = host.rpartition(":")[0] or host
-    if any(_is_host_of(pattern, host if ":" in pattern else bare) for pattern in grounds.hosts):
+    # A host without a port is that of the usual port: other servers may listen beside it.
+    if any(_is_host_of(pattern, host) for pattern in grounds.hosts):
         return True
     return bool(grounds.enforced) and replay_group(group, grounds.enforced, ()).verdict is Verdict.ALLOW
 

@@ -7,6 +7,7 @@ itself names by a nonce or digest, and whatever that loads. https://web.dev/arti
 from __future__ import annotations
 
 import enum
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.sorting import REDIRECTED
 from policybuilder.suggestion.values import HeldSource, Suggestion, UnresolvedGroup
 
+# https://w3c.github.io/trusted-types/dist/spec/#trusted-types-csp-directive: tt-policy-name
+_TYPES_NAME = re.compile(r"[A-Za-z0-9\-#=_/@.%]{1,40}")
 _STRICT_DYNAMIC = "'strict-dynamic'"
 _UNSAFE_EVAL = "'unsafe-eval'"
 _COMPILING = frozenset({_UNSAFE_EVAL, "'wasm-unsafe-eval'", "'trusted-types-eval'"})
@@ -251,7 +254,7 @@ def _unprobed(suggestion: Suggestion) -> Iterator[Blocker]:
 
 def _held_blockers(suggestion: Suggestion) -> Iterator[Blocker]:
     for held in suggestion.held:
-        if held.source not in {UNSAFE_INLINE, _UNSAFE_EVAL}:
+        if held.is_believed and held.source not in {UNSAFE_INLINE, _UNSAFE_EVAL}:
             yield _of_held(BlockerKind.HELD, held)
     for unresolved in suggestion.unresolved:
         if unresolved.why == REDIRECTED:
@@ -262,7 +265,7 @@ def _inline_blockers(suggestion: Suggestion) -> tuple[Blocker, ...]:
     return tuple(
         _of_held(BlockerKind.INLINE, held)
         for held in suggestion.held
-        if held.source == UNSAFE_INLINE and held.directive == "script-src"
+        if held.is_believed and held.source == UNSAFE_INLINE and held.directive == "script-src"
     )
 
 
@@ -270,12 +273,14 @@ def _handler_blockers(suggestion: Suggestion) -> tuple[Blocker, ...]:
     return tuple(
         _of_held(BlockerKind.HANDLER, held)
         for held in suggestion.held
-        if held.source == UNSAFE_INLINE and held.directive == "script-src-attr"
+        if held.is_believed and held.source == UNSAFE_INLINE and held.directive == "script-src-attr"
     )
 
 
 def _eval_blockers(suggestion: Suggestion) -> tuple[Blocker, ...]:
-    return tuple(_of_held(BlockerKind.EVAL, held) for held in suggestion.held if held.source == _UNSAFE_EVAL)
+    return tuple(
+        _of_held(BlockerKind.EVAL, held) for held in suggestion.held if held.is_believed and held.source == _UNSAFE_EVAL
+    )
 
 
 def _javascript_urls(suggestion: Suggestion) -> Iterator[Blocker]:
@@ -336,10 +341,8 @@ def _is_strict(policy: Policy) -> bool:
 
 
 def _is_types_policy(group: ViolationGroup) -> bool:
-    is_name = group.blocked == "trusted-types-policy" and group.evidence_class is EvidenceClass.GENUINE
-    return (
-        is_name and bool(group.trusted_reports and group.sample) and group.sample.isascii() and " " not in group.sample
-    )
+    is_genuine = group.blocked == "trusted-types-policy" and group.evidence_class is EvidenceClass.GENUINE
+    return is_genuine and bool(group.trusted_reports and _TYPES_NAME.fullmatch(group.sample))
 
 
 def _has_probed_sinks(suggestion: Suggestion, exposures: Sequence[Exposure]) -> bool:

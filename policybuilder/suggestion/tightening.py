@@ -32,7 +32,7 @@ from policybuilder.csp import (
 )
 from policybuilder.csp.directives import FALLBACKS
 from policybuilder.csp.subsumption import expression_covers
-from policybuilder.evidence import ViolationGroup
+from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import replay_group
 from policybuilder.suggestion.assembly import directive_order, source_order
 from policybuilder.suggestion.candidates import PARENTS
@@ -47,7 +47,7 @@ from policybuilder.suggestion.drafting import (
 )
 from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.sorting import Grounds, SortedGroups, is_rejected
-from policybuilder.suggestion.trust import Tier
+from policybuilder.suggestion.trust import NO_REACH, Tier
 from policybuilder.suggestion.values import UnknownUse
 
 _UNFETCHED = ("base-uri", *NEVER_ASSUMED)
@@ -193,15 +193,15 @@ class _Uses:
             else:
                 self.allowed.append((group, admit.source))
                 self._count(group, decision, admit.source)
-        others = [
-            *(group for group, _ in groups.doubted),
-            *(group for group, _ in groups.held),
-            *(group for group, _ in groups.unresolved),
-        ]
-        for group in others:
-            # A stranger or two must not keep open what nobody else needs; for more of them it stays as it is.
-            if group.trusted_reports or group.reporters >= grounds.thresholds.min_reporters:
-                self._count(group, replay_group(group, [current], origins), None)
+        # A stranger or two must not keep open what nobody else needs; for more of them it stays as it is.
+        for group in _that_some_report(groups, grounds):
+            self._count(group, replay_group(group, [current], origins), None)
+        redirected = [*(group for group, _ in groups.excluded), *(group for group, _ in groups.unresolved)]
+        for group in redirected:
+            # Where a load is redirected to no report says, so that any source of the unit may be what lets it through.
+            is_some = group.trusted_reports or group.reporters >= grounds.thresholds.min_reporters
+            if group.evidence_class is EvidenceClass.CONTRADICTION and is_some:
+                self.in_doubt.add(self._unit_of(group))
 
     def lacks(self, exposure: Exposure) -> str | None:
         """Why a report-only policy seems not to be out, for people; None where its silence is what it should be.
@@ -252,6 +252,28 @@ class _Uses:
         if directive.endswith("-elem") and self._current.directive(directive) is None:
             return PARENTS[directive]
         return directive
+
+
+def _that_some_report(groups: SortedGroups, grounds: Grounds) -> Iterator[ViolationGroup]:
+    """Groups that are not believed, but that of a source which several networks report, or the operator does.
+
+    By the source, since every visitor may load another file of it. How far a held source was reported nobody counted;
+    there the networks of each of its groups are taken for different ones.
+    """
+    least = grounds.thresholds.min_reporters
+    for group, doubt in groups.doubted:
+        reach = grounds.prevalence.sources.get((doubt.admit.directive, doubt.admit.source), NO_REACH)
+        if max(group.reporters, reach.reporters) >= least:
+            yield group
+    networks: dict[tuple[str, str], int] = defaultdict(int)
+    for group, hold in groups.held:
+        networks[hold.directive, hold.source] += group.reporters
+    for group, hold in groups.held:
+        if group.trusted_reports or networks[hold.directive, hold.source] >= least:
+            yield group
+    for group, _ in groups.unresolved:
+        if group.trusted_reports or group.reporters >= least:
+            yield group
 
 
 def _units(current: Policy) -> tuple[str, ...]:

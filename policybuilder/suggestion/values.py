@@ -85,6 +85,8 @@ class HeldSource:
     why: str
     needs: str
     evidence: Evidence
+    is_believed: bool = True
+    """Whether the operator saw it, or as many visitors as would be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

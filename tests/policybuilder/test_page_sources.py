@@ -71,12 +71,16 @@ def test_what_is_no_page_of_the_site_is_left_out_and_named(fetcher: Fetcher, pat
     assert problem in said
 
 
-@pytest.mark.parametrize("path", ["/../secret.html", "/%2e%2e/secret.html", "/..%2fsecret.html", "/a%00b", "/link"])
+@pytest.mark.parametrize(
+    "path",
+    ["/../secret.html", "/%2e%2e/secret.html", "/..%2fsecret.html", "/a%00b", "/link", "/circle", f"/{'x' * 300}/y"],
+)
 def test_no_reported_path_leads_out_of_the_directory(tmp_path: Path, path: str) -> None:
     root = tmp_path / "pages"
     root.mkdir()
     (tmp_path / "secret.html").write_text("<script>secret()</script>")
     (root / "link").symlink_to(tmp_path / "secret.html")
+    (root / "circle").symlink_to(root / "circle")
     problems: dict[str, str] = {}
     assert read_directory(root, [f"https://shop.example{path}"], problems.__setitem__) == {}
     assert "has no file below" in next(iter(problems.values()))

@@ -85,7 +85,7 @@ def make_group(
         blocked=blocked,
         reports=reports,
         trusted_reports=trusted_reports,
-        pages=tuple(PageCount(url, reports) for url in pages),
+        pages=tuple(PageCount(url, reports, trusted_reports) for url in pages),
         policies=tuple(
             PolicyCount(
                 canonical_text(policy),

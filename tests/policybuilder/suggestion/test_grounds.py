@@ -508,3 +508,12 @@ def test_who_may_frame_the_site_is_no_question_once_a_person_said_so() -> None:
     suggestion = propose("shop", [IMAGE, framed], Grounds(decisions=[allow]))
     assert suggestion.unresolved == ()
     assert directive_of(suggestion, "frame-ancestors") == "'self'"
+
+
+def test_a_host_that_the_operator_named_vouches_for_no_other_port() -> None:
+    """Whoever may listen beside the site is not the site."""
+    beside = strangers("script-src-elem", "https://cdn.example:8443/a.js")
+    grounds = known({("script-src", "https://cdn.example:8443"): WIDELY}, hosts=["cdn.example"])
+    assert source_of(propose("shop", [beside], grounds), "script-src", "https://cdn.example:8443") is None
+    named = known({("script-src", "https://cdn.example:8443"): WIDELY}, hosts=["cdn.example:8443"])
+    assert source_of(propose("shop", [beside], named), "script-src", "https://cdn.example:8443") is not None

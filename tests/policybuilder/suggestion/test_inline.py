@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from policybuilder.csp import SampleExtent, hash_source
-from policybuilder.evidence import EvidenceClass, ViolationGroup
+from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
 from policybuilder.markup import Markup, read_markup
 from policybuilder.suggestion.inline import MAX_PAGES, Learned, learn, pages_to_read, template_of
 from policybuilder.suggestion.propose import propose
@@ -93,19 +94,28 @@ def test_a_text_of_each_page_varies() -> None:
     assert {place.template for place in result.nonce_places[group.fingerprint]} == {f"{ORIGIN}/p/*"}
 
 
-def test_several_texts_that_begin_alike_are_all_admitted() -> None:
-    page = f"<script>{LONG} a()</script><script>{LONG} b()</script>"
-    result = learned(inline(), page, page)
-    assert [group.sample for group in result.groups] == [f"{LONG} a()", f"{LONG} b()"]
-    assert len({group.fingerprint for group in result.groups}) == 2
-    policy = str(propose("shop", result.groups).policy)
-    assert hash_source(f"{LONG} a()") in policy
-    assert hash_source(f"{LONG} b()") in policy
+def test_of_several_texts_that_begin_alike_the_one_on_the_reported_line_is_meant() -> None:
+    """Whoever can put markup into a page can put a script there that begins as another one does."""
+    page = f"<script>{LONG} a()</script>\n<script>{LONG} evil()</script>"
+    (group,) = learned(inline(line_number=1), page, page).groups
+    assert group.sample == f"{LONG} a()"
+    for line in (None, 7):
+        unknown = inline(line_number=line)
+        assert learned(unknown, page, page).groups == (unknown,)
+    both = inline(line_number=1)
+    assert learned(both, page.replace("\n", "")).groups == (both,)
 
 
-def test_too_many_that_begin_alike_vary() -> None:
-    page = "".join(f"<script>{LONG} f({number})</script>" for number in range(9))
-    assert learned(inline(), page).groups[0].varies
+def test_a_page_that_strangers_name_is_neither_read_nor_believed() -> None:
+    """It may hold a script of theirs that begins as the site's own does, and another text would make it vary."""
+    group = inline()
+    theirs = f"{ORIGIN}/guestbook"
+    named = replace(group, pages=(PageCount(theirs, 90), PageCount(f"{ORIGIN}/logout", 90), *group.pages))
+    assert pages_to_read([named], [], [ORIGIN]) == (PAGE,)
+    sources = {theirs: read(f"<script>{LONG} evil()</script>"), PAGE: read(f"<script>{LONG}</script>")}
+    (known,) = learn([named], sources).groups
+    assert known.sample == LONG
+    assert learn([named], {theirs: sources[theirs]}).groups == (named,)
 
 
 def test_a_javascript_url_with_escapes_has_two_digests() -> None:
@@ -135,26 +145,26 @@ def test_what_the_page_does_not_have_stays_as_reported(source: str) -> None:
 NOT_ASKED = [
     inline(evidence_class=EvidenceClass.EXTENSION),
     inline(pages=["about"]),
-    inline(trusted=False, reporters=4),
+    inline(trusted=False, reporters=400),
     inline(document_origin="https://evil.example"),
 ]
 
 
 @pytest.mark.parametrize("group", NOT_ASKED)
 def test_no_page_is_read_for_what_it_cannot_tell_or_strangers_name(group: ViolationGroup) -> None:
-    assert pages_to_read([group], [], [ORIGIN], min_reporters=5) == ()
+    assert pages_to_read([group], [], [ORIGIN]) == ()
 
 
 def test_pages_are_of_the_hosts_that_the_operator_gave() -> None:
     group = inline(pages=[PAGE, "https://shop.example:8443/cart", "https://a.shop.example/", "http://evil.example/"])
-    assert pages_to_read([group], [], [ORIGIN], min_reporters=5) == (PAGE,)
-    few = inline(pages=["https://a.shop.example/", "https://shop.example/"], trusted=False, reporters=5)
-    assert pages_to_read([few], ["*.shop.example"], [], min_reporters=5) == ("https://a.shop.example/",)
+    assert pages_to_read([group], [], [ORIGIN]) == (PAGE,)
+    wild = inline(pages=["https://a.shop.example/", "https://shop.example/"])
+    assert pages_to_read([wild], ["*.shop.example"], []) == ("https://a.shop.example/",)
 
 
 def test_only_so_many_pages_are_read_the_most_reported_first() -> None:
     groups = [inline(pages=[f"{ORIGIN}/{number}"], reports=number + 1) for number in range(80)]
-    pages = pages_to_read(groups, [], [ORIGIN], min_reporters=5)
+    pages = pages_to_read(groups, [], [ORIGIN])
     assert len(pages) == MAX_PAGES
     assert pages[0] == f"{ORIGIN}/79"
 
@@ -162,7 +172,7 @@ def test_only_so_many_pages_are_read_the_most_reported_first() -> None:
 def test_pages_whose_inline_code_is_asked_for_are_read_before_others() -> None:
     picture = make_group("img-src", pages=[f"{ORIGIN}/often"], reports=90)
     groups = [picture, inline(pages=[f"{ORIGIN}/inline"], reports=2)]
-    assert pages_to_read(groups, [], [ORIGIN], min_reporters=5) == (f"{ORIGIN}/inline", f"{ORIGIN}/often")
+    assert pages_to_read(groups, [], [ORIGIN]) == (f"{ORIGIN}/inline", f"{ORIGIN}/often")
 
 
 FORMS = """

@@ -15,12 +15,17 @@ from policybuilder.suggestion.refining import Grain
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import Suggestion
-from tests.support.evidence import make_group
+from tests.support.evidence import SEEN_AT, make_group
 
 CDN = "https://cdn.example"
 MANY = Reach(reporters=400, best_day=Share(400, 1_000), days=5, span=timedelta(days=4))
 STYLES = Grounds(prevalence=Prevalence(audience=1_000, sources={("style-src", CDN): MANY}))
-OFTEN: dict[str, Any] = {"trusted": False, "reporters": 300, "days": 5}
+OFTEN: dict[str, Any] = {
+    "trusted": False,
+    "reporters": 300,
+    "days": 5,
+    "first_seen_at": SEEN_AT - timedelta(days=4),
+}
 
 
 def style(path: str, **known: Any) -> ViolationGroup:
@@ -99,3 +104,24 @@ def test_numbered_hosts_become_a_wildcard_but_for_scripts() -> None:
     asked = suggested(*pictures, *scripts, allows_script_wildcards=True)
     assert listed(asked, "script-src") == "https://*.pixhost.example"
     assert "numbered-hosts" not in [finding.code for finding in asked.findings]
+
+
+NPM = "https://cdn.jsdelivr.net"
+LIBRARY = make_group("script-src-elem", f"{NPM}/npm/vue@3.4.1/dist/vue.js")
+
+
+@pytest.mark.parametrize("directive", ["img-src", "script-src-elem"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_no_claim_of_a_redirect_widens_code_of_a_host_where_anybody_publishes(directive: str, *, trusted: bool) -> None:
+    claim = make_group(
+        directive, f"{NPM}/x.png", evidence_class=EvidenceClass.CONTRADICTION, **{**OFTEN, "trusted": trusted}
+    )
+    grounds = Grounds(prevalence=Prevalence(audience=1_000))
+    assert listed(suggested(LIBRARY, claim, grounds=grounds), "script-src") == LIBRARY.blocked
+
+
+def test_strangers_never_widen_code_by_claiming_a_redirect() -> None:
+    claim = make_group("script-src-elem", f"{CDN}/go", evidence_class=EvidenceClass.CONTRADICTION, **OFTEN)
+    script = make_group("script-src-elem", f"{CDN}/app/a.js")
+    grounds = Grounds(prevalence=Prevalence(audience=1_000))
+    assert listed(suggested(script, claim, grounds=grounds), "script-src") == f"{CDN}/app/"

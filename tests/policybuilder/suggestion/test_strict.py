@@ -166,3 +166,22 @@ def test_nothing_accepted_is_no_rung() -> None:
 def test_what_compiles_code_is_kept_beside_strict_dynamic() -> None:
     wasm = make_group("script-src", "wasm-eval", source_file=f"{ORIGIN}/app.js")
     assert scripts(way(SCRIPT, wasm), 4) == "'nonce-{NONCE}' 'strict-dynamic' 'wasm-unsafe-eval'"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        make_group("script-src-elem", "inline", sample="x" * 40, sample_extent=SampleExtent.PREFIX, trusted=False),
+        make_group("script-src-attr", "inline", sample="x" * 40, sample_extent=SampleExtent.PREFIX, trusted=False),
+        make_group("script-src", "eval", trusted=False),
+    ],
+)
+def test_a_strangers_report_opens_no_rung_and_closes_none(claim: ViolationGroup) -> None:
+    before, after = way(SCRIPT), way(SCRIPT, claim)
+    assert after.rungs == before.rungs
+
+
+@pytest.mark.parametrize("name", ["a;b", "*", "'allow-duplicates'", "a b", "", "x" * 41])
+def test_no_name_of_a_trusted_types_policy_is_taken_that_none_can_have(name: str) -> None:
+    climbed = way(SCRIPT, make_group("trusted-types", "trusted-types-policy", sample=name))
+    assert str(climbed.rungs[4].report_only) == "require-trusted-types-for 'script'"

@@ -10,7 +10,7 @@ import pytest
 
 from policybuilder.csp import Disposition, SampleExtent, diff, hash_source, parse_serialized_policy, subsumes
 from policybuilder.decisions import Decision, DecisionAction
-from policybuilder.evidence import ViolationGroup
+from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.suggestion.current import Origin, as_current, merged
 from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.propose import Options, propose
@@ -339,3 +339,30 @@ def test_a_probe_of_inline_code_asks_for_samples() -> None:
 
 def test_what_widens_needs_no_probe() -> None:
     assert deltas(parse_serialized_policy("img-src 'self'"), parse_serialized_policy("img-src 'self' https:")) is None
+
+
+def test_a_source_that_only_redirects_use_stays() -> None:
+    """Reports name the URL before the redirect, which the enforced policy and the probe both allow."""
+    enforced = "img-src 'self' https://cdn.real.example"
+    redirected = make_group(
+        "img-src",
+        f"{ORIGIN}/photo-of-the-day",
+        evidence_class=EvidenceClass.CONTRADICTION,
+        trusted=False,
+        reporters=300,
+    )
+    suggestion = tightened(redirected, LOADS[0], enforced=enforced, exposures=[exposure("img-src 'self'")])
+    assert directive(suggestion, "img-src") == "'self' https://cdn.real.example"
+
+
+def test_a_source_of_which_every_visitor_loads_another_file_stays() -> None:
+    """Each of its URLs is reported by one network, and the source by twelve a day."""
+    files = [
+        make_group("img-src", f"https://avatars.example/{number}.png", trusted=False, reporters=1, days=1)
+        for number in range(12)
+    ]
+    reach = Reach(reporters=12, best_day=Share(12, 600), days=12, span=timedelta(days=12))
+    prevalence = Prevalence(audience=600, sources={("img-src", "https://avatars.example"): reach})
+    enforced = "img-src 'self' https://avatars.example"
+    suggestion = tightened(*files, LOADS[0], enforced=enforced, exposures=[exposure()], prevalence=prevalence)
+    assert "https://avatars.example" in str(directive(suggestion, "img-src"))
