@@ -12,7 +12,7 @@ from policybuilder.plurals import plural
 from policybuilder.readiness.measures import (
     ACCEPTED_LOSS,
     exposed_views,
-    is_known,
+    is_believed,
     is_reported,
     least_views,
     observed_days,
@@ -137,9 +137,16 @@ def reporters(case: Case) -> Criterion:
 def page_coverage(case: Case) -> Criterion:
     """A page that nobody visited under the headers has told nothing."""
     seen = [
-        path for page, known in case.record.exposure.pages.items() if is_known(case, known) and (path := path_of(page))
+        path
+        for page, known in case.record.exposure.pages.items()
+        if is_believed(case, known) and (path := path_of(page))
     ]
-    unseen_critical = [path for path in case.critical if not any(is_beneath(page, path) for page in seen)]
+    rehearsed = [
+        path for page, known in case.record.exposure.pages.items() if known.is_trusted and (path := path_of(page))
+    ]
+    # What must not break is not left to what strangers say they saw.
+    sure = [*rehearsed, *case.record.page_paths]
+    unseen_critical = [path for path in case.critical if not any(is_beneath(page, path) for page in sure)]
     listed = case.routes or case.record.page_paths
     if not listed:
         # A few critical paths are no list of the site's: that they were seen tells nothing of the others.
@@ -174,7 +181,7 @@ def rehearsal_share(case: Case) -> Criterion:
     sources: dict[tuple[str, str], bool] = {}
     for group in case.record.groups:
         if group.evidence_class is EvidenceClass.GENUINE and case.verdicts[group.fingerprint] is Verdict.ALLOW:
-            is_public = group.reports > group.trusted_reports and is_known(case, Seen(group.reporters))
+            is_public = group.reports > group.trusted_reports and is_believed(case, Seen(group.reporters))
             sources[source_key(group)] = sources.get(source_key(group), False) or is_public
     rehearsed = sum(not is_public for is_public in sources.values())
     share = rehearsed / len(sources) if sources else 1.0

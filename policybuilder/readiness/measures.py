@@ -30,6 +30,16 @@ def is_known(case: Case, seen: Seen) -> bool:
     return seen.is_trusted or (are_many and case.record.grounds.prevalence.audience >= thresholds.min_audience)
 
 
+def is_believed(case: Case, seen: Seen) -> bool:
+    """Whether enough speak for it to make a policy ready: as large a share of the audience as makes a source believed.
+
+    A handful of networks may say no; to say yes takes as much as to forge a source.
+    """
+    audience = case.record.grounds.prevalence.audience
+    share = wilson_lower_bound(Share(seen.networks, audience))
+    return seen.is_trusted or (is_known(case, seen) and share >= case.record.thresholds.min_prevalence)
+
+
 def is_reported(case: Case, group: ViolationGroup) -> bool:
     """Whether the operator saw the group, or many strangers."""
     return is_known(case, Seen(group.reporters, is_trusted=group.trusted_reports > 0))
@@ -41,7 +51,7 @@ def observed_days(case: Case) -> list[date]:
         return []
     first, last = case.since_at.date(), case.record.window.until.date()
     said = views_said(case.record.deployments)
-    reported = {day for day, seen in case.record.exposure.days.items() if is_known(case, seen)}
+    reported = {day for day, seen in case.record.exposure.days.items() if is_believed(case, seen)}
     viewed = {date.fromisoformat(day) for day, views in case.record.views.by_day.items() if views}
     if said:
         every = (first + timedelta(days=number) for number in range((last - first).days + 1))

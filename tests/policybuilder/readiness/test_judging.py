@@ -182,9 +182,9 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("window", case_of(make_record(exposure=last_report(NOW - 8 * DAY))), False, "the last report is of"),
     ("window", case_of(make_record(exposure=last_report(NOW - 7 * DAY))), True, "the last report is of"),
     # A stranger's report a day makes no week, many strangers' do.
-    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(4)))), False, "no day"),
-    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(5)))), True, "15 days"),
-    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(5)), audience=49)), False, "no day"),
+    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(5)))), False, "no day"),
+    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(90)))), True, "15 days"),
+    ("window", case_of(make_record(deployments=[], exposure=reported(Seen(90)), audience=49)), False, "no day"),
     ("quiet-period", case_of(), True, "15 days"),
     ("quiet-period", case_of(make_record([fresh()])), False, "1 day,"),
     ("quiet-period", case_of(make_record([fresh(**STRANGER)])), True, ""),
