@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from policybuilder.csp import (
     Decision,
+    HostSource,
     Policy,
     Question,
     SampleExtent,
@@ -63,7 +65,8 @@ def replay(groups: Iterable[ViolationGroup], policies: Sequence[Policy]) -> Repl
     """Put every group to the policies, all of which must allow."""
     members = tuple(groups)
     origins = document_origins(members)
-    rows = [ReplayedGroup(group, replay_group(group, policies, origins)) for group in members]
+    replayer = Replayer(policies, origins)
+    rows = [ReplayedGroup(group, replayer.decide(group)) for group in members]
     rows.sort(
         key=lambda row: (
             row.group.evidence_class is not EvidenceClass.GENUINE,
@@ -78,6 +81,65 @@ def replay(groups: Iterable[ViolationGroup], policies: Sequence[Policy]) -> Repl
         if row.group.evidence_class is EvidenceClass.GENUINE:
             result.genuine.add(row.decision.verdict)
     return result
+
+
+class Replayer:
+    """Puts groups to policies, and URLs of one origin only once where no path is asked about: most are alike."""
+
+    def __init__(self, policies: Sequence[Policy], origins: Collection[str]) -> None:
+        self._policies = policies
+        self._origins = origins
+        self._answers: dict[tuple[object, ...], Decision] = {}
+        self._hosts_with_paths = [_hosts_with_paths(policy) for policy in policies]
+
+    def decide(self, group: ViolationGroup) -> Decision:
+        """What `replay_group` says of the group."""
+        key = self._key(group)
+        if key is None:
+            return replay_group(group, self._policies, self._origins)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = replay_group(group, self._policies, self._origins)
+        return answer
+
+    def _key(self, group: ViolationGroup) -> tuple[object, ...] | None:
+        """What the answer depends on; None where that may be more than the origin of what was blocked."""
+        scheme, separator, rest = group.blocked.partition("://")
+        authority, slash, _ = rest.partition("/")
+        host = authority.rpartition(":")[0] or authority
+        if not separator or not host:
+            return None
+        vouched = tuple(count.policy for count in group.policies if count.trusted_reports)
+        recorded = vouched or ((_policy_of(group),) if group.directive in _FALLBACKS_OF_MANY else ())
+        for with_paths in (*self._hosts_with_paths, *map(_recorded_hosts_with_paths, recorded)):
+            if with_paths is None or host in with_paths:
+                return None
+        document = group.pages[0].url if group.pages and "://" not in group.pages[0].url else group.document_origin
+        return (
+            group.directive,
+            group.disposition,
+            document,
+            f"{scheme}://{authority}",
+            slash,
+            group.evidence_class is EvidenceClass.GENUINE,
+            recorded,
+        )
+
+
+def _hosts_with_paths(policy: Policy) -> frozenset[str] | None:
+    """The hosts of which the policy lists paths; None where it lists one of a pattern of hosts."""
+    hosts = {
+        source.host_part
+        for directive in policy.directives
+        for _, source in directive.sources.expressions
+        if isinstance(source, HostSource) and source.path_part is not None
+    }
+    return None if any("*" in host for host in hosts) else frozenset(hosts)
+
+
+@lru_cache(maxsize=1_024)
+def _recorded_hosts_with_paths(policy: str) -> frozenset[str] | None:
+    return _hosts_with_paths(parse_serialized_policy(policy))
 
 
 def replay_group(group: ViolationGroup, policies: Sequence[Policy], origins: Collection[str]) -> Decision:

@@ -13,7 +13,7 @@ from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.noticing import NoticedDeployment, noticed, served_now
 from policybuilder.readiness import breakage, exposure, soundness
 from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName, Readiness, SiteRecord
-from policybuilder.replay import replay_group
+from policybuilder.replay import Replayer
 from policybuilder.stages import INVENTORY_POLICY, OBSERVE_POLICY
 from policybuilder.suggestion.propose import propose, site_origins
 from policybuilder.suggestion.values import Suggestion, SuggestionFinding
@@ -70,7 +70,7 @@ def make_case(
     enforced = enforced_now(record)
     enforced_policies = parse_serialized_policy_list(enforced.policy if enforced else "")
     candidate, origin = _candidate(record, given, suggestion)
-    origins = site_origins(record.groups)
+    replayer = Replayer(candidate.policies, site_origins(record.groups))
     return Case(
         record=record,
         candidate=candidate,
@@ -78,9 +78,7 @@ def make_case(
         since_at=watched_since(record.groups, record.deployments, record.window),
         suggestion=suggestion,
         live=with_superseded(record.groups, record.deployments),
-        verdicts={
-            group.fingerprint: replay_group(group, candidate.policies, origins).verdict for group in record.groups
-        },
+        verdicts={group.fingerprint: replayer.decide(group).verdict for group in record.groups},
         enforced=enforced,
         enforced_policies=enforced_policies,
         critical=critical,

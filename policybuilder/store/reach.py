@@ -17,6 +17,7 @@ from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
 from policybuilder.store.tables import is_any, pairs_of, rows_of, table_of
+from policybuilder.suggestion.sorting import is_script_like
 from policybuilder.suggestion.trust import (
     Z_99,
     Prevalence,
@@ -103,7 +104,12 @@ class _Reader:
             _reach_by_day(by_day.get(number, nothing), self.audience, self.audiences, spans.get(number, timedelta()))
             for number in range(len(keys))
         ]
-        rare = {number for number, reach in enumerate(found) if self._may_be_of_a_page(reach)}
+        # The few who come to a page are few to outnumber, so code is measured by the whole site.
+        rare = {
+            number
+            for number, reach in enumerate(found)
+            if not is_script_like(*keys[number][:2]) and self._may_be_of_a_page(reach)
+        }
         for number, share in self._best_pages([member for member in members if member[0] in rare]).items():
             found[number] = replace(found[number], best_page=share)
         return dict(zip(keys, found, strict=True))

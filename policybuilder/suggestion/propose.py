@@ -16,7 +16,7 @@ from policybuilder.csp import (
 from policybuilder.csp.directives import FALLBACKS
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.replay import document_origins, replay_group
+from policybuilder.replay import Replayer, document_origins
 from policybuilder.suggestion.assembly import policy_of, printed
 from policybuilder.suggestion.budget import Step
 from policybuilder.suggestion.candidates import NONCE, Unresolved
@@ -145,7 +145,7 @@ def propose(
         accepted = tuple(group for group, _, _ in sorted_groups.admitted)
     directives = tuple(_with_observed(directive, observed, grounds) for directive in directives)
     policy = policy_of(directives)
-    policies = [] if policy is None else [policy]
+    replayer = Replayer([] if policy is None else [policy], origins)
     findings = by_severity(
         chain(
             judge_policy(policy, directives),
@@ -164,10 +164,10 @@ def propose(
         """Or, beside an enforced policy, not known to be blocked by what is kept of it."""
         if policy is None:
             return False
-        verdict = replay_group(group, policies, origins).verdict
+        verdict = replayer.decide(group).verdict
         return verdict is Verdict.ALLOW or (revision is not None and verdict is Verdict.UNKNOWN)
 
-    verdicts = [(group, replay_group(group, policies, origins).verdict) for group in accepted]
+    verdicts = [(group, replayer.decide(group).verdict) for group in accepted]
     # What the policy admits anyway needs no decision.
     doubted = [(group, doubt) for group, doubt in sorted_groups.doubted if not is_admitted(group)]
     held = [(group, hold) for group, hold in sorted_groups.held if not is_admitted(group)]

@@ -94,7 +94,9 @@ def _assign(
     by_url = {url: each for each in found for url in each.urls}
     for group, admit, tier in alike:
         narrowed = by_url.get(group.blocked) or next(
-            (each for each in found if admits(group.directive, each.source, group)), None
+            # The origin that the group asks for admits it.
+            (each for each in found if each.source == admit.source or admits(group.directive, each.source, group)),
+            None,
         )
         if narrowed is not None:
             is_plain = narrowed.source == admit.source and admit.rule == LOADED_BY

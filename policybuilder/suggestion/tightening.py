@@ -33,7 +33,7 @@ from policybuilder.csp import (
 from policybuilder.csp.directives import FALLBACKS
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.evidence import EvidenceClass, ViolationGroup
-from policybuilder.replay import replay_group
+from policybuilder.replay import Replayer, replay_group
 from policybuilder.suggestion.assembly import directive_order, source_order
 from policybuilder.suggestion.candidates import PARENTS
 from policybuilder.suggestion.drafting import (
@@ -186,8 +186,9 @@ class _Uses:
 
         self._by_source: dict[tuple[str, str], list[tuple[ViolationGroup, str | None]]] = defaultdict(list)
         self._uncounted: set[str] = set()
+        replayer = Replayer([current], origins)
         for group, admit, _ in groups.admitted:
-            decision = replay_group(group, [current], origins)
+            decision = replayer.decide(group)
             if decision.verdict is Verdict.BLOCK:
                 self.refused.append((group, admit.directive, admit.source))
             else:
@@ -195,7 +196,7 @@ class _Uses:
                 self._count(group, decision, admit.source)
         # A stranger or two must not keep open what nobody else needs; for more of them it stays as it is.
         for group in _that_some_report(groups, grounds):
-            self._count(group, replay_group(group, [current], origins), None)
+            self._count(group, replayer.decide(group), None)
         redirected = [*(group for group, _ in groups.excluded), *(group for group, _ in groups.unresolved)]
         for group in redirected:
             # Where a load is redirected to no report says, so that any source of the unit may be what lets it through.

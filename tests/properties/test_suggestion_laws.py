@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from policybuilder.cli.suggest_document import document
 from policybuilder.csp import (
     HostSource,
+    Policy,
     PolicyList,
     SchemeSource,
     diff,
@@ -26,6 +27,7 @@ from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.domains import registrable_domain
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass, ViolationGroup
+from policybuilder.replay import Replayer, replay_group
 from policybuilder.suggestion.current import Current, Origin, as_current
 from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.propose import Options, propose
@@ -258,6 +260,18 @@ def test_a_decision_changes_only_what_it_names(groups: list[ViolationGroup], wis
 
 def groups_began(groups: list[ViolationGroup]) -> datetime:
     return min((group.first_seen_at for group in groups), default=SEEN_AT)
+
+
+CANDIDATES = st.lists(POLICIES.map(parse_serialized_policy), min_size=1, max_size=2)
+
+
+@given(groups=st.lists(ANY_GROUP, min_size=2, max_size=8), policies=CANDIDATES)
+def test_what_is_remembered_of_an_origin_is_what_each_url_would_get(
+    groups: list[ViolationGroup], policies: list[Policy]
+) -> None:
+    replayer = Replayer(policies, [ORIGIN])
+    for group in (*groups, *groups):
+        assert replayer.decide(group) == replay_group(group, policies, [ORIGIN])
 
 
 ENFORCED = POLICIES.map(lambda text: as_current([parse_serialized_policy(text)], Origin.GIVEN))

@@ -17,10 +17,12 @@ from policybuilder.store.reading import read_groups, snapshot, within_days
 from policybuilder.store.sites import ensure_default_site
 from policybuilder.store.tables import column_of, is_any, table_of
 from policybuilder.suggestion.propose import asked_by_strangers
+from policybuilder.suggestion.sorting import is_script_like
 from policybuilder.suggestion.trust import (
     Z_99,
     Reach,
     Share,
+    SourceKey,
     Thresholds,
     has_own_audience,
     is_prevalent,
@@ -66,7 +68,7 @@ def test_the_reach_of_all_sources_is_the_reach_of_each(engine: Engine, seed: int
             for thresholds in _THRESHOLDS:
                 found = read_prevalence(connection, "default", window, sources, thresholds)
                 one_by_one = _OneByOne.of(connection, window, thresholds)
-                assert found.sources == {key: one_by_one.reach_of(groups) for key, groups in sources.items()}
+                assert found.sources == {key: one_by_one.reach_of(key, groups) for key, groups in sources.items()}
                 best_pages |= {reach.best_page for reach in found.sources.values()}
     # Both kinds occurred, or nothing was compared.
     assert None in best_pages
@@ -111,7 +113,7 @@ class _OneByOne:
         audiences = {day: max(number, audience) for day, number in days.items()}
         return cls(connection, window, pages, audience, audiences, thresholds)
 
-    def reach_of(self, groups: Sequence[ViolationGroup]) -> Reach:
+    def reach_of(self, key: SourceKey, groups: Sequence[ViolationGroup]) -> Reach:
         fingerprints = [group.fingerprint for group in groups]
         table = table_of(schema.GroupReporterRow)
         is_source = is_any(self.connection, table.c.fingerprint, fingerprints)
@@ -123,6 +125,8 @@ class _OneByOne:
         by_day = {int(day): int(number) for day, number in self.connection.execute(networks)}
         reach = self._reach(by_day, self._span(fingerprints))
         if reach.reporters < self.thresholds.min_reporters or is_prevalent(reach, self.audience, self.thresholds):
+            return reach
+        if is_script_like(*key[:2]):
             return reach
         return replace(reach, best_page=self._best_page(fingerprints))
 
