@@ -7,11 +7,14 @@ of a hundred thousand groups has a hundred million characters.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring_ascii
 from typing import Any
+
+import msgspec
 
 _ROWS_AT_ONCE = 1_000
 
@@ -36,9 +39,29 @@ def _list(members: Iterator[Any]) -> Iterator[str]:
     """A list of any length, a portion of its members at a time."""
     line, before = "\n    ", "["
     while portion := list(islice(members, _ROWS_AT_ONCE)):
-        yield before + line + f",{line}".join(_text(member, line) for member in portion)
+        yield before + (_fast(portion) or line + f",{line}".join(_text(member, line) for member in portion))
         before = ","
     yield "[]" if before == "[" else "\n  ]"
+
+
+def _fast(portion: list[Any]) -> str | None:
+    """The members as they stand in a list of the document; None for what msgspec cannot write, which takes longer.
+
+    It writes numbers with an exponent as `5e-6`, the standard library as `5e-06`.
+    """
+    try:
+        text = msgspec.json.format(msgspec.json.encode(portion), indent=2).decode()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # No string holds a line break as it is. The brackets of the list are those of the document's.
+    return _BEYOND_ASCII.sub(_escaped, text)[1:-2].replace("\n", "\n  ")
+
+
+_BEYOND_ASCII = re.compile("[^\0-~]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return encode_basestring_ascii(found[0])[1:-1]
 
 
 def _text(value: Any, line: str) -> str:

@@ -915,7 +915,9 @@ def _everything_kept(endpoint: Endpoint) -> Iterator[tuple[str, bytes]]:
     yield "log", (endpoint.collector.directory / "collector.log").read_bytes()
 
 
-_NEVER_WRITTEN = {"decision", "deployment", "group_day", "growth", "page_view", "seen_line", "site_alias", "view_log"}
+_NEVER_WRITTEN = {
+    *("decision", "deployment", "group_day", "growth", "page_view", "seen_line", "site_alias", "view_log", "waiver"),
+}
 """Tables that ingest has no part in."""
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from policybuilder.cli.json_text import json_text
 from policybuilder.evidence import EvidenceClass
 
-_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(EvidenceClass)
+# Numbers with an exponent are written in two ways.
+_PLAIN_FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda number: "e" not in repr(number))
+_SCALARS = st.none() | st.booleans() | st.integers() | _PLAIN_FLOATS | st.text() | st.sampled_from(EvidenceClass)
 _VALUES = st.recursive(
     _SCALARS,
     lambda members: st.lists(members) | st.lists(members).map(tuple) | st.dictionaries(st.text(), members),

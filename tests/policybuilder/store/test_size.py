@@ -42,11 +42,11 @@ def test_reporting_the_same_again_adds_no_row_to_any_table(engine: Engine) -> No
     assert once["group_reporter"] > 100
 
 
-def test_reporting_the_same_ten_times_grows_a_database_by_two_pages_at_most(tmp_path: Path) -> None:
+def test_reporting_the_same_ten_times_grows_a_database_by_three_pages_at_most(tmp_path: Path) -> None:
     engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
     store(engine, REPORTS)
     once = sum(weigh(tmp_path / "csp.db").values())
     for _ in range(TIMES):
         store(engine, REPORTS)
-    assert sum(weigh(tmp_path / "csp.db").values()) - once <= 2 * 4_096
+    assert sum(weigh(tmp_path / "csp.db").values()) - once <= 3 * 4_096
     engine.dispose()
