@@ -132,6 +132,7 @@ def import_(
     """
     from collector.importing import import_files  # noqa: PLC0415  (only import needs ingest)
     from collector.progress import import_progress  # noqa: PLC0415  (the same)
+    from policybuilder.store.engine import refresh_statistics  # noqa: PLC0415  (the same)
     from policybuilder.store.sites import key_for_import  # noqa: PLC0415  (the same)
 
     loaded = rules.rules_in_force(rules_file)
@@ -139,6 +140,7 @@ def import_(
     key = key_for_import(engine, site)
     with import_progress() as on_progress:
         result = import_files(engine, key, list(files), is_trusted=trusted, rules=loaded, on_progress=on_progress)
+    refresh_statistics(engine)
     if output_format == "json":
         print_json(
             "import",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.locations import DEFAULT_DATABASE_URL as DEFAULT_DATABASE_URL  # noqa: PLC0414  (handed on to those who open)
@@ -153,6 +153,16 @@ def _begin_sqlite(connection: Connection) -> None:
 def writing(engine: Engine) -> Engine:
     """The same engine, whose transactions take the write lock when they begin."""
     return engine.execution_options(writes=True)
+
+
+def refresh_statistics(engine: Engine) -> None:
+    """Let the database count what is in it anew, as after much was stored at once: it plans queries by that.
+
+    PostgreSQL does so by itself only after a while, until which it goes through whole tables. Where others are writing
+    it is left to the next time.
+    """
+    with suppress(OperationalError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE" if engine.dialect.name == "postgresql" else "PRAGMA optimize"))
 
 
 def _stored_revision(connection: Connection) -> str | None:

@@ -22,9 +22,11 @@ from policybuilder.store.engine import (
     open_for_reading,
     open_for_writing,
     parse_database_url,
+    refresh_statistics,
     shown_url,
 )
 from policybuilder.store.migrating import newest_revision
+from tests.support.evidence import make_observation, record_observations
 from tests.support.postgres import PostgresServer, free_port
 from tests.support.service import PROGRAMS, environment
 
@@ -213,3 +215,24 @@ def test_a_failure_in_the_middle_is_one_line_without_statement_or_values(engine:
 
 def test_readers_know_the_newest_revision() -> None:
     assert newest_revision() == SCHEMA_REVISION
+
+
+def test_what_was_stored_at_once_is_counted_for_the_plans_of_queries(postgres: PostgresServer) -> None:
+    engine = open_for_writing(postgres.create_database())
+    record_observations(engine, make_observation())
+    counted = text("SELECT reltuples FROM pg_class WHERE relname = 'violation_group'")
+    with engine.connect() as connection:
+        assert connection.execute(counted).scalar_one() < 1
+    refresh_statistics(engine)
+    with engine.connect() as connection:
+        assert connection.execute(counted).scalar_one() == 1
+    engine.dispose()
+
+
+def test_counting_leaves_sqlite_as_it_was(tmp_path: Path) -> None:
+    engine = open_for_writing(f"sqlite:///{tmp_path}/csp.db")
+    record_observations(engine, make_observation())
+    refresh_statistics(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM violation_group")).scalar_one() == 1
+    engine.dispose()
