@@ -102,6 +102,21 @@ VALUES = [
     ("trusted-types 'none'", NAME, BLOCK, None, "it allows no name"),
     ("require-trusted-types-for 'script'", asked("require-trusted-types-for"), BLOCK, None, "locks the sinks"),
     ("frame-ancestors https://a.example", asked("frame-ancestors", None), UNKNOWN, None, "does not tell the URL"),
+    ("script-src 'strict-dynamic'", SCRIPT._replace(parser_inserted=None), UNKNOWN, None, "do not tell who inserted"),
+    (
+        "script-src 'unsafe-eval' 'eval-sha256-AAAA'",
+        EVAL._replace(browser=Browser.CHROMIUM),
+        BLOCK,
+        None,
+        "eval digest",
+    ),
+    ("trusted-types *", NAME._replace(sample="a b"), BLOCK, None, "no name may have"),
+    ("trusted-types shop", NAME._replace(sample=None), UNKNOWN, None, "does not tell the name"),
+    ("trusted-types shop-cart", NAME._replace(sample_extent=SampleExtent.PREFIX), UNKNOWN, None, "not tell the name"),
+    ("trusted-types cart", NAME._replace(sample_extent=SampleExtent.PREFIX), BLOCK, None, "another name"),
+    ("trusted-types shop", NAME._replace(name_taken=None), UNKNOWN, None, "taken already"),
+    ("require-trusted-types-for script", asked("require-trusted-types-for"), BLOCK, None, "it means nothing"),
+    ("sandbox allow-forms", asked("sandbox"), UNKNOWN, None, "has no source list"),
 ]
 
 
