@@ -255,7 +255,7 @@ def _duty(proposal: _Proposal) -> str:
     return ""
 
 
-_TODO = {
+_WHAT_TO_DO = {
     "frame-ancestors": "no browser says which site framed the page: list the sites that may",
     "require-trusted-types-for": "rewrite the code, or have a Trusted Types policy make the value; no source helps",
     "trusted-types": "the report does not hold the whole name of the policy; find it in the code, then list it",
@@ -265,8 +265,8 @@ _TODO = {
 def _without_a_source(question: Question) -> str:
     """What to do where no source expression answers."""
     name = question.directive
-    if name in _TODO:
-        return _TODO[name]
+    if name in _WHAT_TO_DO:
+        return _WHAT_TO_DO[name]
     if question.hint is not None:
         return "a hint names no kind: list the URL under the directive of what it is loaded as"
     if name not in SOURCE_LIST_DIRECTIVES:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import click
 
-from policybuilder.cli.options import database_option, format_option, read_text_argument, site_option
+from policybuilder.cli.options import address_options, database_option, format_option, read_text_argument, site_option
 from policybuilder.cli.output import console, hint, print_json
 from policybuilder.csp import parse_serialized_policy
 from policybuilder.errors import CspbuildError
@@ -28,9 +28,6 @@ from policybuilder.suggestion.trust import Thresholds
 from policybuilder.suggestion.values import Mode
 from policybuilder.times import Window
 
-DEFAULT_BASE_URL = "http://127.0.0.1:8000"
-"""Of a collector on this machine."""
-
 _PUBLIC_SAMPLE = 0.01
 _SMALLEST_SAMPLE = 0.0001
 """The collector's estimates go no further: a report stands for ten thousand at most."""
@@ -49,19 +46,12 @@ _SAMPLED_FORMATS = _DRAWN_BY_HAND | DRAWING_FORMATS
     show_default=True,
     help="How far you are.",
 )
-@click.option("--base-url", metavar="URL", default=DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
+@address_options
 @click.option("--policy", metavar="POLICY", help="Text, @file, - or preset:NAME; without it, all that observe can see.")
 @click.option(
     "--sample",
     metavar="SHARE",
     help="Share of page views that get it.  [default: 1%; 100% for a rehearsal, and when enforcing]",
-)
-@click.option(
-    "--rehearsal-key",
-    metavar="KEY",
-    envvar="CSP_REHEARSAL_KEY",
-    show_envvar=True,
-    help="For staging or CI alone: what arrives under it is trusted.",
 )
 @site_option
 @database_option

@@ -54,6 +54,25 @@ def site_option(command: _Command) -> _Command:
     )(command)
 
 
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+"""Of a collector on this machine."""
+
+
+def address_options(command: _Command) -> _Command:
+    """`--base-url` and `--rehearsal-key`: where reports go, and whose they are."""
+    base_url = click.option(
+        "--base-url", metavar="URL", default=DEFAULT_BASE_URL, show_default=True, help="Where the collector is."
+    )
+    rehearsal_key = click.option(
+        "--rehearsal-key",
+        metavar="KEY",
+        envvar="CSP_REHEARSAL_KEY",
+        show_envvar=True,
+        help="For staging or CI alone: what arrives under it is trusted.",
+    )
+    return base_url(rehearsal_key(command))
+
+
 def window_options(command: _Command) -> _Command:
     """`--since` and `--as-of`."""
     as_of = click.option(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from policybuilder.cli.header import DEFAULT_BASE_URL, choose_key
-from policybuilder.cli.options import database_option, format_option, site_option
+from policybuilder.cli.header import choose_key
+from policybuilder.cli.options import address_options, database_option, format_option, site_option
 from policybuilder.cli.output import console, hint, print_json
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.errors import CspbuildError
@@ -24,14 +24,7 @@ from policybuilder.times import isoformat
 
 @click.command()
 @click.option("--record", is_flag=True, help="Record that they are served from now on.")
-@click.option("--base-url", metavar="URL", default=DEFAULT_BASE_URL, show_default=True, help="Where the collector is.")
-@click.option(
-    "--rehearsal-key",
-    metavar="KEY",
-    envvar="CSP_REHEARSAL_KEY",
-    show_envvar=True,
-    help="For staging or CI alone: what arrives under it is trusted.",
-)
+@address_options
 @site_option
 @database_option
 @format_option(["text", "json", *(fmt.value for fmt in SnippetFormat)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from policybuilder.server_buffers import SERVER_BUFFERS
 from policybuilder.stages import Header
 
 _OTHERS_BYTES = 1_024
@@ -35,15 +36,17 @@ class Limit:
         return sum(sizes) + _OTHERS_BYTES > self.max_bytes
 
 
-PROXIES = (
-    # One memory page: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffer_size
-    Limit("nginx as a proxy in front", 4_096, "proxy_buffer_size"),
-    # https://httpd.apache.org/docs/2.4/mod/mod_proxy.html#proxypass
-    Limit("Apache as a proxy in front", 8_192, "responsefieldsize", is_per_line=True),
-    # tune.bufsize without tune.maxrewrite: https://docs.haproxy.org/3.0/configuration.html#tune.bufsize
-    Limit("HAProxy in front", 15_360, "tune.bufsize"),
-    # https://nodejs.org/api/cli.html#--max-http-header-sizesize
-    Limit("a proxy that runs on Node.js", 16_384, "--max-http-header-size"),
+_IN_FRONT = {
+    "nginx as a proxy": "nginx as a proxy in front",
+    "Apache httpd as a proxy": "Apache as a proxy in front",
+    "HAProxy": "HAProxy in front",
+    "Node.js as a proxy": "a proxy that runs on Node.js",
+}
+
+PROXIES = tuple(
+    Limit(_IN_FRONT[each.software], each.size_bytes, each.setting, is_per_line=not each.holds_all)
+    for each in SERVER_BUFFERS
+    if each.software in _IN_FRONT
 )
 """Programs that may stand between the server and the browser."""
 

@@ -9,6 +9,7 @@ from policybuilder.csp import Policy
 from policybuilder.decisions import Decision, expiring
 from policybuilder.evidence import EvidenceClass
 from policybuilder.scripts import ReportedScript, ScriptMark
+from policybuilder.server_buffers import ServerBuffer, buffers_too_small
 from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES, Step
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
 from policybuilder.suggestion.current import Current, Origin
@@ -213,7 +214,9 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
         yield _finding(
             "header-size",
             "high" if size > REFUSE_BYTES else "medium",
-            "many servers and proxies keep all response headers in a buffer of 4 or 8 KiB",
+            f"by default {_listed(buffers_too_small(size))} has no room for it"
+            if buffers_too_small(size)
+            else "a policy tried beside it does not fit what many servers keep all response headers in, 4 or 8 KiB",
             "fold numbered hosts into a wildcard where you trust all of the domain, or load less",
             value=f"{size} bytes",
         )
@@ -231,6 +234,10 @@ def judge_policy(policy: Policy | None, directives: Sequence[SuggestedDirective]
         yield from _judge_numbers(directive)
         for source in directive.sources:
             yield from _judge_source(directive.name, source)
+
+
+def _listed(buffers: Sequence[ServerBuffer]) -> str:
+    return " or ".join(f"{buffer.software} ({buffer.setting})" for buffer in buffers)
 
 
 def _judge_numbers(directive: SuggestedDirective) -> Iterator[SuggestionFinding]:

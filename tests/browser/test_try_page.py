@@ -11,6 +11,7 @@ from tests.browser.needs import digest, sources
 from tests.browser.operating import await_reports
 from tests.support.browser import open_visitor
 from tests.support.service import run_collector
+from tests.support.try_page import reported_by_try
 
 pytestmark = pytest.mark.browser
 
@@ -20,23 +21,7 @@ def test_one_visit_of_the_try_page_is_enough_for_a_policy(browser: Browser, tmp_
         own = collector.base_url
         other = own.replace("127.0.0.1", "localhost")
         visitor.goto(f"{own}/try")
-        expected = {
-            ("script-src-elem", "inline"),
-            ("script-src-elem", f"{own}/try/app.js"),
-            ("script-src-elem", f"{other}/try/partner.js"),
-            ("script-src-attr", "inline"),
-            ("script-src", "eval"),
-            ("style-src-elem", "inline"),
-            ("style-src-elem", f"{own}/try/style.css"),
-            ("style-src-elem", f"{other}/try/partner.css"),
-            ("style-src-attr", "inline"),
-            ("img-src", "data"),
-            ("img-src", f"{own}/try/picture.svg"),
-            ("img-src", f"{other}/try/picture.svg"),
-            ("connect-src", f"{own}/try/data.json"),
-            ("connect-src", f"{other}/try/data.json"),
-            ("require-trusted-types-for", "trusted-types-sink"),
-        }
+        expected = reported_by_try(own)
         await_reports(collector, visitor, expected)
         ran = collector.cspbuild("suggest", "--format", "json")
         assert ran.code == 0, ran.err
