@@ -14,6 +14,8 @@ from pathlib import Path
 
 _SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LOOKS = 5
+_TIME_WAIT = "06"
+"""A closed connection, listed as root's; a new one to elsewhere may have its port."""
 _FIRST_PERSON = 1000
 """Lower user ids belong to services on every common distribution."""
 
@@ -53,7 +55,7 @@ def _listed_owner(wanted: Collection[str]) -> int | None:
             continue
         for line in lines:
             fields = line.split()
-            if len(fields) > 7 and fields[1] in wanted:
+            if len(fields) > 7 and fields[1] in wanted and fields[3] != _TIME_WAIT:
                 return int(fields[7])
     return None
 
