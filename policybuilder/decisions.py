@@ -6,9 +6,11 @@ import enum
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+
+from msgspec import structs
 
 from policybuilder.csp import Directive, Policy, Verdict, decide, question_of
 from policybuilder.csp.directives import FALLBACKS
@@ -164,7 +166,7 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
     for group in groups:
         corrected = classes.get(group.fingerprint)
         if corrected is not None and corrected.evidence_class is not None:
-            group = replace(  # noqa: PLW2901  (the same group, as people see it)
+            group = structs.replace(  # noqa: PLW2901  (the same group, as people see it)
                 group,
                 evidence_class=corrected.evidence_class,
                 rule="decided",
@@ -172,7 +174,7 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
                 decision=DecisionAction.CLASS.value,
             )
         answer = next((decision for decision in answers if concerns(decision, group)), None)
-        decided.append(group if answer is None else replace(group, decision=answer.action.value))
+        decided.append(group if answer is None else structs.replace(group, decision=answer.action.value))
     return tuple(decided)
 
 

@@ -37,6 +37,9 @@ def private_suffix(host: str) -> str | None:
     if is_address(host):
         return None
     suffix = _suffixes(only_icann=False).publicsuffix(host)
+    if suffix is None or "." not in suffix:
+        # A top-level domain is a registry's: no need to read the list once more.
+        return None
     return suffix if suffix != _suffixes(only_icann=True).publicsuffix(host) else None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
+
+import msgspec
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
 
@@ -71,8 +73,7 @@ OVER_BUDGET = "over-budget"
 """Rule of the groups that stand for all that was new beyond a site's hourly budget."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageCount:
+class PageCount(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How often one page reported a group."""
 
     url: str
@@ -80,8 +81,7 @@ class PageCount:
     trusted_reports: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyCount:
+class PolicyCount(msgspec.Struct, frozen=True, gc=False):
     """How often a group was reported under one policy."""
 
     policy: str
@@ -93,9 +93,12 @@ class PolicyCount:
     last_seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViolationGroup:
-    """Violations alike: one origin of documents, disposition, directive, blocked resource, sample and class."""
+class ViolationGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Violations alike: one origin of documents, disposition, directive, blocked resource, sample and class.
+
+    A struct, since a hundred thousand dataclasses take long to make; `msgspec.structs.replace` changes
+    some of its values.
+    """
 
     fingerprint: str
     """Names the group within its site: 32 hexadecimal digits."""
@@ -142,10 +145,14 @@ class ViolationGroup:
 
     first_seen_at: datetime
     last_seen_at: datetime
-    pages: tuple[PageCount, ...]
+    received_first_ms: int = 0
+    received_last_ms: int = 0
+    """Between the two all its reports arrived, by the collector's clock: milliseconds since 1970, 0 where unknown."""
+
+    pages: Sequence[PageCount]
     """Most reports first; bounded, so the sum may be less than `reports`."""
 
-    policies: tuple[PolicyCount, ...]
+    policies: Sequence[PolicyCount]
     decision: str | None = None
     """A person's answer that applies, if there is one."""
 
@@ -156,13 +163,23 @@ class ViolationGroup:
     def is_noise(self) -> bool:
         return self.evidence_class in NOISE_CLASSES
 
+    @property
+    def document_uri(self) -> str:
+        """The page that reported it most, as far as pages were kept; else their origin."""
+        return next((page.url for page in self.pages if page.url != OTHER), self.document_origin)
+
+    @property
+    def vouched_policies(self) -> tuple[str, ...]:
+        """Those that trusted reports came under."""
+        return tuple(count.policy for count in self.policies if count.trusted_reports) if self.trusted_reports else ()
+
     def violation(self, policy: str = "") -> Violation:
         """One violation that stands for the group, as seen on its busiest page, under `policy`.
 
         What was counted by origin beyond the budget is an origin, as browsers write one that they cut.
         """
         return Violation(
-            document_uri=self.pages[0].url if self.pages else self.document_origin,
+            document_uri=self.document_uri,
             effective_directive=self.directive,
             blocked_uri=self.blocked.removesuffix(f"/{OTHER}"),
             disposition=self.disposition,

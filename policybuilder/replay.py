@@ -104,26 +104,26 @@ class Replayer:
 
     def _key(self, group: ViolationGroup) -> tuple[object, ...] | None:
         """What the answer depends on; None where that may be more than the origin of what was blocked."""
-        scheme, separator, rest = group.blocked.partition("://")
-        authority, slash, _ = rest.partition("/")
-        host = authority.rpartition(":")[0] or authority
-        if not separator or not host:
+        blocked = group.blocked
+        start = blocked.find("://") + 3
+        path = blocked.find("/", start)
+        origin = blocked if path < 0 else blocked[:path]
+        host = _host_of(origin)
+        if not host:
             return None
-        vouched = tuple(count.policy for count in group.policies if count.trusted_reports)
-        recorded = vouched or ((_policy_of(group),) if group.directive in _FALLBACKS_OF_MANY else ())
+        recorded = group.vouched_policies or ((_policy_of(group),) if group.directive in _FALLBACKS_OF_MANY else ())
         for with_paths in (*self._hosts_with_paths, *map(_recorded_hosts_with_paths, recorded)):
             if with_paths is None or host in with_paths:
                 return None
-        document = group.pages[0].url if group.pages and "://" not in group.pages[0].url else group.document_origin
-        return (
-            group.directive,
-            group.disposition,
-            document,
-            f"{scheme}://{authority}",
-            slash,
-            group.evidence_class is EvidenceClass.GENUINE,
-            recorded,
-        )
+        document = group.document_origin if "://" in group.document_origin else group.document_uri
+        is_genuine = group.evidence_class is EvidenceClass.GENUINE
+        return group.directive, group.disposition, document, origin, path < 0, is_genuine, recorded
+
+
+@lru_cache(maxsize=8_192)
+def _host_of(origin: str) -> str:
+    authority = origin.partition("://")[2]
+    return authority.rpartition(":")[0] or authority
 
 
 def _hosts_with_paths(policy: Policy) -> frozenset[str] | None:
@@ -171,9 +171,8 @@ def _as_refused(question: Question, group: ViolationGroup, policies: Sequence[Po
     """
     recorded = [
         governing.sources
-        for count in group.policies
-        if count.trusted_reports
-        and (governing := parse_serialized_policy(count.policy).governing(question.directive)) is not None
+        for policy in group.vouched_policies
+        if (governing := parse_serialized_policy(policy).governing(question.directive)) is not None
     ]
     if not recorded:
         return question
@@ -203,9 +202,8 @@ def _policy_of(group: ViolationGroup) -> str:
     What allows the resource it is reported under was redirected, and is of another class; so that a genuine group has
     no need of a policy, but where it is unclear which kind of resource a fallback directive stood for.
     """
-    vouched = [count.policy for count in group.policies if count.trusted_reports]
-    if vouched:
-        return vouched[0]
+    if group.vouched_policies:
+        return group.vouched_policies[0]
     if group.evidence_class is EvidenceClass.GENUINE and group.directive not in _FALLBACKS_OF_MANY:
         return ""
     return group.policies[0].policy if group.policies else ""

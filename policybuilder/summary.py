@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
 
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import MEANINGS, NOISE_CLASSES, OTHER, OVER_BUDGET, EvidenceClass, ViolationGroup
@@ -54,8 +56,7 @@ class RowViewsFrom(enum.StrEnum):
     SAID = "said"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryRow:
+class SummaryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a summary; in rows by anything but group, what differs inside is left empty."""
 
     key: str
@@ -169,8 +170,7 @@ class Summary:
     warnings: tuple[SetupWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DayCount:
+class DayCount(msgspec.Struct, frozen=True, gc=False):
     """Reports of one group on one UTC day."""
 
     fingerprint: str
@@ -308,7 +308,7 @@ def _rows(
         case _:
             trends = _trends(figures.days, trend_days, {group.fingerprint: row_key(by, group) for group in shown})
             rows = _folded_rows(shown, lambda group: row_key(by, group), figures.reporters)
-            return [replace(row, trend=trends.get(row.key, ())) for row in rows]
+            return [msgspec.structs.replace(row, trend=trends.get(row.key, ())) for row in rows]
 
 
 def _totals(groups: Sequence[ViolationGroup], window: Window, figures: Figures) -> Totals:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from policybuilder.deployments import Deployment, last_deployment, served_policies
 from policybuilder.evidence import EvidenceClass, ViolationGroup
@@ -26,7 +27,7 @@ def with_superseded(groups: Sequence[ViolationGroup], deployments: Sequence[Depl
         return tuple(groups)
     served = served_policies(deployments)
     return tuple(
-        replace(group, evidence_class=EvidenceClass.SUPERSEDED, rule=SUPERSEDED_RULE, reason="")
+        structs.replace(group, evidence_class=EvidenceClass.SUPERSEDED, rule=SUPERSEDED_RULE, reason="")
         if group.evidence_class in _MAY_BE_SUPERSEDED
         and group.last_seen_at < last.since_at
         and not any(count.policy in served for count in group.policies)

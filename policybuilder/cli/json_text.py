@@ -53,10 +53,13 @@ def _fast(portion: list[Any]) -> str | None:
         text = msgspec.json.format(msgspec.json.encode(portion), indent=2).decode()
     except (TypeError, ValueError, OverflowError):
         return None
+    if not text.isascii() or _DEL in text:
+        text = _BEYOND_ASCII.sub(_escaped, text)
     # No string holds a line break as it is. The brackets of the list are those of the document's.
-    return _BEYOND_ASCII.sub(_escaped, text)[1:-2].replace("\n", "\n  ")
+    return text[1:-2].replace("\n", "\n  ")
 
 
+_DEL = "\x7f"
 _BEYOND_ASCII = re.compile("[^\0-~]")
 
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from policybuilder.csp.directives import KNOWN_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, SampleExtent
@@ -22,7 +21,7 @@ from policybuilder.evidence import OTHER, OVER_BUDGET
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch, GroupDelta, MovedGroup
 from policybuilder.store.clock import HOUR_MS
-from policybuilder.store.tables import chunks, table_of
+from policybuilder.store.tables import chunks, insert_into, table_of
 
 _Key = TypeVar("_Key")
 
@@ -65,7 +64,6 @@ class Growth:
         self._connection = connection
         self._hour = now_ms // HOUR_MS
         self._hash_of = hash_of
-        self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
     def fold_excess_groups(self, batch: Batch, site: str) -> None:
         """Count as `(other)` what is new of the site's and beyond its budget."""
@@ -158,7 +156,7 @@ class Growth:
         """What was asked for in this hour, now too; the row is locked until the transaction ends."""
         table = table_of(schema.GrowthRow)
         counts = {each.value: asked if each is kind else 0 for each in Kind}
-        statement = self._insert(table).values(site=site, hour=self._hour, network=network, **counts)
+        statement = insert_into(self._connection, table).values(site=site, hour=self._hour, network=network, **counts)
         column = table.c[kind.value]
         counted = statement.on_conflict_do_update(
             index_elements=[table.c.site, table.c.hour, table.c.network], set_={kind.value: column + asked}

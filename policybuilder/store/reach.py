@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, and_, func, or_, select
+import msgspec
+from sqlalchemy import Connection, func, or_, select
 
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
-from policybuilder.store.tables import is_any, pairs_of, rows_of, table_of
+from policybuilder.store.tables import is_any, lists_of, rows_as_json, rows_of, table_of, texts_in
 from policybuilder.suggestion.sorting import is_script_like
 from policybuilder.suggestion.trust import (
     Z_99,
@@ -25,6 +26,7 @@ from policybuilder.suggestion.trust import (
     Share,
     SourceKey,
     Thresholds,
+    fewest_of_a_page,
     has_own_audience,
     is_prevalent,
     usual_audience,
@@ -97,100 +99,114 @@ class _Reader:
     def reach_of(self, sources: Mapping[SourceKey, Sequence[ViolationGroup]]) -> dict[SourceKey, Reach]:
         """Of all of them at once: there may be as many as there are groups, and each query takes a millisecond."""
         keys = sorted(sources)
-        members = [(number, group.fingerprint) for number, key in enumerate(keys) for group in sources[key]]
-        by_day, spans = self._networks_by_day(members), self._spans(members)
-        nothing: Mapping[int, int] = {}
+        members = [[group.fingerprint for group in sources[key]] for key in keys]
         found = [
-            _reach_by_day(by_day.get(number, nothing), self.audience, self.audiences, spans.get(number, timedelta()))
-            for number in range(len(keys))
+            _reach_by_day(networks, self.audience, self.audiences, _span(sources[key]))
+            for key, networks in zip(keys, self._networks_by_day(members), strict=True)
         ]
         # The few who come to a page are few to outnumber, so code is measured by the whole site.
-        rare = {
+        rare = [
             number
             for number, reach in enumerate(found)
             if not is_script_like(*keys[number][:2]) and self._may_be_of_a_page(reach)
-        }
-        for number, share in self._best_pages([member for member in members if member[0] in rare]).items():
+        ]
+        for number, share in zip(rare, self._best_pages([members[number] for number in rare]), strict=True):
             found[number] = replace(found[number], best_page=share)
         return dict(zip(keys, found, strict=True))
 
     def _may_be_of_a_page(self, reach: Reach) -> bool:
         """Whether enough reported it, of one page's visitors perhaps, and too few of the site's."""
-        is_reported = reach.reporters >= self.thresholds.min_reporters
-        return is_reported and not is_prevalent(reach, self.audience, self.thresholds)
+        least = fewest_of_a_page(self.audience, self.thresholds)
+        return reach.reporters >= least and not is_prevalent(reach, self.audience, self.thresholds)
 
-    def _networks_by_day(self, members: Sequence[_Member]) -> dict[int, dict[int, int]]:
-        """Distinct networks of each source on each day."""
-        table, source = table_of(schema.GroupReporterRow), pairs_of(self.connection, members)
-        networks = (
-            select(source.c.number, table.c.day, func.count(table.c.network.distinct()))
-            .where(*within_days(table, self.site, self.window), table.c.fingerprint == source.c.text)
-            .group_by(source.c.number, table.c.day)
+    def _networks_by_day(self, sources: Sequence[Sequence[str]]) -> list[Mapping[int, int]]:
+        """Distinct networks of each source on each day; a source is the fingerprints of its groups."""
+        table, source = table_of(schema.GroupReporterRow), lists_of(self.connection, sources)
+        by_day = (
+            select(table.c.day, func.count(table.c.network.distinct()).label("networks"))
+            .where(
+                *within_days(table, self.site, self.window),
+                table.c.fingerprint.in_(select(texts_in(self.connection, source.c.texts)).correlate(source)),
+            )
+            .group_by(table.c.day)
+            .correlate(source)
+            .subquery("by_day")
         )
-        found: dict[int, dict[int, int]] = defaultdict(dict)
-        for number, day, count in rows_of(self.connection, networks):
-            found[number][int(day)] = int(count)
+        # Source by source: to sort the networks of all of them at once takes as long as to look them up.
+        networks = select(rows_as_json(self.connection, by_day.c.day, by_day.c.networks)).scalar_subquery()
+        found: list[Mapping[int, int]] = [{} for _ in sources]
+        for number, days in rows_of(self.connection, select(source.c.number, networks)):
+            if days is not None:
+                found[number] = dict(_DAYS.decode(days))
         return found
 
-    def _spans(self, members: Sequence[_Member]) -> dict[int, timedelta]:
-        table, source = table_of(schema.GroupRow), pairs_of(self.connection, members)
-        received = (
-            select(source.c.number, func.min(table.c.received_first_ms), func.max(table.c.received_last_ms))
-            .where(table.c.site == self.site, table.c.fingerprint == source.c.text)
-            .group_by(source.c.number)
-        )
-        return {
-            number: timedelta(milliseconds=last - first) for number, first, last in rows_of(self.connection, received)
-        }
-
-    def _best_pages(self, members: Sequence[_Member]) -> dict[int, Share]:
-        """The page of which the largest part of the audience reported a source that day, on whatever page.
+    def _best_pages(self, sources: Sequence[Sequence[str]]) -> list[Share | None]:
+        """Of each source, the page of which the largest part of the audience reported it that day, on whatever page.
 
         Which page a network reported a source on is not kept, and the list of a group's pages is short enough to be
         filled up by a stranger; that the network came to the page is kept.
         """
-        if not members or not self.pages:
-            return {}
-        table, visitors = table_of(schema.GroupReporterRow), table_of(schema.PageReporterRow)
-        source = pairs_of(self.connection, members)
-        reporters = (
-            select(source.c.number, table.c.day, table.c.network)
-            .distinct()
-            .where(*within_days(table, self.site, self.window), table.c.fingerprint == source.c.text)
-            .subquery("reporters")
-        )
-        came = (
-            select(visitors.c.page, visitors.c.day, visitors.c.network)
-            .where(*within_days(visitors, self.site, self.window), is_any(self.connection, visitors.c.page, self.pages))
-            .subquery("came")
-        )
-        # An outer join, so that SQLite goes through the visitors once, and looks the reporters up in an index of its
-        # own: the other way round it goes through all visitors for each. Who reported nothing is of no source.
-        both = came.outerjoin(reporters, and_(reporters.c.network == came.c.network, reporters.c.day == came.c.day))
-        by_day = (
-            select(reporters.c.number, came.c.page, func.count().label("networks"))
-            .select_from(both)
-            .group_by(reporters.c.number, came.c.page, came.c.day)
-            .subquery("by_day")
-        )
-        busiest = select(by_day.c.number, by_day.c.page, func.max(by_day.c.networks)).group_by(
-            by_day.c.number, by_day.c.page
-        )
-        most: dict[int, dict[str, int]] = {number: {} for number, _ in members}
-        for number, page, networks in rows_of(self.connection, busiest):
-            if number is not None:
-                most[number][page] = int(networks)
-        return {
-            number: max(
-                (Share(found.get(page, 0), audience) for page, audience in self.pages.items()),
+        if not sources or not self.pages:
+            return [None for _ in sources]
+        came = self._visitors()
+        members = {fingerprint: number for number, source in enumerate(sources) for fingerprint in source}
+        reporters: list[dict[int, int]] = [defaultdict(int) for _ in sources]
+        table = table_of(schema.GroupReporterRow)
+        for fingerprint, day, network in rows_of(
+            self.connection,
+            select(table.c.fingerprint, table.c.day, table.c.network).where(
+                *within_days(table, self.site, self.window), is_any(self.connection, table.c.fingerprint, members)
+            ),
+        ):
+            reporters[members[fingerprint]][day] |= came.bit_of.get(network, 0)
+        return [
+            max(
+                (Share(came.most_in(page, reported), audience) for page, audience in self.pages.items()),
                 key=lambda share: (wilson_lower_bound(share, Z_99), share.audience),
             )
-            for number, found in most.items()
-        }
+            for reported in reporters
+        ]
+
+    def _visitors(self) -> _Visitors:
+        visitors = table_of(schema.PageReporterRow)
+        found = _Visitors()
+        for page, day, network in rows_of(
+            self.connection,
+            select(visitors.c.page, visitors.c.day, visitors.c.network).where(
+                *within_days(visitors, self.site, self.window), is_any(self.connection, visitors.c.page, self.pages)
+            ),
+        ):
+            found.add(page, day, network)
+        return found
 
 
-_Member = tuple[int, str]
-"""The number of a source, and the fingerprint of a group that asks for it."""
+@dataclass(slots=True)
+class _Visitors:
+    """Which networks came to which pages. A set of them is a number with a bit for each, so that sets meet quickly."""
+
+    bit_of: dict[int, int] = field(default_factory=dict)
+    by_page: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """The networks of each day."""
+
+    def add(self, page: str, day: int, network: int) -> None:
+        bit = self.bit_of.get(network)
+        if bit is None:
+            bit = self.bit_of[network] = 1 << len(self.bit_of)
+        self.by_page[page][day] |= bit
+
+    def most_in(self, page: str, reporters: Mapping[int, int]) -> int:
+        """How many of the reporters came to the page, on the day on which most did."""
+        came = self.by_page[page]
+        return max(((came[day] & networks).bit_count() for day, networks in reporters.items()), default=0)
+
+
+_DAYS = msgspec.json.Decoder(list[tuple[int, int]])
+
+
+def _span(groups: Sequence[ViolationGroup]) -> timedelta:
+    """Between the first and the last receipt."""
+    first = min(group.received_first_ms for group in groups)
+    return timedelta(milliseconds=max(group.received_last_ms for group in groups) - first)
 
 
 def _policy_reach(

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery, Table, case, func, select, union_all
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    case,
+    cast,
+    func,
+    select,
+)
 
 from policybuilder.csp.violation import Disposition, SampleExtent
+from policybuilder.deferred import Deferred
 from policybuilder.evidence import EvidenceClass, PageCount, PolicyCount, ScriptHash, ViolationGroup
 from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
-from policybuilder.store.tables import rows_of, table_of
+from policybuilder.store.tables import row_as_json, rows_as_json, rows_of, table_of
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -39,28 +52,33 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
     what the window saw. Nothing is trusted of days on which the rehearsal key was used from too many networks.
     """
     table = table_of(schema.GroupRow)
-    counts = _counts_in(connection, site, window, _leaked_days(connection, site, window))
-    pages = _pages_of(connection, site)
-    vouched = {fingerprint for fingerprint, (_, trusted, _) in counts.items() if trusted}
-    policies = _policies_of(connection, site, window, vouched)
-    reporters = _reporters_of(connection, site, window)
-    columns = (table.c[name] for name in _GROUP_COLUMNS)
-    groups = []
-    for row in rows_of(
-        connection,
-        select(*columns)
+    pages_table, policies_table = table_of(schema.GroupPageRow), table_of(schema.GroupPolicyRow)
+    query = (
+        # All that is known of a group in one row: to put rows of five queries together takes as long as to read them.
+        select(
+            *(table.c[name] for name in _GROUP_COLUMNS),
+            *_counts_of_group(connection, table, window, _leaked_days(connection, site, window)),
+            _networks_of_group(connection, table, window),
+            _members_of_group(connection, pages_table, table, ("page", "reports", "trusted_reports")),
+            _members_of_group(connection, policies_table, table, _PolicyUse.__struct_fields__),
+        )
         .where(
             table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
         )
-        .order_by(table.c.fingerprint),
-    ):
-        # By their places: to ask a hundred thousand rows for twenty columns each by name takes as long as to read them.
-        fingerprint, origin, directive, blocked, disposition, evidence_class, rule, reason, *others = row
-        sample, sample_extent, source_file, line_number, initiator, first_seen_ms, last_seen_ms = others
-        if fingerprint not in counts:
+        .order_by(table.c.fingerprint)
+    )
+    unpack, unpack_unvouched = _unpackers_of_policies(connection, site, window)
+    groups = []
+    # By their places: to ask a hundred thousand rows for twenty columns each by name takes as long again.
+    for row in rows_of(connection, query):
+        fingerprint, origin, directive, blocked, disposition, evidence_class, rule, reason = row[:8]
+        sample, sample_extent, source_file, line_number, initiator = row[8:13]
+        first_seen_ms, last_seen_ms, received_first_ms, received_last_ms = row[13:17]
+        of_hours, of_days, networks, pages, policies = row[17:]
+        if of_hours is None and of_days is None:
             continue
-        reports, trusted_reports, estimated_reports = counts[fingerprint]
-        busiest, days = reporters.get(fingerprint, (0, 0))
+        reports, trusted_reports, estimated_reports = _counts_in(of_hours, of_days)
+        by_day = _NETWORKS.decode(networks) if networks else ()
         groups.append(
             ViolationGroup(
                 fingerprint=fingerprint,
@@ -79,12 +97,14 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
                 reports=reports,
                 trusted_reports=trusted_reports,
                 estimated_reports=estimated_reports,
-                reporters=busiest,
-                days=days,
+                reporters=max([number for _, number in by_day], default=0),
+                days=len(by_day),
                 first_seen_at=from_ms(first_seen_ms),
                 last_seen_at=from_ms(last_seen_ms),
-                pages=tuple(pages.get(fingerprint, ())),
-                policies=tuple(policies.get(fingerprint, ())),
+                received_first_ms=received_first_ms,
+                received_last_ms=received_last_ms,
+                pages=Deferred(pages, _unpack_pages) if pages else (),
+                policies=Deferred(policies, unpack if trusted_reports else unpack_unvouched) if policies else (),
             )
         )
     return tuple(groups)
@@ -93,26 +113,166 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
 _GROUP_COLUMNS = (
     *("fingerprint", "document_origin", "directive", "blocked", "disposition", "evidence_class", "rule", "reason"),
     *("sample", "sample_extent", "source_file", "line_number", "initiator", "first_seen_ms", "last_seen_ms"),
+    *("received_first_ms", "received_last_ms"),
 )
 _DISPOSITIONS = {each.value: each for each in Disposition}
 _CLASSES = {each.value: each for each in EvidenceClass}
 _EXTENTS = {each.value: each for each in SampleExtent}
 
+_Counts = tuple[int, int, int]
+"""Reports, trusted and estimated reports."""
+
+_COUNTS: msgspec.json.Decoder[_Counts] = msgspec.json.Decoder(_Counts)
+_NETWORKS = msgspec.json.Decoder(list[tuple[int, int]])
+_PAGES = msgspec.json.Decoder(list[PageCount])
+
+
+class _PolicyUse(msgspec.Struct, array_like=True, gc=False):
+    """A row of the table of groups and policies, but for the site and the fingerprint."""
+
+    policy_digest: str
+    reports: int
+    trusted_reports: int
+    first_seen_ms: int
+    last_seen_ms: int
+    trusted_first_ms: int | None
+    trusted_last_ms: int | None
+
+
+_POLICY_USES = msgspec.json.Decoder(list[_PolicyUse])
+
+
+def _counts_in(of_hours: str | None, of_days: str | None) -> _Counts:
+    if of_days is None:
+        return _COUNTS.decode(of_hours or "")
+    counts = _COUNTS.decode(of_days)
+    if of_hours is None:
+        return counts
+    reports, trusted, estimated = _COUNTS.decode(of_hours)
+    return counts[0] + reports, counts[1] + trusted, counts[2] + estimated
+
+
+def _unpack_pages(packed: str) -> tuple[PageCount, ...]:
+    """Most reports first."""
+    return tuple(sorted(_PAGES.decode(packed), key=lambda page: (-page.reports, page.url)))
+
+
+_Unpacker = Callable[[str], tuple[PolicyCount, ...]]
+
+
+def _unpackers_of_policies(connection: Connection, site: str, window: Window) -> tuple[_Unpacker, _Unpacker]:
+    """What makes the policies of a group, most reports first; and of one that nobody vouched for.
+
+    Counts are those of all evidence, but trusted ones must be of the window. Whoever vouched for a policy did so by
+    vouching for the group.
+    """
+    texts = table_of(schema.PolicyRow)
+    # Of few policies each stands under thousands of groups: the text is long, and is read once.
+    text_of = dict(rows_of(connection, select(texts.c.digest, texts.c.text).where(texts.c.site == site)))
+    since_ms, until_ms = _since_ms(window), _until_ms(window)
+
+    def is_vouched(use: _PolicyUse) -> bool:
+        first_ms, last_ms = use.trusted_first_ms, use.trusted_last_ms
+        return first_ms is not None and last_ms is not None and last_ms >= since_ms and first_ms <= until_ms
+
+    def unpack(packed: str, *, is_group_vouched: bool = True) -> tuple[PolicyCount, ...]:
+        uses = sorted(_POLICY_USES.decode(packed), key=lambda use: (-use.reports, use.policy_digest))
+        return tuple(
+            PolicyCount(
+                text_of[use.policy_digest],
+                use.reports,
+                use.trusted_reports if is_group_vouched and is_vouched(use) else 0,
+                from_ms(use.first_seen_ms),
+                from_ms(use.last_seen_ms),
+            )
+            for use in uses
+            if use.policy_digest in text_of
+        )
+
+    return unpack, partial(unpack, is_group_vouched=False)
+
+
+def _counts_of_group(
+    connection: Connection, group: Table, window: Window, void_days: Collection[int]
+) -> Iterator[ColumnElement[str | None]]:
+    """As JSON, the counts of hours, and those of the days that older hours are rolled up into; NULL where none are.
+
+    A day may have both: evidence that is imported late is kept by the hour again, until the next roll-up adds it.
+    Nothing of `void_days` (since 1970) is trusted.
+    """
+    hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
+    for table, day, is_within in (
+        (hours, hours.c.hour // 24, _hours(hours, window)),
+        (days, days.c.day, _days(days, window)),
+    ):
+        trusted: ColumnElement[int] = table.c.trusted_reports
+        if void_days:
+            trusted = case((day.in_(sorted(void_days)), 0), else_=trusted)
+        sums = map(_sum, (table.c.reports, trusted, table.c.estimated_reports))
+        counts = select(row_as_json(connection, *sums)).where(*_is_of(table, group), *is_within)
+        yield counts.group_by(table.c.fingerprint).scalar_subquery()
+
+
+def _networks_of_group(connection: Connection, group: Table, window: Window) -> ColumnElement[str | None]:
+    """As JSON, the days of a group, each with the number of distinct networks."""
+    table = table_of(schema.GroupReporterRow)
+    by_day = (
+        select(table.c.day, func.count().label("networks"))
+        .where(*_is_of(table, group), *_days(table, window))
+        .group_by(table.c.day)
+        .correlate(group)
+        .subquery("by_day")
+    )
+    return select(rows_as_json(connection, by_day.c.day, by_day.c.networks)).scalar_subquery()
+
+
+def _members_of_group(connection: Connection, table: Table, group: Table, names: Iterable[str]) -> ColumnElement[str]:
+    """As JSON, these columns of the rows of another table about a group."""
+    rows = rows_as_json(connection, *(table.c[name] for name in names))
+    return select(rows).where(*_is_of(table, group)).scalar_subquery()
+
+
+def _is_of(table: Table, group: Table) -> tuple[ColumnElement[bool], ...]:
+    return table.c.site == group.c.site, table.c.fingerprint == group.c.fingerprint
+
 
 def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[DayCount, ...]:
-    """Reports of each group on each day of the window."""
-    counts = _counts(site, window)
-    rows = rows_of(
-        connection,
-        select(counts.c.fingerprint, counts.c.day, func.sum(counts.c.reports), func.sum(counts.c.estimated_reports))
-        .group_by(counts.c.fingerprint, counts.c.day)
-        .order_by(counts.c.fingerprint, counts.c.day),
-    )
+    """Reports of each group on each day of the window, by fingerprint."""
+    hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
     name = lru_cache(day_name)
-    return tuple(
-        DayCount(fingerprint, name(int(number)), int(reports), int(estimated))
-        for fingerprint, number, reports, estimated in rows
+    # One after the other: each table is in the order of fingerprints, and both together would have to be sorted.
+    of_hours, of_days = (
+        tuple(
+            DayCount(fingerprint, name(number), reports, estimated)
+            for fingerprint, number, reports, estimated in rows_of(
+                connection,
+                select(table.c.fingerprint, day.label("day"), _sum(table.c.reports), _sum(table.c.estimated_reports))
+                .where(table.c.site == site, *is_within)
+                .group_by(table.c.fingerprint, day)
+                .order_by(table.c.fingerprint, day),
+            )
+        )
+        for table, day, is_within in (
+            (hours, hours.c.hour // 24, _hours(hours, window)),
+            (days, days.c.day, _days(days, window)),
+        )
     )
+    return of_hours if not of_days else tuple(_added_up(heapq.merge(of_hours, of_days, key=_group_and_day)))
+
+
+def _added_up(counts: Iterable[DayCount]) -> Iterator[DayCount]:
+    for (fingerprint, day), alike in itertools.groupby(counts, key=_group_and_day):
+        members = tuple(alike)
+        yield DayCount(
+            fingerprint,
+            day,
+            sum(count.reports for count in members),
+            sum(count.estimated_reports for count in members),
+        )
+
+
+def _group_and_day(count: DayCount) -> tuple[str, str]:
+    return count.fingerprint, count.day
 
 
 def count_reporters(
@@ -190,119 +350,9 @@ def _leaked_days(connection: Connection, site: str, window: Window) -> tuple[int
     return tuple(day_number(day) for day in leaked_days(read_rehearsal_networks(connection, site, window)))
 
 
-def _counts_in(
-    connection: Connection, site: str, window: Window, void_days: Collection[int]
-) -> dict[str, tuple[int, int, int]]:
-    """Reports, trusted and estimated reports of the window by fingerprint."""
-    counts = _counts(site, window, void_days)
-    rows = rows_of(
-        connection,
-        select(
-            counts.c.fingerprint,
-            func.sum(counts.c.reports),
-            func.sum(counts.c.trusted_reports),
-            func.sum(counts.c.estimated_reports),
-        ).group_by(counts.c.fingerprint),
-    )
-    return {
-        fingerprint: (int(reports), int(trusted), int(estimated)) for fingerprint, reports, trusted, estimated in rows
-    }
-
-
-def _counts(site: str, window: Window, void_days: Collection[int] = ()) -> Subquery:
-    """Counts of the window by fingerprint and day: of hours, and of the days that older hours are rolled up into.
-
-    A day may have both: evidence that is imported late is kept by the hour again, until the next roll-up adds it.
-    Nothing of `void_days` (since 1970) is trusted.
-    """
-    hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
-    return union_all(
-        _count_columns(hours, hours.c.hour // 24, void_days).where(*_hours(hours, site, window)),
-        _count_columns(days, days.c.day, void_days).where(*within_days(days, site, window)),
-    ).subquery("counts")
-
-
-def _count_columns(table: Table, day: ColumnElement[int], void_days: Collection[int]) -> Select[Any]:
-    trusted: ColumnElement[int] = table.c.trusted_reports
-    if void_days:
-        trusted = case((day.in_(sorted(void_days)), 0), else_=trusted)
-    return select(
-        table.c.fingerprint,
-        day.label("day"),
-        table.c.reports,
-        trusted.label("trusted_reports"),
-        table.c.estimated_reports,
-    )
-
-
-def _reporters_of(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, int]]:
-    """By fingerprint: distinct networks on the busiest day, and the number of days seen."""
-    table = table_of(schema.GroupReporterRow)
-    by_day = (
-        select(table.c.fingerprint, func.count().label("networks"))
-        .where(*within_days(table, site, window))
-        .group_by(table.c.fingerprint, table.c.day)
-        .subquery("by_day")
-    )
-    rows = rows_of(
-        connection,
-        select(by_day.c.fingerprint, func.max(by_day.c.networks), func.count()).group_by(by_day.c.fingerprint),
-    )
-    return {fingerprint: (int(networks), int(days)) for fingerprint, networks, days in rows}
-
-
-def _pages_of(connection: Connection, site: str) -> dict[str, list[PageCount]]:
-    table = table_of(schema.GroupPageRow)
-    found: dict[str, list[PageCount]] = defaultdict(list)
-    # A page stands under thousands of groups, and is to stand once in memory.
-    once: dict[str, str] = {}
-    for fingerprint, page, reports, trusted in rows_of(
-        connection,
-        select(table.c.fingerprint, table.c.page, table.c.reports, table.c.trusted_reports)
-        .where(table.c.site == site)
-        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.page),
-    ):
-        found[fingerprint].append(PageCount(once.setdefault(page, page), reports, trusted))
-    return found
-
-
-def _policies_of(
-    connection: Connection, site: str, window: Window, vouched: Collection[str]
-) -> dict[str, list[PolicyCount]]:
-    """Counts are those of all evidence; but trusted only counts when it was seen in the window.
-
-    Whoever vouched for a policy did so by vouching for the group: nobody did whose fingerprint is not in `vouched`.
-    """
-    table, texts = table_of(schema.GroupPolicyRow), table_of(schema.PolicyRow)
-    # Of few policies each stands under thousands of groups: the text is long, and is read once.
-    text_of = dict(rows_of(connection, select(texts.c.digest, texts.c.text).where(texts.c.site == site)))
-    since_ms, until_ms = _since_ms(window), _until_ms(window)
-    found: dict[str, list[PolicyCount]] = defaultdict(list)
-    columns = (table.c[name] for name in _POLICY_COLUMNS)
-    for fingerprint, digest, reports, trusted, first_ms, last_ms, trusted_first_ms, trusted_last_ms in rows_of(
-        connection,
-        select(*columns)
-        .where(table.c.site == site)
-        .order_by(table.c.fingerprint, table.c.reports.desc(), table.c.policy_digest),
-    ):
-        if digest not in text_of:
-            continue
-        is_vouched = (
-            fingerprint in vouched
-            and trusted_last_ms is not None
-            and trusted_last_ms >= since_ms
-            and trusted_first_ms <= until_ms
-        )
-        found[fingerprint].append(
-            PolicyCount(text_of[digest], reports, trusted if is_vouched else 0, from_ms(first_ms), from_ms(last_ms))
-        )
-    return found
-
-
-_POLICY_COLUMNS = (
-    *("fingerprint", "policy_digest", "reports", "trusted_reports", "first_seen_ms", "last_seen_ms"),
-    *("trusted_first_ms", "trusted_last_ms"),
-)
+def _sum(counts: ColumnElement[int]) -> ColumnElement[int]:
+    """PostgreSQL makes decimals of sums."""
+    return cast(func.sum(counts), BigInteger)
 
 
 def _busiest_day(by_day: Mapping[tuple[str, int], set[int]]) -> ReporterCounts:
@@ -320,18 +370,14 @@ def _until_ms(window: Window) -> int:
     return to_ms(window.until)
 
 
-def _hours(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.site == site,
-        table.c.hour >= _since_ms(window) // HOUR_MS,
-        table.c.hour <= _until_ms(window) // HOUR_MS,
-    )
+def _hours(table: Table, window: Window) -> tuple[ColumnElement[bool], ...]:
+    return table.c.hour >= _since_ms(window) // HOUR_MS, table.c.hour <= _until_ms(window) // HOUR_MS
+
+
+def _days(table: Table, window: Window) -> tuple[ColumnElement[bool], ...]:
+    return table.c.day >= _since_ms(window) // DAY_MS, table.c.day <= _until_ms(window) // DAY_MS
 
 
 def within_days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:
     """Conditions for rows of a table with a day, in a window rounded outwards to whole days."""
-    return (
-        table.c.site == site,
-        table.c.day >= _since_ms(window) // DAY_MS,
-        table.c.day <= _until_ms(window) // DAY_MS,
-    )
+    return table.c.site == site, *_days(table, window)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
@@ -24,7 +23,7 @@ from policybuilder.store import schema
 from policybuilder.store.engine import writing
 from policybuilder.store.recording import DEADLOCK, MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
 from policybuilder.store.samples import read_samples
-from policybuilder.store.tables import chunks, table_of
+from policybuilder.store.tables import chunks, insert_into, table_of
 
 GROUPS_AT_ONCE = 20
 """Of one transaction."""
@@ -145,7 +144,6 @@ class _Moving:
         self._connection = connection
         self._site = site
         is_postgresql = connection.dialect.name == "postgresql"
-        self._insert: Any = postgresql.insert if is_postgresql else sqlite.insert
         self._least = func.least if is_postgresql else func.min
         self._greatest = func.greatest if is_postgresql else func.max
 
@@ -199,7 +197,7 @@ class _Moving:
             "reason": move.reason,
         }
         columns = [literal(new[column.name]) if column.name in new else column for column in groups.columns]
-        statement = self._insert(groups).from_select(
+        statement = insert_into(self._connection, groups).from_select(
             [column.name for column in groups.columns], select(*columns).where(*self._of(groups, move))
         )
         self._connection.execute(statement.on_conflict_do_nothing())
@@ -237,7 +235,7 @@ class _Moving:
         if only is not None:
             member, values = only
             source = source.where(table.c[member].in_(values))
-        statement = self._insert(table).from_select([column.name for column in table.columns], source)
+        statement = insert_into(self._connection, table).from_select([column.name for column in table.columns], source)
         merged = {
             column.name: merge
             for column in table.columns

@@ -26,7 +26,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
@@ -37,7 +36,7 @@ from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
-from policybuilder.store.tables import chunks, table_of
+from policybuilder.store.tables import chunks, insert_into, table_of
 
 MAX_PAGES_PER_GROUP = 50
 MAX_POLICIES_PER_GROUP = 20
@@ -85,7 +84,6 @@ class Recording:
     def __init__(self, connection: Connection, now_ms: int) -> None:
         self._connection = connection
         self._now_ms = now_ms
-        self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         self._least = func.least if connection.dialect.name == "postgresql" else func.min
         self._greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
 
@@ -101,7 +99,9 @@ class Recording:
                 {"site": site, "digest": digest, "is_trusted": is_trusted, "seen_at_ms": self._now_ms}
                 for digest in chunk
             ]
-            inserted = self._insert(table).values(rows).on_conflict_do_nothing().returning(table.c.digest)
+            inserted = (
+                insert_into(self._connection, table).values(rows).on_conflict_do_nothing().returning(table.c.digest)
+            )
             new.update(bytes(digest) for digest in self._connection.scalars(inserted))
             if is_trusted and len(new) < len(digests):
                 raised = (
@@ -376,7 +376,7 @@ class Recording:
         """It lives until the end of its day, or, for a day that lies in the past (an import), until that of today."""
         table = table_of(schema.ReporterKeyRow)
         expires_at_ms = (max(day, self._now_ms // DAY_MS) + 1) * DAY_MS
-        statement = self._insert(table).values(
+        statement = insert_into(self._connection, table).values(
             site=site, day=day, key=secrets.token_bytes(32), expires_at_ms=expires_at_ms
         )
         # Another writer may have made it since we looked; the change changes nothing, but it returns the row.
@@ -485,7 +485,7 @@ class Recording:
         if not rows:
             return
         table = table_of(row)
-        statement = self._insert(table)
+        statement = insert_into(self._connection, table)
         changes: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in add}
         if changes and "first_seen_ms" in table.c:
             changes["first_seen_ms"] = self._least(table.c.first_seen_ms, statement.excluded.first_seen_ms)

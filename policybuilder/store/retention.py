@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Subquery, and_, case, delete, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from policybuilder.store import schema
@@ -23,7 +22,7 @@ from policybuilder.store.engine import writing
 from policybuilder.store.erasing import erase_leftovers
 from policybuilder.store.forgetting import forget
 from policybuilder.store.portions import as_parameters, delete_in_portions, is_row, keys_in_portions
-from policybuilder.store.tables import chunks, is_any, table_of
+from policybuilder.store.tables import chunks, insert_into, is_any, table_of
 
 HOURS_FOR_DAYS = 30
 """After so many days a group's hours become days."""
@@ -199,8 +198,7 @@ def _add_days(connection: Connection, rows: Sequence[Row[Any]]) -> None:
         counts[row.site, row.fingerprint, row.hour // 24].update({name: getattr(row, name) for name in names})
     if not counts:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(days)
+    statement = insert_into(connection, days)
     added = {name: days.c[name] + statement.excluded[name] for name in names}
     connection.execute(
         statement.on_conflict_do_update(index_elements=[days.c.site, days.c.fingerprint, days.c.day], set_=added),

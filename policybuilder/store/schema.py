@@ -141,6 +141,7 @@ class GroupPolicyRow(SQLModel, table=True):
     """A policy under which a group was reported; bounded for a group."""
 
     __tablename__ = "group_policy"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     fingerprint: str = Field(sa_column=_text(primary_key=True))
@@ -191,6 +192,7 @@ class GroupPageRow(SQLModel, table=True):
     """A page that reported a group; bounded for a group."""
 
     __tablename__ = "group_page"
+    __table_args__ = _KEY_IS_MOST
 
     site: str = Field(sa_column=_text(primary_key=True))
     fingerprint: str = Field(sa_column=_text(primary_key=True))

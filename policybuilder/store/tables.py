@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     ColumnElement,
     Connection,
     Select,
@@ -33,6 +32,18 @@ def table_of(row: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(row.__tablename__)]
 
 
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An INSERT of the database's own dialect, which can say what to do on a conflict."""
+    # Commands that only read have no need of either, and each takes a while to load.
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415
+
+    return sqlite.insert(table)
+
+
 def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     """The rows of a query that may have many: one by one they take four times as long, and at once the most room."""
     for portion in connection.execute(query).partitions(_PORTION_ROWS):
@@ -55,17 +66,41 @@ def column_of(connection: Connection, texts: Collection[str]) -> ColumnElement[s
     return func.json_each(given).table_valued("value", name="given").c.value
 
 
-def pairs_of(connection: Connection, pairs: Collection[tuple[int, str]]) -> Subquery:
-    """Any number of pairs as a table of the columns `number` and `text`, which go as one parameter."""
-    given = json.dumps(list(pairs))
+def lists_of(connection: Connection, lists: Sequence[Sequence[str]]) -> Subquery:
+    """Lists of texts as a table of the columns `number`, from 0, and `texts`, as JSON; they go as one parameter."""
+    given = json.dumps(lists)
     if connection.dialect.name == "postgresql":
-        each = func.json_array_elements(cast(literal(given, Text), JSON)).column_valued("given")
-        number, text = cast(each.op("->>")(0), BigInteger), each.op("->>")(1)
-        return select(number.label("number"), text.label("text")).subquery("pairs")
-    pair = func.json_each(given).table_valued("value", name="given").c.value
-    return select(
-        func.json_extract(pair, "$[0]").label("number"), func.json_extract(pair, "$[1]").label("text")
-    ).subquery("pairs")
+        each = func.json_array_elements(cast(literal(given, Text), JSON)).table_valued(
+            "texts", with_ordinality="place", name="each"
+        )
+        rows = each.render_derived()
+        return select((rows.c.place - 1).label("number"), rows.c.texts).subquery("lists")
+    each = func.json_each(given).table_valued("key", "value", name="each")
+    return select(each.c.key.label("number"), each.c.value.label("texts")).subquery("lists")
+
+
+def texts_in(connection: Connection, texts: ColumnElement[str]) -> ColumnElement[str]:
+    """The texts of one of `lists_of`, as the one column of a table."""
+    if connection.dialect.name == "postgresql":
+        found: ColumnElement[str] = func.json_array_elements_text(texts).column_valued("text")
+        return found
+    return func.json_each(texts).table_valued("value", name="text").c.value
+
+
+def row_as_json(connection: Connection, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+    """A row as the text of a JSON list."""
+    if connection.dialect.name == "postgresql":
+        return cast(func.json_build_array(*columns), Text)
+    row: ColumnElement[str] = func.json_array(*columns)
+    return row
+
+
+def rows_as_json(connection: Connection, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+    """The rows of a group as the text of a JSON list of lists, in no order; NULL or an empty list where none are."""
+    if connection.dialect.name == "postgresql":
+        return cast(func.json_agg(func.json_build_array(*columns)), Text)
+    rows: ColumnElement[str] = func.json_group_array(func.json_array(*columns))
+    return rows
 
 
 def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from policybuilder.evidence import OTHER
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, day_name, from_ms, to_ms
-from policybuilder.store.tables import table_of
+from policybuilder.store.tables import insert_into, table_of
 from policybuilder.times import Window
 from policybuilder.views import DayViews, ViewLog, Views
 
@@ -61,7 +60,7 @@ class ViewRecording:
         if not self._advance(connection, log, before, after, now_ms):
             return False
         table = table_of(schema.PageViewRow)
-        statement = _insert(connection)(table)
+        statement = insert_into(connection, table)
         rows = [
             {"site": self._site, "page": page, "day": day, "views": count}
             for (day, page), count in sorted(self._within_bound(connection, views).items())
@@ -84,7 +83,7 @@ class ViewRecording:
                 table.c.site == self._site, table.c.digest == log, table.c.lines == before.lines
             )
             return connection.execute(change.values(**counted)).rowcount == 1
-        statement = _insert(connection)(table).values(site=self._site, digest=log, **counted)
+        statement = insert_into(connection, table).values(site=self._site, digest=log, **counted)
         return connection.scalar(statement.on_conflict_do_nothing().returning(table.c.lines)) is not None
 
     def _within_bound(
@@ -150,10 +149,6 @@ def read_view_logs(connection: Connection, site: str) -> tuple[ViewLog, ...]:
         .order_by(table.c.counted_at_ms, table.c.digest)
     )
     return tuple(ViewLog(lines=row.lines, counted_at=from_ms(row.counted_at_ms)) for row in rows)
-
-
-def _insert(connection: Connection) -> type[postgresql.Insert | sqlite.Insert]:
-    return postgresql.Insert if connection.dialect.name == "postgresql" else sqlite.Insert
 
 
 def _days(table: Table, site: str, window: Window) -> tuple[ColumnElement[bool], ...]:

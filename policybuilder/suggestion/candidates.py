@@ -202,20 +202,25 @@ def _is_javascript_url(group: ViolationGroup) -> bool:
 
 def _resource(group: ViolationGroup, directive: str, document_origins: Collection[str]) -> Outcome:
     """https://w3c.github.io/webappsec-csp/#match-url-to-source-expression, read backwards."""
-    # A source names an origin, and of an origin there are hundreds of groups: each is thought about once.
-    origin = _PLAIN_ORIGIN.match(group.blocked)
+    origin = plain_origin(group.blocked)
     if origin is None:
         return _of_url(parse_blocked(group.blocked), group.document_origin, directive, document_origins)
-    return _of_origin(origin[0], group.document_origin, directive, tuple(document_origins))
-
-
-_PLAIN_ORIGIN = re.compile(r"(?:https?|wss?)://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?(?=/|\Z)")
-"""The beginning of a URL that is read as its whole is, but for the path; short, since strangers fill what remembers."""
+    return _of_url(parse_blocked(origin), group.document_origin, directive, document_origins)
 
 
 @lru_cache(maxsize=8192)
-def _of_origin(origin: str, document_origin: str, directive: str, document_origins: tuple[str, ...]) -> Outcome:
-    return _of_url(parse_blocked(origin), document_origin, directive, document_origins)
+def _is_plain(origin: str) -> bool:
+    return _PLAIN_ORIGIN.fullmatch(origin) is not None
+
+
+_PLAIN_ORIGIN = re.compile(r"(?:https?|wss?)://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?")
+
+
+def plain_origin(blocked: str) -> str | None:
+    """The beginning of a URL that asks for what the whole asks for; None for what is not known to have one."""
+    path = blocked.find("/", blocked.find("://") + 3)
+    origin = blocked if path < 0 else blocked[:path]
+    return origin if _is_plain(origin) else None
 
 
 def _of_url(url: URL | None, document_origin: str, directive: str, document_origins: Collection[str]) -> Outcome:

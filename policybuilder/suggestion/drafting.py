@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policybuilder.csp import origin_of, parse_source_expression
+from policybuilder.csp import HostSource, origin_of, parse_source_expression
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
@@ -162,10 +163,18 @@ def _settle_inline(elements: dict[str, Token], attributes: dict[str, Token]) -> 
 def drop_covered(sources: dict[str, Token]) -> None:
     """Leave out what another source of the list admits anyway; its evidence then speaks for that one."""
     parsed = {source: parse_source_expression(source) for source in sources}
+    # Only what names no host, or a pattern of hosts, can cover another host.
+    place = {source: number for number, source in enumerate(parsed)}
+    by_host: dict[str, list[str]] = defaultdict(list)
+    for source, expression in parsed.items():
+        is_exact = isinstance(expression, HostSource) and "*" not in expression.host_part
+        by_host[expression.host_part if is_exact and isinstance(expression, HostSource) else ""].append(source)
     for source, expression in parsed.items():
         if expression is None:
             continue
-        for other, wider in parsed.items():
+        same = by_host[expression.host_part] if isinstance(expression, HostSource) else []
+        for other in sorted({*same, *by_host[""]}, key=place.__getitem__):
+            wider = parsed[other]
             if other != source and other in sources and wider is not None and expression_covers(wider, expression):
                 sources[other].groups.extend(sources.pop(source).groups)
                 break

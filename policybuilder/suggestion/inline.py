@@ -8,8 +8,10 @@ or each page its own, only a nonce can.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import structs
 
 from policybuilder.csp import Browser, SampleExtent, parse_url
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
@@ -117,7 +119,7 @@ def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Marku
             # What is another text within its first words is not found by them, but stands where it stood.
             places, texts = _places(group, sources, _stands_where_reported), None
         if not places or texts is None:
-            found.append(replace(group, varies=bool(places)))
+            found.append(structs.replace(group, varies=bool(places)))
             if places:
                 nonce_places[group.fingerprint] = _nonce_places(group, places)
             continue
@@ -126,7 +128,7 @@ def learn(groups: Sequence[ViolationGroup], sources: Mapping[str, Sequence[Marku
         for number, text in enumerate(texts):
             # Only a javascript: URL has two, as browsers make digests of it in two ways.
             fingerprint = group.fingerprint if number == 0 else f"{group.fingerprint}+{number}"
-            known = replace(group, fingerprint=fingerprint, sample=text, sample_extent=SampleExtent.WHOLE)
+            known = structs.replace(group, fingerprint=fingerprint, sample=text, sample_extent=SampleExtent.WHOLE)
             found.append(known)
     forms = {PageForm(page, url): None for page in sorted(sources) for markup in sources[page] for url in markup.forms}
     return Learned(tuple(found), nonce_places, tuple(forms))

@@ -24,10 +24,13 @@ def held_sources(
     members: dict[tuple[str, str, str, str], list[ViolationGroup]] = defaultdict(list)
     for group, hold in held:
         members[hold.directive, hold.source, hold.why, hold.needs].append(group)
+    doubts: dict[int, tuple[Doubt, list[ViolationGroup]]] = {}
     for group, doubt in doubted:
+        doubts.setdefault(id(doubt), (doubt, []))[1].append(group)
+    for doubt, alike in doubts.values():
         admit, lacks = doubt.admit, "; ".join(doubt.lacks)
         why = f"{admit.reason}, as strangers say; what they say would need {lacks}"
-        members[admit.directive, admit.source, why, _NEEDS_TRUST].append(group)
+        members[admit.directive, admit.source, why, _NEEDS_TRUST] += alike
     return tuple(
         HeldSource(
             directive=directive,

@@ -65,22 +65,15 @@ def observed_policies(
     were named most. Trusted reports of browsers that name no policy still silence what strangers claim.
     """
     thresholds = thresholds or Thresholds()
-    vouched: set[str] = set()
-    claimed: set[str] = set()
-    is_any_trusted = False
-    for group in groups:
-        if group.is_noise or group.evidence_class is EvidenceClass.ATTACK_LIKE:
-            continue
-        is_any_trusted = is_any_trusted or group.trusted_reports > 0
-        for count in group.policies:
-            claimed.add(count.policy)
-            if count.trusted_reports:
-                vouched.add(count.policy)
-    if is_any_trusted or vouched:
+    heard = [group for group in groups if not group.is_noise and group.evidence_class is not EvidenceClass.ATTACK_LIKE]
+    trusted = [group for group in heard if group.trusted_reports]
+    if trusted:
+        vouched = {policy for group in trusted for policy in group.vouched_policies}
         return Observed(tuple(map(parse_serialized_policy, sorted(vouched))), are_vouched=True)
     # Of all that were named: the list of a group's policies is short enough to be filled up by a stranger.
     believed = {policy for policy, reach in prevalence.policies.items() if not missing(reach, prevalence, thresholds)}
     if not believed and prevalence.audience < thresholds.min_audience:
+        claimed = {count.policy for group in heard for count in group.policies}
         reporters = {policy: prevalence.policies.get(policy, NO_REACH).reporters for policy in claimed}
         most = max(reporters.values(), default=0)
         often = [policy for policy in claimed if 2 * reporters[policy] >= most]

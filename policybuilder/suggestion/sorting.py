@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 
 from policybuilder.csp import Policy, Verdict
 from policybuilder.decisions import Decision, DecisionAction, concerns, matches, vouches_for
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
-from policybuilder.replay import replay_group
+from policybuilder.replay import Replayer
 from policybuilder.scripts import ReportedScript
 from policybuilder.suggestion.candidates import (
     LISTABLE,
@@ -22,6 +23,7 @@ from policybuilder.suggestion.candidates import (
     Outcome,
     Unresolved,
     candidate,
+    plain_origin,
 )
 from policybuilder.suggestion.current import Current
 from policybuilder.suggestion.exposure import Exposure
@@ -119,8 +121,9 @@ def strangers_sources(
     stands by itself too: a few who name it must not be believed for the many who report the source without.
     """
     found: dict[SourceKey, list[ViolationGroup]] = defaultdict(list)
+    outcomes = _Outcomes(origins, decisions)
     for group in groups:
-        outcome = _outcome(group, origins, decisions)
+        outcome = outcomes.of(group)
         if isinstance(outcome, Admit) and not group.trusted_reports:
             found[outcome.directive, outcome.source].append(group)
             if is_trusted_initiator(group, decisions):
@@ -133,10 +136,11 @@ def strangers_sources(
 def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str], grounds: Grounds) -> SortedGroups:
     """By fingerprint, so that the order of reading changes nothing; `origins` are those of the site's documents."""
     result = SortedGroups()
-    for group in sorted(groups, key=lambda group: group.fingerprint):
-        match _outcome(group, origins, grounds.decisions):
+    outcomes, believer = _Outcomes(origins, grounds.decisions), _Believer(grounds)
+    for group in sorted(groups, key=attrgetter("fingerprint")):
+        match outcomes.of(group):
             case Admit() as admit:
-                match _believe(group, admit, grounds):
+                match believer.believe(group, admit):
                     case Doubt() as doubt:
                         result.doubted.append((group, doubt))
                     case believed, tier:
@@ -184,24 +188,52 @@ def is_rejected(directive: str, source: str, decisions: Sequence[Decision]) -> b
     return False
 
 
-def _believe(group: ViolationGroup, admit: Admit, grounds: Grounds) -> tuple[Admit, Tier] | Doubt:
-    """What of the group is believed, and why; or what it lacks."""
-    if admit.rule == "decided":
-        return admit, Tier.DECIDED
-    if group.trusted_reports:
-        return admit, Tier.TRUSTED
-    prevalence, thresholds = grounds.prevalence, grounds.thresholds
-    key = admit.directive, admit.source
-    lacks = missing(prevalence.sources.get(key, NO_REACH), prevalence, thresholds)
-    if is_script_like(*key) and not _is_corroborated(group, admit, grounds):
-        if not is_trusted_initiator(group, grounds.decisions):
-            return Doubt(admit, (*lacks, _NEEDS_MORE))
-        reason = f"{group.initiator}, which a person trusts, loads it"
-        admit = replace(admit, rule=LOADED_BY, reason=reason, is_forgeable=True)
-        # Of the whole site: the few who come to a small page are few to outnumber, and this is code.
-        reach = replace(prevalence.sources.get((*key, group.initiator), NO_REACH), best_page=None)
-        lacks = missing(reach, prevalence, thresholds, loaded_by=group.initiator)
-    return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)
+class _Believer:
+    """Says what is believed of groups. Thousands ask for the same, and each source is thought about once."""
+
+    def __init__(self, grounds: Grounds) -> None:
+        self._grounds = grounds
+        self._enforced = Replayer(grounds.enforced, ())
+        self._found: dict[tuple[object, ...], tuple[Admit, Tier] | Doubt] = {}
+
+    def believe(self, group: ViolationGroup, admit: Admit) -> tuple[Admit, Tier] | Doubt:
+        """What of the group is believed, and why; or what it lacks."""
+        if admit.rule == "decided":
+            return admit, Tier.DECIDED
+        if group.trusted_reports:
+            return admit, Tier.TRUSTED
+        is_uncorroborated = is_script_like(admit.directive, admit.source) and not self._is_corroborated(group, admit)
+        trusted = group.initiator if is_uncorroborated and is_trusted_initiator(group, self._grounds.decisions) else ""
+        key = (admit.directive, admit.source, admit.rule, admit.reason, is_uncorroborated, trusted)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._believe(admit, trusted, is_uncorroborated=is_uncorroborated)
+        return found
+
+    def _believe(self, admit: Admit, initiator: str, *, is_uncorroborated: bool) -> tuple[Admit, Tier] | Doubt:
+        """What is believed of strangers; `initiator` is one that a person trusts."""
+        prevalence, thresholds = self._grounds.prevalence, self._grounds.thresholds
+        key = admit.directive, admit.source
+        lacks = missing(prevalence.sources.get(key, NO_REACH), prevalence, thresholds)
+        if is_uncorroborated:
+            if not initiator:
+                return Doubt(admit, (*lacks, _NEEDS_MORE))
+            reason = f"{initiator}, which a person trusts, loads it"
+            admit = replace(admit, rule=LOADED_BY, reason=reason, is_forgeable=True)
+            # Of the whole site: the few who come to a small page are few to outnumber, and this is code.
+            reach = replace(prevalence.sources.get((*key, initiator), NO_REACH), best_page=None)
+            lacks = missing(reach, prevalence, thresholds, loaded_by=initiator)
+        return Doubt(admit, lacks) if lacks else (admit, Tier.AUTO)
+
+    def _is_corroborated(self, group: ViolationGroup, admit: Admit) -> bool:
+        """By what no report can say: the page's own origin, a host the operator named, or the enforced policy."""
+        if admit.source == "'self'":
+            return True
+        host = admit.source.partition("://")[2]
+        # A host without a port is that of the usual port: other servers may listen beside it.
+        if any(_is_host_of(pattern, host) for pattern in self._grounds.hosts):
+            return True
+        return bool(self._grounds.enforced) and self._enforced.decide(group).verdict is Verdict.ALLOW
 
 
 def is_trusted_initiator(group: ViolationGroup, decisions: Sequence[Decision]) -> bool:
@@ -216,24 +248,15 @@ def is_script_like(directive: str, source: str) -> bool:
 
 def is_believed_alone(group: ViolationGroup, grounds: Grounds) -> bool:
     """Whether a group would be believed without the others that ask for the same: trusted, or reported by as many."""
+    if group.trusted_reports or group.reporters < grounds.thresholds.min_reporters:
+        return bool(group.trusted_reports)
     reach = Reach(
         reporters=group.reporters,
         best_day=Share(group.reporters, grounds.prevalence.audience),
         days=group.days,
         span=group.last_seen_at - group.first_seen_at,
     )
-    return bool(group.trusted_reports) or not missing(reach, grounds.prevalence, grounds.thresholds)
-
-
-def _is_corroborated(group: ViolationGroup, admit: Admit, grounds: Grounds) -> bool:
-    """By what no report can say: the page's own origin, a host the operator named, or the policy that is enforced."""
-    if admit.source == "'self'":
-        return True
-    host = admit.source.partition("://")[2]
-    # A host without a port is that of the usual port: other servers may listen beside it.
-    if any(_is_host_of(pattern, host) for pattern in grounds.hosts):
-        return True
-    return bool(grounds.enforced) and replay_group(group, grounds.enforced, ()).verdict is Verdict.ALLOW
+    return not missing(reach, grounds.prevalence, grounds.thresholds)
 
 
 def _is_host_of(pattern: str, host: str) -> bool:
@@ -251,35 +274,55 @@ def _answered_under(group: ViolationGroup, decision: Decision) -> str | None:
     return next((name for name in (own, _printed(decision.directive)) if name in LISTABLE), None)
 
 
-def _outcome(group: ViolationGroup, origins: Sequence[str], decisions: Sequence[Decision]) -> Outcome:
-    for decision in sorted(decisions, key=lambda decision: -decision.number):
-        match decision.action:
-            case DecisionAction.REJECT | DecisionAction.IGNORE if concerns(decision, group):
-                return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
-            case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE and concerns(decision, group):
-                directive = _answered_under(group, decision)
-                if directive is not None:
-                    return Admit(directive, decision.subject, "decided", decision.note or "a person allowed it")
-            case _:
-                continue
-    match group.evidence_class:
-        case EvidenceClass.GENUINE if OTHER in {group.blocked, group.directive}:
+class _Outcomes:
+    """Says what groups ask for. Thousands ask for the same origin, and each is thought about once."""
+
+    def __init__(self, origins: Sequence[str], decisions: Sequence[Decision]) -> None:
+        self._origins = origins
+        self._newest_first = sorted(decisions, key=lambda decision: -decision.number)
+        self._found: dict[tuple[str, str, str], Outcome] = {}
+
+    def of(self, group: ViolationGroup) -> Outcome:
+        for decision in self._newest_first:
+            match decision.action:
+                case DecisionAction.REJECT | DecisionAction.IGNORE if concerns(decision, group):
+                    return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
+                case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE and concerns(
+                    decision, group
+                ):
+                    directive = _answered_under(group, decision)
+                    if directive is not None:
+                        return Admit(directive, decision.subject, "decided", decision.note or "a person allowed it")
+                case _:
+                    continue
+        if group.evidence_class is EvidenceClass.GENUINE:
+            return self._of_genuine(group)
+        if group.evidence_class is EvidenceClass.CONTRADICTION and group.directive.startswith(_MAY_BE_REDIRECTED):
+            return Unresolved(group.directive, REDIRECTED, "follow the redirect, and allow its target if you want it")
+        return Exclude(group.rule)
+
+    def _of_genuine(self, group: ViolationGroup) -> Outcome:
+        if OTHER in {group.blocked, group.directive}:
             return Unresolved(
                 group.directive,
                 "more was new in an hour than the site's budget lets in, and this stands for the rest",
                 "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
             )
-        case EvidenceClass.GENUINE:
-            # What is beyond the budget is counted by origin, which is what a source names.
-            outcome = candidate(group, origins)
-            if isinstance(outcome, Admit) and is_rejected(outcome.directive, outcome.source, decisions):
-                return Exclude("rejected")
-            return outcome
-        case EvidenceClass.CONTRADICTION if group.directive.startswith(("script-src", "form-action")):
-            return Unresolved(
-                group.directive,
-                REDIRECTED,
-                "follow the redirect, and allow its target if you want it",
-            )
-        case _:
-            return Exclude(group.rule)
+        origin = plain_origin(group.blocked)
+        if origin is None:
+            return self._candidate(group)
+        key = group.directive, origin, group.document_origin
+        outcome = self._found.get(key)
+        if outcome is None:
+            outcome = self._found[key] = self._candidate(group)
+        return outcome
+
+    def _candidate(self, group: ViolationGroup) -> Outcome:
+        # What is beyond the budget is counted by origin, which is what a source names.
+        outcome = candidate(group, self._origins)
+        if isinstance(outcome, Admit) and is_rejected(outcome.directive, outcome.source, self._newest_first):
+            return Exclude("rejected")
+        return outcome
+
+
+_MAY_BE_REDIRECTED = ("script-src", "form-action")

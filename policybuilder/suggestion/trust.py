@@ -209,10 +209,14 @@ def is_prevalent(reach: Reach, audience: int, thresholds: Thresholds) -> bool:
     page = reach.best_page
     return (
         page is not None
-        and page.reporters >= thresholds.min_reporters
-        and page.reporters >= thresholds.min_site_share * audience
+        and page.reporters >= fewest_of_a_page(audience, thresholds)
         and wilson_lower_bound(page, Z_99) >= thresholds.min_prevalence
     )
+
+
+def fewest_of_a_page(audience: int, thresholds: Thresholds) -> float:
+    """Of the networks that come to a page, how many must report a source that too few of the site's report."""
+    return max(thresholds.min_reporters, thresholds.min_site_share * audience)
 
 
 def poison_margins(prevalence: Prevalence, thresholds: Thresholds) -> PoisonMargins:
