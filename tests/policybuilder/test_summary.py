@@ -12,7 +12,7 @@ import pytest
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.summary import NO_INITIATOR, DayCount, Figures, Summary, SummaryBy, source_of, summarize
 from policybuilder.times import Window
-from tests.support.evidence import ORIGIN, SEEN_AT, make_group
+from tests.support.evidence import ORIGIN, SEEN_AT, make_group, replace
 
 LATER = SEEN_AT + timedelta(days=2)
 WINDOW = Window(None, LATER)
@@ -124,7 +124,7 @@ def test_a_blocked_uris_source_is_its_origin_or_the_word_itself(blocked: str, so
 
 
 def test_what_nobody_else_loads_is_one_row_among_the_initiators() -> None:
-    groups = [PICTURE, dataclasses.replace(OTHER_PICTURE, initiator="https://tag.example"), SCRIPT]
+    groups = [PICTURE, replace(OTHER_PICTURE, initiator="https://tag.example"), SCRIPT]
     figures = {"https://tag.example": 3, NO_INITIATOR: 2}
     rows = summary_of(groups, by=SummaryBy.INITIATOR, reporters=figures).rows
     assert [(row.key, row.reports, row.reporters, row.groups) for row in rows] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -33,7 +32,7 @@ from policybuilder.suggestion.exposure import Exposure
 from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import Mode, Suggestion
-from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group
+from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group, replace
 
 HOSTS = st.sampled_from(
     ["shop.example", "cdn.example", "a.cdn.example", "xn--bcher-kva.example", "a_b.example", "[::1]"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import msgspec
 from sqlalchemy import Engine
 
 from collector.ingest.folding import Observation, fold
@@ -21,6 +23,17 @@ from policybuilder.store.recording import record
 ORIGIN = "https://shop.example"
 PAGE = f"{ORIGIN}/cart"
 SEEN_AT = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+
+
+_Value = TypeVar("_Value")
+
+
+def replace(value: _Value, **changes: Any) -> _Value:
+    """`dataclasses.replace`, and of structs too."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **changes)
+    changed: _Value = dataclasses.replace(cast("Any", value), **changes)
+    return changed
 
 
 def canonical_text(policy: str) -> str:

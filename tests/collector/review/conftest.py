@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
+from msgspec import structs
 from starlette.testclient import TestClient
 
 from collector.review.access import Access
@@ -51,7 +52,7 @@ _PLAIN = ViolationGroup(
 
 
 def _make_group(fingerprint: int = 0, **changes: Any) -> ViolationGroup:
-    return replace(_PLAIN, fingerprint=f"{fingerprint:032x}", **changes)
+    return structs.replace(_PLAIN, fingerprint=f"{fingerprint:032x}", **changes)
 
 
 @dataclass

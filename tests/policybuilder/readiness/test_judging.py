@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +23,7 @@ from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import SuggestionFinding
 from policybuilder.times import Window
 from policybuilder.views import Views
-from tests.support.evidence import ORIGIN, SEEN_AT, make_group
+from tests.support.evidence import ORIGIN, SEEN_AT, make_group, replace
 from tests.support.readiness import NOW, POLICY, case_of, every_day, make_deployment, make_record, make_waiver
 
 DAY = timedelta(days=1)

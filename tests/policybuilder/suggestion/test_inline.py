@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from policybuilder.markup import Markup, read_markup
 from policybuilder.suggestion.inline import MAX_PAGES, Learned, learn, pages_to_read, template_of
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.sorting import Grounds
-from tests.support.evidence import ORIGIN, PAGE, make_group
+from tests.support.evidence import ORIGIN, PAGE, make_group, replace
 
 LONG = "window.settings = {currency: 'EUR', taxes: true};"
 PREFIX: dict[str, Any] = {"sample_extent": SampleExtent.PREFIX}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
 from policybuilder.times import Window
-from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group
+from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group, replace
 
 STARTER = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from policybuilder.suggestion.refining import Grain
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import Suggestion
-from tests.support.evidence import SEEN_AT, make_group
+from tests.support.evidence import SEEN_AT, make_group, replace
 
 CDN = "https://cdn.example"
 MANY = Reach(reporters=400, best_day=Share(400, 1_000), days=5, span=timedelta(days=4))

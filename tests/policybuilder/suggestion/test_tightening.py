@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.tightening import deltas
 from policybuilder.suggestion.trust import Prevalence, Reach, Share
 from policybuilder.suggestion.values import Mode, Suggestion
-from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group
+from tests.support.evidence import OBSERVED, ORIGIN, SEEN_AT, make_group, replace
 
 ENFORCED = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.example https://old.example; "
