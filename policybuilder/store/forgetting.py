@@ -1,15 +1,18 @@
 """Forgetting: the keys that hash client networks, gone from the tables and from the files beneath them.
 
-On SQLite nothing is left once this is done: deleted content is overwritten with zeros (`PRAGMA secure_delete`), and
-the write-ahead log, which still holds old pages, is emptied. On PostgreSQL the table is written anew
+On SQLite nothing is left once this is done: deleted content is overwritten with zeros (`PRAGMA secure_delete`), the
+table is filled anew, since content that only moved is not, and the write-ahead log, which still holds old pages, is
+emptied. On PostgreSQL the table is written anew
 without them; the server's own log and its backups keep what they hold until they are recycled, which is for their
 operator.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, exists, insert, select, text, tuple_
 from sqlalchemy.exc import OperationalError
@@ -58,21 +61,45 @@ def forget_keys(connection: Connection, now_ms: int) -> int:
 
 def clear_files(engine: Engine) -> bool:
     """Leave nothing of deleted keys in the database's files. Returns False where somebody was in the way."""
-    return _empty_log(engine) if engine.dialect.name == "sqlite" else _rewrite_table(engine)
+    return _overwrite(engine) if engine.dialect.name == "sqlite" else _rewrite_table(engine)
 
 
-def _empty_log(engine: Engine) -> bool:
+def _overwrite(engine: Engine) -> bool:
     # Not in a transaction, which is what an engine's own connections begin.
     with closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
         (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
         cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         try:
-            (is_busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return _fill_anew(cursor) and _empty_log(cursor)
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {usual}")
             cursor.close()
-        return not is_busy
+
+
+def _fill_anew(cursor: Any) -> bool:
+    """Take all rows out and put them in again: pages that are given back are overwritten as a whole.
+
+    When a page is split or joined with another, its rows move, and copies of them stay where it has no content now.
+    """
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:  # somebody else writes
+        return False
+    try:
+        kept = cursor.execute("SELECT site, day, key, expires_at_ms FROM reporter_key ORDER BY site, day").fetchall()
+        cursor.execute("DELETE FROM reporter_key")
+        cursor.executemany("INSERT INTO reporter_key (site, day, key, expires_at_ms) VALUES (?, ?, ?, ?)", kept)
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    return True
+
+
+def _empty_log(cursor: Any) -> bool:
+    (is_busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
 
 
 def _rewrite_table(engine: Engine) -> bool:
