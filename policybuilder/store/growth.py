@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.sql import ClauseElement
 
 from policybuilder.csp.directives import KNOWN_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, SampleExtent
@@ -21,7 +23,9 @@ from policybuilder.evidence import OTHER, OVER_BUDGET
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch, GroupDelta, MovedGroup
 from policybuilder.store.clock import HOUR_MS
-from policybuilder.store.tables import chunks, insert_into, table_of
+from policybuilder.store.prepared import Prepared
+from policybuilder.store.recollection import Recollection
+from policybuilder.store.tables import given_texts, insert_into, table_of
 
 _Key = TypeVar("_Key")
 
@@ -59,9 +63,12 @@ class Kind(enum.StrEnum):
 class Growth:
     """What is left of a transaction's budgets, in the hour of `now_ms`."""
 
-    def __init__(self, connection: Connection, now_ms: int, hash_of: Callable[[str, str], int]) -> None:
-        """`hash_of` gives a site's hash of a client network for today."""
+    def __init__(
+        self, connection: Connection, now_ms: int, hash_of: Callable[[str, str], int], known: Recollection
+    ) -> None:
+        """`hash_of` gives a site's hash of a client network for today; `known` is what the writer remembers."""
         self._connection = connection
+        self._remembered = known
         self._hour = now_ms // HOUR_MS
         self._hash_of = hash_of
 
@@ -169,14 +176,20 @@ class Growth:
         return NEW_GROUPS_PER_HOUR if found is None else int(found)
 
     def _known(self, site: str, keys: Sequence[str]) -> set[str]:
-        table = table_of(schema.GroupRow)
-        return {
-            key
-            for chunk in chunks(sorted(keys))
-            for key in self._connection.scalars(
-                select(table.c.fingerprint).where(table.c.site == site, table.c.fingerprint.in_(chunk))
-            )
-        }
+        unknown = [key for key in keys if not self._remembered.has("violation_group", site, key)]
+        if not unknown:
+            return set(keys)
+        found = _GROUPS_THERE.run(self._connection, site=site, given=json.dumps(sorted(unknown))).scalars()
+        return set(keys).difference(unknown).union(found)
+
+
+def _groups_there(connection: Connection) -> ClauseElement:
+    table = table_of(schema.GroupRow)
+    given = select(given_texts(connection, "given"))
+    return select(table.c.fingerprint).where(table.c.site == bindparam("site"), table.c.fingerprint.in_(given))
+
+
+_GROUPS_THERE = Prepared(_groups_there)
 
 
 def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ColumnCollection,
     ColumnElement,
     Connection,
     Engine,
+    Table,
     and_,
+    bindparam,
     case,
     collate,
     delete,
@@ -27,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
 from policybuilder.evidence import OTHER
@@ -36,7 +40,9 @@ from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
-from policybuilder.store.tables import chunks, insert_into, table_of
+from policybuilder.store.prepared import Prepared
+from policybuilder.store.recollection import Recollection
+from policybuilder.store.tables import chunks, given_texts, insert_into, table_of
 
 MAX_PAGES_PER_GROUP = 50
 MAX_POLICIES_PER_GROUP = 20
@@ -81,11 +87,11 @@ class _Room:
 class Recording:
     """One transaction that adds evidence."""
 
-    def __init__(self, connection: Connection, now_ms: int) -> None:
+    def __init__(self, connection: Connection, now_ms: int, known: Recollection | None = None) -> None:
+        """`known` is what this writer remembers of its transactions before."""
         self._connection = connection
         self._now_ms = now_ms
-        self._least = func.least if connection.dialect.name == "postgresql" else func.min
-        self._greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
+        self._known = known or Recollection()
 
     def claim_lines(self, site: str, digests: Sequence[bytes], *, is_trusted: bool) -> ClaimedLines:
         """Mark lines of an imported file as counted; atomic, so two imports at once share them out."""
@@ -122,13 +128,19 @@ class Recording:
         keys = self._reporter_keys(batch)
         room = self._room(batch, keys)
         self._groups(batch)
-        self._upsert(
-            schema.GroupHourRow,
+        _HOURS.run_many(
+            self._connection,
             [
-                {"site": site, "fingerprint": fingerprint, "hour": hour, **asdict(delta)}
+                {
+                    "site": site,
+                    "fingerprint": fingerprint,
+                    "hour": hour,
+                    "reports": delta.reports,
+                    "trusted_reports": delta.trusted_reports,
+                    "estimated_reports": delta.estimated_reports,
+                }
                 for (site, fingerprint, hour), delta in sorted(batch.hours.items(), key=_by_key)
             ],
-            add=("reports", "trusted_reports", "estimated_reports"),
         )
         self._pages(batch, room.pages)
         self._policies(batch, room)
@@ -137,8 +149,8 @@ class Recording:
         self._script_hashes(batch)
 
     def _groups(self, batch: Batch) -> None:
-        self._upsert(
-            schema.GroupRow,
+        _GROUPS.run_many(
+            self._connection,
             [
                 {
                     **delta.columns,
@@ -151,15 +163,17 @@ class Recording:
                 }
                 for (site, fingerprint), delta in sorted(batch.groups.items(), key=_by_key)
             ],
-            add=("reports", "trusted_reports", "estimated_reports"),
         )
+        self._known.learn(("violation_group", *key) for key in batch.groups)
 
     def _room(self, batch: Batch, keys: Mapping[tuple[str, int], bytes]) -> _Room:
         """What of the batch finds room; what is new and does not is made `(other)` in it, or left out."""
         room = _Room()
         # The newest day's key: an hour's networks are told apart within that hour alone.
         newest = {site: key for (site, _), key in sorted(keys.items())}
-        growth = Growth(self._connection, self._now_ms, lambda site, network: hash_network(network, newest[site]))
+        growth = Growth(
+            self._connection, self._now_ms, lambda site, network: hash_network(network, newest[site]), self._known
+        )
         for site in sorted({site for site, _ in batch.groups}):
             growth.fold_excess_groups(batch, site)
             self._find_room_for_pages(batch, site, growth, room)
@@ -201,15 +215,13 @@ class Recording:
 
     def _visited(self, batch: Batch, site: str) -> set[str]:
         """Of the batch's pages those that somebody came to before."""
-        table = table_of(schema.PageReporterRow)
-        pages = sorted({page for at, _, page, _, _ in batch.page_networks if at == site})
-        return {
-            page
-            for chunk in chunks(pages)
-            for page in self._connection.scalars(
-                select(table.c.page).distinct().where(table.c.site == site, table.c.page.in_(chunk))
-            )
-        }
+        pages = {page for at, _, page, _, _ in batch.page_networks if at == site}
+        unknown = [page for page in pages if not self._known.has("visited", site, page)]
+        if not unknown:
+            return pages
+        found = set(_VISITED.run(self._connection, site=site, given=json.dumps(sorted(unknown))).scalars())
+        self._known.learn(("visited", site, page) for page in found)
+        return pages.difference(unknown) | found
 
     def _find_room_for_policies(self, batch: Batch, site: str, growth: Growth, room: _Room) -> None:
         """Where a site has too many policies, those that the fewest networks named go, but for vouched ones.
@@ -218,13 +230,10 @@ class Recording:
         """
         table = table_of(schema.PolicyRow)
         wanted = sorted(digest for at, digest in batch.policies if at == site)
-        present = {
-            digest
-            for chunk in chunks(wanted)
-            for digest in self._connection.scalars(
-                select(table.c.digest).where(table.c.site == site, table.c.digest.in_(chunk))
-            )
-        }
+        unknown = [digest for digest in wanted if not self._known.has("policy", site, digest)]
+        present = set(wanted).difference(unknown)
+        if unknown:
+            present |= set(_POLICIES_THERE.run(self._connection, site=site, given=json.dumps(unknown)).scalars())
         fresh = [digest for digest in wanted if digest not in present]
         if claimed := [digest for digest in fresh if (site, digest) not in batch.exempt_policies]:
             brought = ((key, network) for at, key, _, network in batch.policy_networks if at == site)
@@ -251,18 +260,18 @@ class Recording:
             room.unseen_policies |= {(site, digest) for digest in self._connection.scalars(unseen)}
 
     def _pages(self, batch: Batch, kept: Collection[tuple[str, str, str]]) -> None:
-        self._upsert(
-            schema.GroupPageRow,
+        _PAGES.run_many(
+            self._connection,
             [
                 {
                     "site": site,
                     "fingerprint": fingerprint,
                     "page": page,
-                    **asdict(batch.pages[site, fingerprint, page]),
+                    "reports": batch.pages[site, fingerprint, page].reports,
+                    "trusted_reports": batch.pages[site, fingerprint, page].trusted_reports,
                 }
                 for site, fingerprint, page in sorted(kept)
             ],
-            add=("reports", "trusted_reports"),
         )
 
     def _policies(self, batch: Batch, room: _Room) -> None:
@@ -275,15 +284,16 @@ class Recording:
             ):
                 table = table_of(row)
                 self._connection.execute(delete(table).where(table.c.site == site, table.c[member] == digest))
-        self._upsert(
-            schema.PolicyRow,
+            self._known.unlearn(("policy", site, digest))
+        _POLICIES.run_many(
+            self._connection,
             [
                 {"site": site, "digest": digest, "text": text, **_seen(tally)}
                 for (site, digest), (text, tally) in sorted(batch.policies.items(), key=_by_key)
                 if (site, digest) in room.policies
             ],
-            add=("reports", "trusted_reports"),
         )
+        self._known.learn(("policy", *key) for key in room.policies)
         kept, _ = self._within_bound(
             schema.GroupPolicyRow,
             "policy_digest",
@@ -291,8 +301,8 @@ class Recording:
             MAX_POLICIES_PER_GROUP,
             batch.unbounded,
         )
-        self._upsert(
-            schema.GroupPolicyRow,
+        _GROUP_POLICIES.run_many(
+            self._connection,
             [
                 {
                     "site": site,
@@ -304,58 +314,64 @@ class Recording:
                 }
                 for site, fingerprint, digest in sorted(kept)
             ],
-            add=("reports", "trusted_reports"),
         )
 
     def _reporters(self, batch: Batch, room: _Room, keys: Mapping[tuple[str, int], bytes]) -> None:
         """Count client networks, unrecognisably."""
+        hashes = {(site, day, network): hash_network(network, keys[site, day]) for site, day, network in batch.networks}
         hashed: dict[tuple[str, int, int], NetworkDelta] = {}
         for (site, day, network), delta in batch.networks.items():
-            total = hashed.setdefault((site, day, hash_network(network, keys[site, day])), NetworkDelta())
+            total = hashed.setdefault((site, day, hashes[site, day, network]), NetworkDelta())
             total.reports += delta.reports
             total.rehearsed_reports += delta.rehearsed_reports
-        self._upsert(
-            schema.NetworkDayRow,
+        _NETWORK_DAYS.run_many(
+            self._connection,
             [
-                {"site": site, "day": day, "network": network, **asdict(delta)}
+                {
+                    "site": site,
+                    "day": day,
+                    "network": network,
+                    "reports": delta.reports,
+                    "rehearsed_reports": delta.rehearsed_reports,
+                }
                 for (site, day, network), delta in sorted(hashed.items(), key=_by_key)
             ],
-            add=("reports", "rehearsed_reports"),
         )
-        self._upsert_networks(
-            schema.GroupReporterRow,
+        self._see(
+            _GROUP_REPORTERS,
             "fingerprint",
             {
-                (site, fingerprint, day, hash_network(network, keys[site, day]))
+                (site, fingerprint, day, hashes[site, day, network])
                 for site, fingerprint, day, network in batch.group_networks
             },
         )
-        self._upsert_networks(
-            schema.PolicyReporterRow,
+        self._see(
+            _POLICY_REPORTERS,
             "policy_digest",
             {
-                (site, digest, day, hash_network(network, keys[site, day]))
+                (site, digest, day, hashes[site, day, network])
                 for site, digest, day, network in batch.policy_networks
                 if (site, digest) in room.policies
             },
         )
-        self._upsert_networks(
-            schema.PageReporterRow,
+        self._see(
+            _PAGE_REPORTERS,
             "page",
             {
-                (site, page if (site, page) in room.visited else OTHER, day, hash_network(network, keys[site, day]))
+                (site, page if (site, page) in room.visited else OTHER, day, hashes[site, day, network])
                 for site, _, page, day, network in batch.page_networks
             },
         )
+        self._known.learn(("visited", *key) for key in room.visited)
 
-    def _upsert_networks(self, row: type[SQLModel], member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
-        self._upsert(
-            row,
-            [
-                {"site": site, member: value, "day": day, "network": network}
-                for site, value, day, network in sorted(keys)
-            ],
+    def _see(self, statement: Prepared, member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
+        """Keep that the networks were seen, of which it is not known that they were already."""
+        fresh = sorted(key for key in keys if not self._known.has(member, *key))
+        statement.run_many(
+            self._connection,
+            [{"site": site, member: value, "day": day, "network": network} for site, value, day, network in fresh],
         )
+        self._known.learn((member, *key) for key in fresh)
 
     def _reporter_keys(self, batch: Batch) -> dict[tuple[str, int], bytes]:
         """By site and day, the keys that the batch's client networks are hashed with.
@@ -363,12 +379,9 @@ class Recording:
         Locked, but shared among writers: a neighbour whose clock has passed midnight already cannot delete one
         between two statements of ours.
         """
-        table = table_of(schema.ReporterKeyRow)
         keys: dict[tuple[str, int], bytes] = {}
         for site, day in sorted({(site, day) for site, day, _ in batch.networks}):
-            kept = self._connection.scalar(
-                select(table.c.key).where(table.c.site == site, table.c.day == day).with_for_update(read=True)
-            )
+            kept = _REPORTER_KEY.run(self._connection, site=site, day=day).scalar()
             keys[site, day] = bytes(kept) if kept is not None else self._new_reporter_key(site, day)
         return keys
 
@@ -387,8 +400,8 @@ class Recording:
 
     def _samples(self, batch: Batch) -> None:
         kept, _ = self._within_bound(schema.SampleRow, "digest", list(batch.samples), MAX_SAMPLES_PER_GROUP)
-        self._upsert(
-            schema.SampleRow,
+        _SAMPLES.run_many(
+            self._connection,
             [
                 {
                     "site": site,
@@ -427,8 +440,8 @@ class Recording:
                 ).all()
                 for chunk in chunks(sorted((url, digest) for url, digest in least)):
                     self._connection.execute(delete(table).where(table.c.site == site, key.in_(chunk)))
-        self._upsert(
-            schema.ScriptHashRow,
+        _SCRIPT_HASHES.run_many(
+            self._connection,
             [
                 {
                     "site": site,
@@ -441,7 +454,6 @@ class Recording:
                 }
                 for (site, url, digest), (destination, tally) in sorted(batch.script_hashes.items(), key=_by_key)
             ],
-            add=("reports",),
         )
 
     def _within_bound(
@@ -453,19 +465,7 @@ class Recording:
         unbounded: Collection[tuple[str, str, str]] = (),
     ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
         """Of `keys` (site, fingerprint, member), those there or with room in their group, and the new of them."""
-        table = table_of(row)
-        present: dict[tuple[str, str], set[str]] = defaultdict(set)
-        wanted: dict[str, set[str]] = defaultdict(set)
-        for site, fingerprint, _ in keys:
-            wanted[site].add(fingerprint)
-        for site, fingerprints in sorted(wanted.items()):
-            for chunk in chunks(sorted(fingerprints)):
-                for fingerprint, value in self._connection.execute(
-                    select(table.c.fingerprint, table.c[member]).where(
-                        table.c.site == site, table.c.fingerprint.in_(chunk)
-                    )
-                ):
-                    present[site, fingerprint].add(value)
+        present = self._present(row, member, {key[:2] for key in keys})
         kept: set[tuple[str, str, str]] = set()
         fresh: set[tuple[str, str, str]] = set()
         for site, fingerprint, value in keys:
@@ -477,67 +477,149 @@ class Recording:
                 fresh.add((site, fingerprint, value))
         return kept | fresh, fresh
 
-    def _upsert(self, row: type[SQLModel], rows: list[dict[str, Any]], *, add: Iterable[str] = ()) -> None:
-        """Insert rows; where one is there, add up the `add` columns and widen first and last seen.
+    def _present(
+        self, row: type[SQLModel], member: str, groups: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], set[str]]:
+        """What is there of each group; whoever adds to the table adds to it too."""
+        name = str(row.__tablename__)
+        present: dict[tuple[str, str], set[str]] = {}
+        unknown: dict[str, list[str]] = defaultdict(list)
+        for site, fingerprint in groups:
+            members = self._known.members_of(name, site, fingerprint)
+            if members is None:
+                unknown[site].append(fingerprint)
+            present[site, fingerprint] = set() if members is None else members
+        for site, fingerprints in sorted(unknown.items()):
+            found = _MEMBERS[name, member].run(self._connection, site=site, given=json.dumps(sorted(fingerprints)))
+            for fingerprint, value in cast("Iterable[tuple[str, str]]", found):
+                present[site, fingerprint].add(value)
+            for fingerprint in fingerprints:
+                self._known.learn_members(name, site, fingerprint, present[site, fingerprint])
+        return present
 
-        A group is described by the better of the two.
-        """
-        if not rows:
-            return
+
+def _upsert(row: type[SQLModel], *, add: Iterable[str] = ()) -> Prepared:
+    """Inserts rows; where one is there, adds up the `add` columns and widens first and last seen.
+
+    A group is described by the better of the two.
+    """
+    return Prepared(lambda connection: _upsert_statement(connection, table_of(row), add))
+
+
+def _upsert_statement(connection: Connection, table: Table, add: Iterable[str]) -> ClauseElement:
+    is_postgresql = connection.dialect.name == "postgresql"
+    least, greatest = (func.least, func.greatest) if is_postgresql else (func.min, func.max)
+    # By name: of the columns' own parameters the database's defaults would be left out.
+    statement = insert_into(connection, table).values({column.name: bindparam(column.name) for column in table.c})
+    changes: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in add}
+    if changes and "first_seen_ms" in table.c:
+        changes["first_seen_ms"] = least(table.c.first_seen_ms, statement.excluded.first_seen_ms)
+        changes["last_seen_ms"] = greatest(table.c.last_seen_ms, statement.excluded.last_seen_ms)
+    if changes and "received_first_ms" in table.c:
+        changes["received_first_ms"] = least(table.c.received_first_ms, statement.excluded.received_first_ms)
+        changes["received_last_ms"] = greatest(table.c.received_last_ms, statement.excluded.received_last_ms)
+    if changes and "trusted_first_ms" in table.c:
+        for name, extreme in (("trusted_first_ms", least), ("trusted_last_ms", greatest)):
+            # SQLite's MIN and MAX of a NULL are NULL: what is known on one side stands in for the other.
+            old, new = table.c[name], statement.excluded[name]
+            changes[name] = extreme(func.coalesce(old, new), func.coalesce(new, old))
+    if changes and "line_number" in table.c:
+        is_better = _describes_better(table.c, statement.excluded, "C" if is_postgresql else "BINARY")
+        changes |= {name: case((is_better, statement.excluded[name]), else_=table.c[name]) for name in _DESCRIBING}
+    keys = [column.name for column in table.primary_key]
+    changed: ClauseElement = (
+        statement.on_conflict_do_update(index_elements=keys, set_=changes)
+        if changes
+        else statement.on_conflict_do_nothing()
+    )
+    return changed
+
+
+def _describes_better(old: _Columns, new: _Columns, collation: str) -> ColumnElement[bool]:
+    """Whether a group's new row describes it: trusted before untrusted, then by `description_order`."""
+    was_trusted, is_trusted = old["trusted_reports"] > 0, new["trusted_reports"] > 0
+    is_before = _description_order(new, collation) < _description_order(old, collation)
+    return or_(and_(is_trusted, not_(was_trusted)), and_(is_trusted == was_trusted, is_before))
+
+
+def _description_order(columns: _Columns, collation: str) -> ColumnElement[Any]:
+    """`collation` compares texts as Python does, whatever the database's own language."""
+
+    def text(name: str) -> ColumnElement[str]:
+        return collate(columns[name], collation)
+
+    has_no_source = case((columns["source_file"] == "", 1), else_=0)
+    line = func.coalesce(columns["line_number"], UNKNOWN_LINE)
+    return tuple_(has_no_source, text("source_file"), line, text("rule"), text("reason"))
+
+
+def _those_given(row: type[SQLModel], asked: str, *columns: str) -> Prepared:
+    """Reads columns of a site's rows whose `asked` column is one of the JSON list `given`."""
+
+    def build(connection: Connection) -> ClauseElement:
         table = table_of(row)
-        statement = insert_into(self._connection, table)
-        changes: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in add}
-        if changes and "first_seen_ms" in table.c:
-            changes["first_seen_ms"] = self._least(table.c.first_seen_ms, statement.excluded.first_seen_ms)
-            changes["last_seen_ms"] = self._greatest(table.c.last_seen_ms, statement.excluded.last_seen_ms)
-        if changes and "received_first_ms" in table.c:
-            changes["received_first_ms"] = self._least(table.c.received_first_ms, statement.excluded.received_first_ms)
-            changes["received_last_ms"] = self._greatest(table.c.received_last_ms, statement.excluded.received_last_ms)
-        if changes and "trusted_first_ms" in table.c:
-            for name, extreme in (("trusted_first_ms", self._least), ("trusted_last_ms", self._greatest)):
-                # SQLite's MIN and MAX of a NULL are NULL: what is known on one side stands in for the other.
-                old, new = table.c[name], statement.excluded[name]
-                changes[name] = extreme(func.coalesce(old, new), func.coalesce(new, old))
-        if changes and "line_number" in table.c:
-            is_better = self._describes_better(table.c, statement.excluded)
-            changes |= {name: case((is_better, statement.excluded[name]), else_=table.c[name]) for name in _DESCRIBING}
-        keys = [column.name for column in table.primary_key]
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=changes)
-            if changes
-            else statement.on_conflict_do_nothing(),
-            rows,
+        wanted = (table.c[name] for name in columns or (asked,))
+        return select(*wanted).where(
+            table.c.site == bindparam("site"), table.c[asked].in_(select(given_texts(connection, "given")))
         )
 
-    def _describes_better(self, old: _Columns, new: _Columns) -> ColumnElement[bool]:
-        """Whether a group's new row describes it: trusted before untrusted, then by `description_order`."""
-        was_trusted, is_trusted = old["trusted_reports"] > 0, new["trusted_reports"] > 0
-        is_before = self._description_order(new) < self._description_order(old)
-        return or_(and_(is_trusted, not_(was_trusted)), and_(is_trusted == was_trusted, is_before))
+    return Prepared(build)
 
-    def _description_order(self, columns: _Columns) -> ColumnElement[Any]:
-        def text(name: str) -> ColumnElement[str]:
-            # As Python compares texts, whatever the database's own language.
-            return collate(columns[name], "C" if self._connection.dialect.name == "postgresql" else "BINARY")
 
-        has_no_source = case((columns["source_file"] == "", 1), else_=0)
-        line = func.coalesce(columns["line_number"], UNKNOWN_LINE)
-        return tuple_(has_no_source, text("source_file"), line, text("rule"), text("reason"))
+_COUNTS = ("reports", "trusted_reports", "estimated_reports")
+_GROUPS = _upsert(schema.GroupRow, add=_COUNTS)
+_HOURS = _upsert(schema.GroupHourRow, add=_COUNTS)
+_PAGES = _upsert(schema.GroupPageRow, add=_COUNTS[:2])
+_POLICIES = _upsert(schema.PolicyRow, add=_COUNTS[:2])
+_GROUP_POLICIES = _upsert(schema.GroupPolicyRow, add=_COUNTS[:2])
+_NETWORK_DAYS = _upsert(schema.NetworkDayRow, add=("reports", "rehearsed_reports"))
+_GROUP_REPORTERS = _upsert(schema.GroupReporterRow)
+_POLICY_REPORTERS = _upsert(schema.PolicyReporterRow)
+_PAGE_REPORTERS = _upsert(schema.PageReporterRow)
+_SAMPLES = _upsert(schema.SampleRow)
+_SCRIPT_HASHES = _upsert(schema.ScriptHashRow, add=("reports",))
+
+_VISITED = _those_given(schema.PageReporterRow, "page")
+_POLICIES_THERE = _those_given(schema.PolicyRow, "digest")
+_MEMBERS = {
+    (str(row.__tablename__), member): _those_given(row, "fingerprint", "fingerprint", member)
+    for row, member in (
+        (schema.GroupPageRow, "page"),
+        (schema.GroupPolicyRow, "policy_digest"),
+        (schema.SampleRow, "digest"),
+    )
+}
+
+
+def _reporter_key(_connection: Connection) -> ClauseElement:
+    table = table_of(schema.ReporterKeyRow)
+    is_asked = (table.c.site == bindparam("site"), table.c.day == bindparam("day"))
+    return select(table.c.key).where(*is_asked).with_for_update(read=True)
+
+
+_REPORTER_KEY = Prepared(_reporter_key)
 
 
 @contextmanager
-def recording(engine: Engine, now_ms: int) -> Iterator[Recording]:
+def recording(engine: Engine, now_ms: int, known: Recollection | None = None) -> Iterator[Recording]:
     """A transaction that is committed at the end of the block, or not at all.
 
     It forgets first, so that nobody is recognised by a key whose day is over, whoever writes and however seldom.
+    `known` is what the writer remembers of its transactions before.
     """
-    with writing(engine).begin() as connection:
-        forget_keys(connection, now_ms)
-        yield Recording(connection, now_ms)
+    known = known or Recollection()
+    known.begin(now_ms)
+    try:
+        with writing(engine).begin() as connection:
+            forget_keys(connection, now_ms)
+            yield Recording(connection, now_ms, known)
+    except BaseException:
+        known.clear()
+        raise
 
 
-def record(engine: Engine, batch: Batch, now_ms: int) -> None:
-    """Add one batch, durably, in one transaction.
+def record(engine: Engine, batch: Batch, now_ms: int, known: Recollection | None = None) -> None:
+    """Add one batch, durably, in one transaction; `known` is what the writer remembers of those before.
 
     Raises SQLAlchemyError when the database fails; then nothing of it is stored.
     """
@@ -545,7 +627,7 @@ def record(engine: Engine, batch: Batch, now_ms: int) -> None:
         return
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         try:
-            with recording(engine, now_ms) as transaction:
+            with recording(engine, now_ms, known) as transaction:
                 transaction.record(batch)
         except OperationalError as error:
             # Whoever prunes or reclassifies locks rows of several groups too, in an order of their own.

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Subquery,
     Table,
     Text,
+    bindparam,
     cast,
     func,
     literal,
@@ -64,6 +65,16 @@ def column_of(connection: Connection, texts: Collection[str]) -> ColumnElement[s
         )
         return found
     return func.json_each(given).table_valued("value", name="given").c.value
+
+
+def given_texts(connection: Connection, name: str) -> ColumnElement[str]:
+    """The texts of a JSON list, which is the statement's parameter of this name, as the one column of a table."""
+    if connection.dialect.name == "postgresql":
+        found: ColumnElement[str] = func.json_array_elements_text(
+            cast(bindparam(name, type_=Text), JSON)
+        ).column_valued("given")
+        return found
+    return func.json_each(bindparam(name, type_=Text)).table_valued("value", name="given").c.value
 
 
 def lists_of(connection: Connection, lists: Sequence[Sequence[str]]) -> Subquery:
