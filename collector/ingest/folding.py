@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from policybuilder.csp.violation import Violation
 from policybuilder.evidence import document_origin, initiator_of
@@ -85,7 +87,7 @@ def fold(batch: Batch, observation: Observation) -> None:
     # What a rehearsal key vouches for counts by our clock, or a leaked one could vouch for the days before.
     is_rehearsed = observation.is_trusted and not observation.is_imported
     hour_ms = observation.received_at_ms if is_rehearsed else at_ms
-    hour = batch.hours.setdefault((site, fingerprint, hour_ms // HOUR_MS), HourDelta())
+    hour = _in(batch.hours, (site, fingerprint, hour_ms // HOUR_MS), HourDelta)
     hour.reports += reports
     hour.trusted_reports += trusted
     hour.estimated_reports += reports * observation.stands_for
@@ -93,32 +95,54 @@ def fold(batch: Batch, observation: Observation) -> None:
     page = violation.document_uri
     if len(page) > MAX_PAGE_CHARACTERS:
         page = document_origin(page)
-    of_page = batch.pages.setdefault((site, fingerprint, page), PageDelta())
+    of_page = _in(batch.pages, (site, fingerprint, page), PageDelta)
     of_page.reports += reports
     of_page.trusted_reports += trusted
-    digest = policy_digest(violation.original_policy)
-    if policy := violation.original_policy:
-        batch.policies.setdefault((site, digest), (policy, Tally(at_ms, at_ms)))[1].add(at_ms, reports, trusted)
-        batch.group_policies.setdefault((site, fingerprint, digest), Tally(at_ms, at_ms)).add(at_ms, reports, trusted)
+    policy = violation.original_policy
+    digest = policy_digest(policy)
+    if policy:
+        if (site, digest) not in batch.policies:
+            batch.policies[site, digest] = (policy, Tally(at_ms, at_ms))
+        batch.policies[site, digest][1].add(at_ms, reports, trusted)
+        _in(batch.group_policies, (site, fingerprint, digest), lambda: Tally(at_ms, at_ms)).add(at_ms, reports, trusted)
     if observation.is_trusted or observation.is_imported:
         batch.exempt.add((site, fingerprint))
         batch.exempt_policies.add((site, digest))
     if observation.is_trusted:
         batch.unbounded.update(((site, fingerprint, page), (site, fingerprint, digest)))
-    if observation.is_counted_already:
-        return
+    if not observation.is_counted_already:
+        _fold_reporter(batch, observation, fingerprint, page, digest)
+
+
+def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, page: str, digest: str) -> None:
+    """Count who reported it, and keep what it said as a sample."""
+    site, violation = observation.site, observation.violation
     day, network = observation.received_at_ms // DAY_MS, observation.network
     batch.group_networks.add((site, fingerprint, day, network))
     batch.page_networks.add((site, fingerprint, page, day, network))
-    if policy:
+    if violation.original_policy:
         batch.policy_networks.add((site, digest, day, network))
-    reporter = batch.networks.setdefault((site, day, network), NetworkDelta())
+    reporter = _in(batch.networks, (site, day, network), NetworkDelta)
     if not observation.is_imported:
         # How evenly clients post says whether their addresses are right; a file was not posted, and has its own.
         reporter.reports += 1
         reporter.rehearsed_reports += observation.is_trusted
     report = sample_text(violation, digest)
-    batch.samples.setdefault((site, fingerprint, _digest(report)), (report, at_ms))
+    sample = (site, fingerprint, _digest(report))
+    if sample not in batch.samples:
+        batch.samples[sample] = (report, observation.seen_at_ms)
+
+
+_Key = TypeVar("_Key")
+_Delta = TypeVar("_Delta")
+
+
+def _in(deltas: dict[_Key, _Delta], key: _Key, make: Callable[[], _Delta]) -> _Delta:
+    """What counts for the key: made only where there is none, since most reports are like others."""
+    found = deltas.get(key)
+    if found is None:
+        found = deltas[key] = make()
+    return found
 
 
 def fold_hash(batch: Batch, observation: HashObservation) -> None:

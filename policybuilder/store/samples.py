@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
@@ -22,17 +23,19 @@ MAX_URL_CHARACTERS = 512
 
 _URLS = ("document_uri", "blocked_uri", "source_file", "referrer")
 _DIGEST = "policy_digest"
+_NAMES = tuple(field.name for field in fields(Violation))
 _DEFAULTS = {field.name: field.default for field in fields(Violation)}
 
 
 def sample_text(violation: Violation, policy_digest: str) -> str:
     """The JSON that is kept of a violation; its policy is kept elsewhere, by this digest."""
-    members = asdict(violation)
-    named = {_DIGEST: policy_digest} if members.pop("original_policy") else {}
+    told = {name: value for name in _NAMES if (value := getattr(violation, name)) != _DEFAULTS[name]}
+    if told.pop("original_policy", ""):
+        told[_DIGEST] = policy_digest
     for name in _URLS:
-        members[name] = members[name][:MAX_URL_CHARACTERS]
-    told = {name: value for name, value in members.items() if value != _DEFAULTS[name]}
-    return json.dumps({**told, **named}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        if name in told:
+            told[name] = told[name][:MAX_URL_CHARACTERS]
+    return msgspec.json.encode(told, order="sorted").decode()
 
 
 def read_samples(connection: Connection, site: str, texts: Iterable[str]) -> list[Violation]:
