@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
-from collector.ingest.writer import GroupCommitWriter
+from collector.ingest.process_writer import ProcessWriter
+from collector.ingest.writer import GroupCommitWriter, Writer
 from collector.review.access import Access
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
@@ -66,11 +67,12 @@ class Service:
         return self.settings.review and self.settings.listens_on_loopback
 
 
-def create_service(settings: Settings, *, base_url: str | None = None) -> Service:
+def create_service(settings: Settings, *, base_url: str | None = None, has_writer_process: bool = False) -> Service:
     """Open the database (creating and migrating it), and put the application together.
 
-    `base_url` is where browsers reach it, if not at the settings' host and port. Raises CspbuildError when the
-    database, the data directory or the rules cannot be used.
+    `base_url` is where browsers reach it, if not at the settings' host and port. With a writer process the application
+    starts one that writes for it; else a thread of this process does. Raises CspbuildError when the database, the data
+    directory or the rules cannot be used.
     """
     base = base_url or settings.base_url
     rules = load_rules(settings.rules)
@@ -83,7 +85,7 @@ def create_service(settings: Settings, *, base_url: str | None = None) -> Servic
     counters = IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
     access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
-    ingest = _Ingest(settings, engine, counters, rules)
+    ingest = _Ingest(settings, engine, counters, rules, has_writer_process=has_writer_process)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
     inner.include_router(_health_router(engine, ingest, counters, access))
     if settings.review:
@@ -126,18 +128,27 @@ def _rehearsal_key(engine: Engine, settings: Settings) -> str:
 class _Ingest:
     """The report endpoint, alive while the application is."""
 
-    def __init__(self, settings: Settings, engine: Engine, counters: IngestCounters, rules: Rules) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        counters: IngestCounters,
+        rules: Rules,
+        *,
+        has_writer_process: bool,
+    ) -> None:
+        self._has_writer_process = has_writer_process
         self._settings = settings
         self._engine = engine
         self._counters = counters
         self._rules = rules
-        self._writer: GroupCommitWriter | None = None
+        self._writer: Writer | None = None
         self._endpoint: ReportEndpoint | None = None
 
     @asynccontextmanager
     async def run(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start the writer; at the end, commit what is pending."""
-        self._writer = GroupCommitWriter(self._engine, self._counters, max_queued=self._settings.queue_reports)
+        self._writer = self._new_writer()
         self._writer.start()
         self._endpoint = ReportEndpoint(
             self._settings, self._counters, KeyDirectory(self._engine), self._writer, self._rules
@@ -147,6 +158,17 @@ class _Ingest:
         finally:
             await self._writer.close()
             self._engine.dispose()
+
+    def _new_writer(self) -> Writer:
+        settings = self._settings
+        if self._has_writer_process:
+            return ProcessWriter(
+                settings.database_url,
+                self._counters,
+                max_queued=settings.queue_reports,
+                max_queued_bytes=settings.queue_bytes,
+            )
+        return GroupCommitWriter(self._engine, self._counters, max_queued=settings.queue_reports)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._endpoint is None:

@@ -60,7 +60,7 @@ def serve(**flags: Any) -> None:
     settings = load_settings(**flags)
     listener = _listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    service = create_service(settings)
+    service = create_service(settings, has_writer_process=True)
     if settings.metrics_port:
         _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
     config = uvicorn.Config(

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     queue_reports: int = Field(
         default=20_000, ge=1, description="reports waiting for the database before the answer is 503"
     )
+    queue_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="bytes of reports waiting for the database before it is 503"
+    )
     rules: Path | None = Field(
         default=None, description="file of classification rules tried before the built-in ones; none: those alone"
     )

@@ -34,6 +34,7 @@ class IngestCounters:
             "csp_commit_reports", "Reports in one group commit", registry=self.registry, buckets=_BATCH_BUCKETS
         )
         self.queued = Gauge("csp_queue_reports", "Reports waiting for the database", registry=self.registry)
+        self.queued_bytes = Gauge("csp_queue_bytes", "Bytes of the bodies they came in", registry=self.registry)
         self._last_accepted_at: float | None = None
         Gauge(
             "csp_seconds_since_last_accepted",

@@ -22,7 +22,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.intake import take_in
 from collector.ingest.limits import RateLimiter
 from collector.ingest.sampling import stands_for
-from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
+from collector.ingest.writer import QueueFullError, StoreUnreachableError, Writer
 from collector.settings import Settings, Shed
 from policybuilder.reports.hosts import host_matches
 from policybuilder.reports.rules import Rules
@@ -123,7 +123,7 @@ class ReportEndpoint:
         settings: Settings,
         counters: IngestCounters,
         keys: KeyDirectory,
-        writer: GroupCommitWriter,
+        writer: Writer,
         rules: Rules | None = None,
     ) -> None:
         self._settings = settings
@@ -200,7 +200,7 @@ class ReportEndpoint:
         for reason, ignored in intake.ignored.items():
             self._counters.refused(reason, ignored)
         try:
-            await self._writer.store(intake.observations)
+            await self._writer.store(intake.observations, len(body))
         except (QueueFullError, StoreUnreachableError) as error:
             raise _not_stored(error, reports=len(intake.observations)) from error
         self._counters.accepted(intake.kinds)

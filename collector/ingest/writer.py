@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,26 @@ class StoreUnreachableError(Exception):
     """The commit failed: nothing of it was stored."""
 
 
+class Writer(Protocol):
+    """Whoever stores what requests bring."""
+
+    def start(self) -> None:
+        """Begin; call it on the running event loop."""
+
+    async def close(self) -> None:
+        """Store what is pending, then stop."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more reports may wait."""
+
+    async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
+        """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
+
+        Raises QueueFullError or StoreUnreachableError; then none is stored.
+        """
+
+
 @dataclass(slots=True)
 class _Pending:
     observations: Sequence[Observation | HashObservation]
@@ -36,7 +57,10 @@ class _Pending:
 
 
 class GroupCommitWriter:
-    """Takes observations from any number of requests and commits them together, in a thread of its own."""
+    """Takes observations from any number of requests and commits them together, in a thread of its own.
+
+    For whoever embeds the application, and for tests; `serve` has a process of its own for it, see `process_writer`.
+    """
 
     def __init__(
         self,
@@ -73,7 +97,7 @@ class GroupCommitWriter:
     def has_room(self) -> bool:
         return self._queued < self._max_queued
 
-    async def store(self, observations: Sequence[Observation | HashObservation]) -> None:
+    async def store(self, observations: Sequence[Observation | HashObservation], size: int = 0) -> None:  # noqa: ARG002
         """Return when the observations are durable, all of them or none.
 
         Raises QueueFullError or StoreUnreachableError; then none is stored.

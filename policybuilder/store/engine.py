@@ -70,6 +70,11 @@ def open_for_writing(text_url: str) -> Engine:
     return engine
 
 
+def open_migrated(text_url: str) -> Engine:
+    """The database for writing, which somebody opened so before; it is not asked anything yet."""
+    return _make_engine(parse_database_url(text_url), creates=True)
+
+
 def open_for_reading(text_url: str) -> Engine:
     """The database as it is. Raises CspbuildError when it is missing or its schema is not this version's."""
     url = parse_database_url(text_url)
@@ -142,6 +147,14 @@ def _prepare_sqlite_for_writing(connection: sqlite3.Connection, _record: object)
     connection.execute("PRAGMA journal_mode=WAL")
     # What is deleted is overwritten with zeros: keys of reporters, and whatever a site's erasing took away.
     connection.execute("PRAGMA secure_delete=ON")
+    # A commit of few reports touches hundreds of pages, most of them those of the commits before.
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+
+
+_CACHE_KIB = 16 * 1024
+_CHECKPOINT_PAGES = 4_000
+"""16 MB: to write the log's pages into the database makes somebody's commit wait."""
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -42,6 +42,7 @@ from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
 from policybuilder.store.prepared import Prepared
 from policybuilder.store.recollection import Recollection
+from policybuilder.store.streams import Position, advance
 from policybuilder.store.tables import chunks, given_texts, insert_into, table_of
 
 MAX_PAGES_PER_GROUP = 50
@@ -147,6 +148,10 @@ class Recording:
         self._reporters(batch, room, keys)
         self._samples(batch)
         self._script_hashes(batch)
+
+    def advance(self, position: Position) -> None:
+        """A stream is stored up to here, once this is committed."""
+        advance(self._connection, position, self._now_ms)
 
     def _groups(self, batch: Batch) -> None:
         _GROUPS.run_many(
@@ -618,8 +623,16 @@ def recording(engine: Engine, now_ms: int, known: Recollection | None = None) ->
         raise
 
 
-def record(engine: Engine, batch: Batch, now_ms: int, known: Recollection | None = None) -> None:
-    """Add one batch, durably, in one transaction; `known` is what the writer remembers of those before.
+def record(
+    engine: Engine,
+    batch: Batch,
+    now_ms: int,
+    known: Recollection | None = None,
+    position: Position | None = None,
+) -> None:
+    """Add one batch, durably, in one transaction.
+
+    `known` is what the writer remembers of those before; `position` is how far the batch brings a stream.
 
     Raises SQLAlchemyError when the database fails; then nothing of it is stored.
     """
@@ -629,6 +642,8 @@ def record(engine: Engine, batch: Batch, now_ms: int, known: Recollection | None
         try:
             with recording(engine, now_ms, known) as transaction:
                 transaction.record(batch)
+                if position is not None:
+                    transaction.advance(position)
         except OperationalError as error:
             # Whoever prunes or reclassifies locks rows of several groups too, in an order of their own.
             if getattr(error.orig, "sqlstate", None) != DEADLOCK or attempt == _MAX_ATTEMPTS:

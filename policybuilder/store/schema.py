@@ -418,3 +418,17 @@ class SeenLineRow(SQLModel, table=True):
 
     is_trusted: bool = False
     seen_at_ms: int = Field(sa_column=_big())
+
+
+class WriterStreamRow(SQLModel, table=True):
+    """How far the reports that a collector hands to its writer are stored, so that none is counted twice."""
+
+    __tablename__ = "writer_stream"
+
+    stream: str = Field(sa_column=_text(primary_key=True))
+    """Names one run of a collector; of no site, since its frames are of all."""
+
+    frame: int = Field(sa_column=_big())
+    """The number of the last frame that is stored."""
+
+    written_at_ms: int = Field(sa_column=_big())

@@ -1,4 +1,4 @@
-"""Pages and policies of groups without row ids, where SQLite kept each key twice: a quarter of a database."""
+"""How far writers came; pages and policies of groups without row ids, where SQLite kept each key twice."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,13 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "writer_stream",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("frame", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("written_at_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("stream"),
+    )
     if op.get_bind().dialect.name == "sqlite":
         for name in ("group_page", "group_policy"):
             _keep_keys_once(name)

@@ -1,0 +1,308 @@
+"""The collector's end of its writer process: starts it, hands it reports, and starts it anew when it dies.
+
+Whatever arrives while two frames are under way goes into the next one, so that frames grow with the load, without a
+timer. A frame that was sent and not answered is in doubt when the writer dies: the next one knows whether it was
+stored, and only what was not is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from collector.ingest.counters import IngestCounters
+from collector.ingest.folding import HashObservation, Observation
+from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, Unpacker, from_writer, pack
+from collector.ingest.writer import QueueFullError, StoreUnreachableError
+
+_MAX_FRAMES_UNDER_WAY = 2
+"""While one is committed, the next is on its way."""
+
+_MAX_FRAME_REPORTS = 5_000
+_START_SECONDS = 30.0
+_END_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
+"""How long reports wait for a writer that is gone, before they are refused."""
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    observations: Sequence[Observation | HashObservation]
+    size: int
+    stored: asyncio.Future[None]
+
+
+@dataclass(slots=True)
+class _Sent:
+    packed: bytes
+    waiting: Sequence[_Waiting]
+
+
+class ProcessWriter:
+    """Takes observations from any number of requests to a process that commits them together."""
+
+    def __init__(self, database_url: str, counters: IngestCounters, *, max_queued: int, max_queued_bytes: int) -> None:
+        self._database_url = database_url
+        self._counters = counters
+        self._max_queued = max_queued
+        self._max_queued_bytes = max_queued_bytes
+        self._stream = secrets.token_hex(16)
+        self._last_number = 0
+        self._pending: list[_Waiting] = []
+        self._sent: dict[int, _Sent] = {}
+        self._queued = 0
+        self._queued_bytes = 0
+        self._connection: _Connection | None = None
+        self._is_flush_due = False
+        self._has_given_up = False
+        self._closing = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the process; call it on the running event loop."""
+        self._task = asyncio.create_task(self._run(), name="writer-process")
+
+    async def close(self) -> None:
+        """Have what is pending stored, or refused where nobody can store it, then end the process."""
+        self._closing.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _PATIENCE_SECONDS)
+        self._refuse_all()
+        if self._connection is not None:
+            self._connection.close()
+        if self._task is not None:
+            await self._task
+
+    @property
+    def has_room(self) -> bool:
+        return self._queued < self._max_queued and self._queued_bytes < self._max_queued_bytes
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process that writes."""
+        return self._connection is not None
+
+    async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
+        """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
+
+        Raises QueueFullError or StoreUnreachableError; then none is stored.
+        """
+        if not observations:
+            return
+        if self._has_given_up:
+            raise StoreUnreachableError("no writer")
+        is_alone = not self._queued
+        if self._closing.is_set() or not (
+            is_alone
+            or (
+                self._queued + len(observations) <= self._max_queued
+                and self._queued_bytes + size <= self._max_queued_bytes
+            )
+        ):
+            raise QueueFullError
+        waiting = _Waiting(observations, size, asyncio.get_running_loop().create_future())
+        self._pending.append(waiting)
+        self._count(len(observations), size)
+        self._flush_soon()
+        await waiting.stored
+
+    def _count(self, reports: int, size: int) -> None:
+        self._queued += reports
+        self._queued_bytes += size
+        self._counters.queued.set(self._queued)
+        self._counters.queued_bytes.set(self._queued_bytes)
+        if self._queued:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    def _flush_soon(self) -> None:
+        """At the end of this turn of the loop: what else arrives in it goes along."""
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        if self._connection is None:
+            return
+        while self._pending and len(self._sent) < _MAX_FRAMES_UNDER_WAY:
+            taken, reports = 0, 0
+            while taken < len(self._pending) and (taken == 0 or reports < _MAX_FRAME_REPORTS):
+                reports += len(self._pending[taken].observations)
+                taken += 1
+            waiting, self._pending = self._pending[:taken], self._pending[taken:]
+            try:
+                self._send(waiting)
+            except Exception as error:  # noqa: BLE001  (a bug must fail its own reports, not everybody's)
+                self._send_each(waiting, error)
+
+    def _send(self, waiting: Sequence[_Waiting]) -> None:
+        members = [observation for each in waiting for observation in each.observations]
+        frame = Frame(
+            self._last_number + 1,
+            [each for each in members if isinstance(each, Observation)],
+            [each for each in members if isinstance(each, HashObservation)],
+        )
+        packed = pack(frame)
+        self._last_number += 1
+        self._sent[frame.number] = _Sent(packed, waiting)
+        if self._connection is not None:
+            self._connection.send(packed)
+
+    def _send_each(self, waiting: Sequence[_Waiting], error: Exception) -> None:
+        """Send apart what cannot be sent together."""
+        if len(waiting) == 1:
+            self._settle(waiting, error)
+            return
+        for each in waiting:
+            try:
+                self._send([each])
+            except Exception as own:  # noqa: BLE001  (the same)
+                self._settle([each], own)
+
+    def _on_ack(self, ack: Ack) -> None:
+        if ack.reports:
+            self._counters.commit_seconds.observe(ack.seconds)
+            self._counters.batch_reports.observe(ack.reports)
+        failure: Exception | None = None
+        if ack.failure:
+            failure = RuntimeError(ack.failure) if ack.is_ours else StoreUnreachableError(ack.failure)
+        sent = self._sent.pop(ack.number, None)
+        if sent is not None:  # else it was given up
+            self._settle(sent.waiting, failure)
+        self._flush_soon()
+
+    def _settle(self, waiting: Sequence[_Waiting], failure: Exception | None) -> None:
+        for each in waiting:
+            self._count(-len(each.observations), -each.size)
+            if each.stored.done():
+                continue
+            if failure is None:
+                each.stored.set_result(None)
+            else:
+                each.stored.set_exception(failure)
+
+    def _give_up(self) -> None:
+        """There was no writer for so long that reports are refused until there is one."""
+        self._has_given_up = True
+        self._refuse_all()
+
+    def _refuse_all(self) -> None:
+        """Nobody stores what waits. What was sent may be stored; but nobody can say so any more."""
+        waiting = [*(each for sent in self._sent.values() for each in sent.waiting), *self._pending]
+        self._sent, self._pending = {}, []
+        self._settle(waiting, StoreUnreachableError("no writer"))
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        refusing = asyncio.get_running_loop().call_later(_START_SECONDS, self._give_up)
+        while not self._closing.is_set() or self._sent:
+            process, connection = await self._start_process()
+            try:
+                stored = await asyncio.wait_for(connection.ready, _START_SECONDS)
+            except (TimeoutError, ConnectionError):
+                connection.close()
+            else:
+                refusing.cancel()
+                self._resume(connection, stored)
+                pause = _FIRST_PAUSE_SECONDS
+                await connection.lost.wait()
+                self._connection = None
+                refusing = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._give_up)
+            await asyncio.to_thread(_wait_for, process)
+            if self._closing.is_set():
+                break
+            logger.warning("the writer process ended with %s, and is started anew", process.returncode)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        refusing.cancel()
+
+    async def _start_process(self) -> tuple[subprocess.Popen[bytes], _Connection]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.to_thread(_start, theirs)
+        connection = _Connection(self._on_ack)
+        await asyncio.get_running_loop().create_connection(lambda: connection, sock=ours)
+        connection.send(pack(Hello(self._database_url, self._stream)))
+        return process, connection
+
+    def _resume(self, connection: _Connection, stored: int | None) -> None:
+        """Go on with a new process, which knows what of that in doubt is stored."""
+        self._connection = connection
+        self._has_given_up = False
+        if stored is None:
+            self._refuse_all()
+        for number in sorted(self._sent):
+            if stored is not None and number <= stored:
+                self._settle(self._sent.pop(number).waiting, None)
+            else:
+                connection.send(self._sent[number].packed)
+        self._flush_soon()
+
+
+def _start(connection: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  (this very program)
+        [sys.executable, "-m", "collector.ingest.writer_process", str(connection.fileno())],
+        pass_fds=[connection.fileno()],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    """A writer whose socket is closed ends by itself, after the commit that it is at."""
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, on_ack: Callable[[Ack], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[int | None] = loop.create_future()
+        self.lost = asyncio.Event()
+        self._on_ack = on_ack
+        self._unpacker = Unpacker()
+        self._transport: asyncio.WriteTransport | None = None
+
+    def send(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        for content in self._unpacker.feed(data):
+            message: FromWriter = from_writer.decode(content)
+            if isinstance(message, Ready):
+                self.ready.set_result(message.stored)
+            else:
+                self._on_ack(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (how it was lost does not matter)
+        self.lost.set()
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError("the writer process ended at its start"))
