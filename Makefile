@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup lint format test soak bench mutants compare browser-oracle demo lock clean
+.PHONY: help run setup lint format test soak bench bench-ingest mutants compare browser-oracle demo lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at
 
 bench: $(DEV_STAMP)  ## how fast things are, in times of a baseline measured beside them
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-ingest: $(DEV_STAMP)  ## how fast reports are taken, beside other servers; ARGS=--update writes it into the README
+	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
 mutants: $(DEV_STAMP)  ## whether the tests notice one small mistake at a time in matching; about a quarter of an hour
 	@nice $(BIN)/python -m tests.mutation $(ARGS)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import ARRAY, Connection, CursorResult, Table, bindparam, func, select
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from policybuilder.store.tables import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,21 @@ class _Compiled:
     def values(self, row: dict[str, Any]) -> Any:
         given = {**self.constants, **row} if self.constants else row
         return given if self.names is None else tuple([given[name] for name in self.names])
+
+
+def inserted(connection: Connection, table: Table) -> Any:
+    """An INSERT of rows with all columns of a table, to be executed by `Prepared.run_many`.
+
+    SQLite takes a statement for each row. PostgreSQL would wait for the other end each time: it takes the columns as
+    lists, in the order of the rows, so that locks are taken in that order too.
+    https://www.postgresql.org/docs/current/functions-array.html#ARRAY-FUNCTIONS-TABLE (unnest)
+    """
+    names = [column.name for column in table.c]
+    if connection.dialect.name != "postgresql":
+        return insert_into(connection, table).values({name: bindparam(name) for name in names})
+    lists = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.c]
+    rows = func.unnest(*lists).table_valued(*names, name="given").render_derived()
+    return insert_into(connection, table).from_select(names, select(*(rows.c[name] for name in names)))
 
 
 class Prepared:
@@ -42,9 +59,17 @@ class Prepared:
         return connection.exec_driver_sql(compiled.text, compiled.values(values))
 
     def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute it for each row; nothing for none."""
-        if rows:
-            compiled = self._for(connection)
+        """Execute it for each row; nothing for none.
+
+        On PostgreSQL it is one statement for all of them, which takes lists of values: see `inserted`.
+        """
+        if not rows:
+            return
+        compiled = self._for(connection)
+        if connection.dialect.name == "postgresql":
+            lists = {name: [row[name] for row in rows] for name in rows[0]}
+            connection.exec_driver_sql(compiled.text, compiled.values(lists))
+        else:
             connection.exec_driver_sql(compiled.text, [compiled.values(row) for row in rows])
 
     def _for(self, connection: Connection) -> _Compiled:

@@ -40,7 +40,7 @@ from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
-from policybuilder.store.prepared import Prepared
+from policybuilder.store.prepared import Prepared, inserted
 from policybuilder.store.recollection import Recollection
 from policybuilder.store.streams import Position, advance
 from policybuilder.store.tables import chunks, given_texts, insert_into, table_of
@@ -514,8 +514,7 @@ def _upsert(row: type[SQLModel], *, add: Iterable[str] = ()) -> Prepared:
 def _upsert_statement(connection: Connection, table: Table, add: Iterable[str]) -> ClauseElement:
     is_postgresql = connection.dialect.name == "postgresql"
     least, greatest = (func.least, func.greatest) if is_postgresql else (func.min, func.max)
-    # By name: of the columns' own parameters the database's defaults would be left out.
-    statement = insert_into(connection, table).values({column.name: bindparam(column.name) for column in table.c})
+    statement = inserted(connection, table)
     changes: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in add}
     if changes and "first_seen_ms" in table.c:
         changes["first_seen_ms"] = least(table.c.first_seen_ms, statement.excluded.first_seen_ms)

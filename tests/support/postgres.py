@@ -34,8 +34,8 @@ class PostgresServer:
 
 
 @contextmanager
-def run_postgres(directory: Path) -> Iterator[PostgresServer]:
-    """Start a server with its data below `directory`, and stop it at the end."""
+def run_postgres(directory: Path, *, fsync: bool = False) -> Iterator[PostgresServer]:
+    """Start a server with its data below `directory`, and stop it at the end; it waits for the disk if told so."""
     programs = _programs()
     data = directory / "postgres"
     port = free_port()
@@ -49,7 +49,9 @@ def run_postgres(directory: Path) -> Iterator[PostgresServer]:
             if parent.stat().st_mode & 0o001 == 0:
                 parent.chmod(parent.stat().st_mode | 0o011)
     _run(*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync={'on' if fsync else 'off'}"
+    )
     control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
     _run(*control, "-o", options, "start")
     try:
