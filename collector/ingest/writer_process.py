@@ -34,9 +34,6 @@ _PATIENCE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.2
 
-logger = logging.getLogger(__name__)
-
-
 class _Wire:
     """The collector at the other end."""
 
@@ -77,14 +74,13 @@ class _Writer:
         except Exception as error:  # noqa: BLE001  (what is wrong with one frame must not fail the others)
             if len(frames) > 1:
                 return [ack for frame in frames for ack in self.write([frame])]
-            # The driver's own message may quote what it was given, so only the kind of failure is told.
-            logger.error("a frame of %s reports failed: %s", _reports(frames), type(error).__name__)  # noqa: TRY400
             failure = error
         seconds = time.perf_counter() - began
         reports = _reports(frames)
         return [
             Ack(
                 frame.number,
+                # The driver's own message may quote what it was given, so only the kind of failure is told.
                 "" if failure is None else type(failure).__name__,
                 is_ours=failure is not None and not isinstance(failure, SQLAlchemyError),
                 seconds=seconds,
