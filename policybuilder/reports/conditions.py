@@ -130,7 +130,7 @@ def _samples(entries: Sequence[str], where: str) -> Condition:
 
     def holds_one(sample: str) -> bool:
         sample = sample.lower()
-        return bool(sample) and any(_is_within(pieces, sample) for pieces in patterns)
+        return bool(sample) and any(pieces[0] in sample and _is_within(pieces, sample) for pieces in patterns)
 
     return Condition((_sample,), holds_one)
 

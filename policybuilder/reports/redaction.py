@@ -47,7 +47,12 @@ _RUN = re.compile(r"[A-Za-z0-9]{16,}")
 _LONG = re.compile(r"[A-Za-z0-9_+-]{24,}")
 _PADDED = re.compile(r"(?<![\w+-])[A-Za-z0-9_+-]{10,2000}={1,2}(?![\w=])", re.ASCII)
 _GROUPED = re.compile(r"[A-Za-z0-9._~-]{12,}")
+
+# Where the patterns above find a token, this finds something, too: most texts are done with one look.
+_TOKEN_LIKE = re.compile(r"eyJ|[A-Za-z0-9._~+-]{12}")
+
 _GROUP = re.compile("[A-Za-z0-9]+")
+_DIGIT = re.compile("[0-9]")
 _HEX_GROUP = re.compile("[0-9A-Fa-f]{4,}")
 
 _ADDRESS = re.compile(rf"(?<![\w.+-]){_IPV4.pattern}(?![\w.+-])", re.ASCII)
@@ -108,7 +113,7 @@ def _without_escaped_query(path: str) -> str:
 
 
 def _redact_segment(segment: str, *, is_last: bool) -> str:
-    if len(segment) < 4:
+    if len(segment) < 4 or not _SUSPECT.search(segment):
         return segment
     if any(map(holds_e_mail, _decodings(segment))):
         return E_MAIL
@@ -162,6 +167,8 @@ def _e_mail_start(text: str, *, is_cut: bool) -> int:
     Linear: no character is walked over twice, whatever stands in a stranger's text.
     """
     text = _folded(text)
+    if not _AT.search(text):
+        return len(text)
     tail = _tail_start(text) if is_cut else len(text) + 1
     previous = 0
     for found in _AT.finditer(text):
@@ -209,6 +216,8 @@ def _holds_token(text: str) -> bool:
 def _token_start(text: str) -> int:
     """Where the first token begins; the text's length when there is none."""
     text = _folded(text)
+    if not _TOKEN_LIKE.search(text):
+        return len(text)
     starts = [found.start() for pattern in (_JWT, _UUID) if (found := pattern.search(text))]
     starts.extend(found.start() for found in _RUN.finditer(text) if _is_mixed(found.group()))
     starts.extend(found.start() for found in _LONG.finditer(text) if _is_random(found.group()))
@@ -265,6 +274,8 @@ def _is_of_mixed_case(run: str) -> bool:
 
 def _code_starts(run: str) -> Iterator[int]:
     """Where tokens and cards' numbers written in groups begin; dates, versions and words in a row are none."""
+    if not _DIGIT.search(run):
+        return
     groups = list(_GROUP.finditer(run))
     mixed = [group for group in groups if len(group.group()) >= 8 and _changes(group.group(), (str.isdigit,)) >= 3]
     if len(mixed) >= 2:
