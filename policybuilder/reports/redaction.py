@@ -40,6 +40,7 @@ _ASSET_EXTENSIONS = frozenset(
 )
 # Of these, the ones that a program writes for each visitor.
 _DATA_EXTENSIONS = frozenset({"json", "xml"})
+_FILE_EXTENSIONS = _ASSET_EXTENSIONS - _DATA_EXTENSIONS
 
 _JWT = re.compile(r"eyJ[\w-]{8,}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
@@ -52,7 +53,7 @@ _GROUPED = re.compile(r"[A-Za-z0-9._~-]{12,}")
 _TOKEN_LIKE = re.compile(r"eyJ|[A-Za-z0-9._~+-]{12}")
 
 _GROUP = re.compile("[A-Za-z0-9]+")
-_DIGIT = re.compile("[0-9]")
+_DIGIT_AND_REST = re.compile("[0-9][A-Za-z0-9]*")  # found once in each group that holds a digit
 _HEX_GROUP = re.compile("[0-9A-Fa-f]{4,}")
 
 _ADDRESS = re.compile(rf"(?<![\w.+-]){_IPV4.pattern}(?![\w.+-])", re.ASCII)
@@ -127,7 +128,7 @@ def _redact_name(name: str, *, is_last: bool) -> str:
     if _JWT.search(decoded) or _UUID.search(decoded):
         return TOKEN
     stem, _, extension = decoded.rpartition(".")
-    if is_last and extension.lower() in _ASSET_EXTENSIONS - _DATA_EXTENSIONS:
+    if is_last and extension.lower() in _FILE_EXTENSIONS:
         return name
     if is_last and extension.lower() in _DATA_EXTENSIONS:
         decoded = stem
@@ -274,7 +275,8 @@ def _is_of_mixed_case(run: str) -> bool:
 
 def _code_starts(run: str) -> Iterator[int]:
     """Where tokens and cards' numbers written in groups begin; dates, versions and words in a row are none."""
-    if not _DIGIT.search(run):
+    # Whatever is asked below takes two groups with digits in them, and few names have as many.
+    if len(_DIGIT_AND_REST.findall(run)) < 2:
         return
     groups = list(_GROUP.finditer(run))
     mixed = [group for group in groups if len(group.group()) >= 8 and _changes(group.group(), (str.isdigit,)) >= 3]
