@@ -20,7 +20,8 @@ from policybuilder.csp.violation import Violation
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass
 from policybuilder.reports.noise import GENUINE, Classification
 from policybuilder.reports.predicates import Context
-from policybuilder.reports.rules import Rule, Rules
+from policybuilder.reports.rule import Rule
+from policybuilder.reports.rules import Rules
 from policybuilder.store.reclassifying import Move, StoredGroup, find_groups, move_groups, read_groups_in_portions
 
 
@@ -116,7 +117,7 @@ def _move(group: StoredGroup, target: str, to: Classification) -> Move:
 
 def _class_of(violation: Violation, rule_id: str, hosts: Sequence[str], rules: Rules) -> Classification:
     """A stored violation's class; `rule_id` is the rule that it has from when it arrived."""
-    context = Context(violation=violation, document_query="", user_agent="", site_hosts=hosts)
+    context = Context(violation=violation, document_query="", user_agent="", site_hosts=tuple(hosts))
 
     def holds(rule: Rule) -> bool:
         if rule.reads_forgotten or (rule.reads_policy and not violation.original_policy):

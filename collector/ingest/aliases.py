@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from msgspec import structs
+
 from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.reports.hosts import host_matches
@@ -32,17 +34,15 @@ def follow_aliases(
             script_url=follow_in_url(report.script_url, aliases),
         )
     violation = report.violation
-    return replace(
-        report,
-        violation=replace(
-            violation,
-            document_uri=follow_in_url(violation.document_uri, aliases),
-            blocked_uri=follow_in_url(violation.blocked_uri, aliases),
-            source_file=follow_in_url(violation.source_file, aliases),
-            referrer=follow_in_url(violation.referrer, aliases),
-            original_policy=follow_in_policy(violation.original_policy, aliases),
-        ),
+    followed = replace(
+        violation,
+        document_uri=follow_in_url(violation.document_uri, aliases),
+        blocked_uri=follow_in_url(violation.blocked_uri, aliases),
+        source_file=follow_in_url(violation.source_file, aliases),
+        referrer=follow_in_url(violation.referrer, aliases),
+        original_policy=follow_in_policy(violation.original_policy, aliases),
     )
+    return structs.replace(report, violation=followed)
 
 
 def follow_in_url(url: str, aliases: Aliases) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from collector.settings import IPNetwork
 
@@ -12,6 +13,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 UNKNOWN_NETWORK = ""
 
+_MAX_CACHED_CHARACTERS = 64
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -27,26 +29,72 @@ def client_network(
     The peer, unless it is a trusted proxy: then the header named by `client_header`, or else the last address of
     X-Forwarded-For that is no trusted proxy itself. What stands before that one anybody may have written.
     """
-    address = parse_address(peer or "")
-    if address is None or not _is_trusted(address, tuple(trusted_proxies)):
-        return network_of(address)
-    wanted = (client_header or "x-forwarded-for").lower().encode("latin-1")
-    value = ",".join(value.decode("latin-1") for name, value in headers if name.lower() == wanted)
+    client = _seen(peer or "")
+    if not _is_among(client.address, trusted_proxies):
+        return client.network
+    wanted = client_header.lower().encode("latin-1") if client_header else b"x-forwarded-for"
+    said = b",".join([value for name, value in headers if name.lower() == wanted]).decode("latin-1")
     if client_header:
-        return network_of(parse_address(value) or address)
-    for hop in reversed(value.split(",")):
-        forwarded = parse_address(hop)
-        if forwarded is None:
+        return _seen(said).network or client.network
+    for hop in reversed(said.split(",")):
+        forwarded = _seen(hop)
+        if forwarded.address is None:
             break
-        address = forwarded
-        if not _is_trusted(forwarded, tuple(trusted_proxies)):
+        client = forwarded
+        if not _is_among(client.address, trusted_proxies):
             break
-    return network_of(address)
+    return client.network
 
 
-@lru_cache(maxsize=4096)
 def parse_address(text: str) -> IPAddress | None:
     """An address as peers, proxies and files write it: with a port, brackets or a zone, mapped into IPv6 or not."""
+    return _seen(text).address
+
+
+def network_of(address: IPAddress | None) -> str:
+    """The network an address stands for: neighbours are one reporter, and no single person can be told."""
+    if address is None:
+        return UNKNOWN_NETWORK
+    prefix = 24 if address.version == 4 else 48
+    host_bits = address.max_prefixlen - prefix
+    return f"{type(address)(int(address) >> host_bits << host_bits)}/{prefix}"
+
+
+def is_trusted_peer(peer: str | None, trusted_proxies: Sequence[IPNetwork]) -> bool:
+    """Whether what the peer says about the visitor is believed."""
+    return _is_among(parse_address(peer or ""), trusted_proxies)
+
+
+def _is_among(address: IPAddress | None, networks: Sequence[IPNetwork]) -> bool:
+    # Asking the networks takes less than hashing them to remember what they said, and a loop less than `any`.
+    if address is not None:
+        for network in networks:
+            if address in network:
+                return True
+    return False
+
+
+class _Seen(NamedTuple):
+    """What a text says of an address."""
+
+    address: IPAddress | None
+    network: str
+
+
+def _seen(text: str) -> _Seen:
+    # Headers may be long, and are whatever a stranger wrote.
+    return _seen_cached(text) if len(text) <= _MAX_CACHED_CHARACTERS else _read(text)
+
+
+def _read(text: str) -> _Seen:
+    address = _parse(text)
+    return _Seen(address, network_of(address))
+
+
+_seen_cached = lru_cache(maxsize=4096)(_read)
+
+
+def _parse(text: str) -> IPAddress | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -62,22 +110,3 @@ def parse_address(text: str) -> IPAddress | None:
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
-
-
-def network_of(address: IPAddress | None) -> str:
-    """The network an address stands for: neighbours are one reporter, and no single person can be told."""
-    if address is None:
-        return UNKNOWN_NETWORK
-    prefix = 24 if address.version == 4 else 48
-    return str(ipaddress.ip_network((address, prefix), strict=False))
-
-
-def is_trusted_peer(peer: str | None, trusted_proxies: Sequence[IPNetwork]) -> bool:
-    """Whether what the peer says about the visitor is believed."""
-    address = parse_address(peer or "")
-    return address is not None and _is_trusted(address, tuple(trusted_proxies))
-
-
-@lru_cache(maxsize=4096)
-def _is_trusted(address: IPAddress, proxies: tuple[IPNetwork, ...]) -> bool:
-    return any(address.version == proxy.version and address in proxy for proxy in proxies)

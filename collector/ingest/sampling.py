@@ -7,6 +7,7 @@ Anybody can post to any URL, so the figure serves estimates for people, and deci
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_STANDS_FOR = 10_000
 """No site samples less: it would have to wait for weeks for one report."""
@@ -16,13 +17,23 @@ _MAX_QUERY_BYTES = 4_096
 _SHARE = re.compile(rb"(?:0|1)?(?:\.[0-9]{1,30})?")
 """Decimal fractions, as headers are written."""
 
+_MAX_SHARE_BYTES = 32
+"""What is longer is no share, and one byte more tells that."""
+
 
 def stands_for(query: bytes) -> int:
     """How many reports there would be for one without sampling; 1 where the query does not say, or says nonsense."""
-    if len(query) > _MAX_QUERY_BYTES:
+    if b"r=" not in query or len(query) > _MAX_QUERY_BYTES:
         return 1
     # The last one counts: it is written behind what a URL has already.
-    said = next((member[2:] for member in reversed(query.split(b"&")) if member.startswith(b"r=")), b"")
+    for member in reversed(query.split(b"&")):
+        if member.startswith(b"r="):
+            return _inverse(member[2 : 3 + _MAX_SHARE_BYTES])
+    return 1
+
+
+@lru_cache(maxsize=256)
+def _inverse(said: bytes) -> int:
     try:
         share = float(said) if _SHARE.fullmatch(said) else 0.0
     except ValueError:

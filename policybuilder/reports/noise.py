@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import unquote_plus
 
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.normalization import NormalizedViolation
@@ -33,9 +32,9 @@ def classify(
     """The class of a report to a site with documents on `site_hosts`, by `rules` or else the built-in ones."""
     context = Context(
         violation=normalized.violation,
-        document_query=unquote_plus(normalized.document_query),
+        document_query=normalized.document_query,
         user_agent=normalized.user_agent,
-        site_hosts=site_hosts,
+        site_hosts=tuple(site_hosts),
     )
     rule = (rules or built_in_rules()).first_that_applies(context)
     return GENUINE if rule is None else Classification(rule.evidence_class, rule.rule_id, rule.reason)

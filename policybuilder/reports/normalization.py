@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import Any
 
 import ada_url
+import msgspec
 
 from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
-from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
 from policybuilder.reports.redaction import cut_sample, redact_path
 from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport, text_of
@@ -42,9 +43,9 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _MAX_AUTHORITY_CHARACTERS = 260  # a DNS name has at most 253, and a port six
 
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _HASH = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/_=-]{1,172}")
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_DISPOSITIONS = {member.value: member for member in Disposition}
 _NETWORK_SCHEMES = frozenset({"http", "https", "ws", "wss"})
 
 
@@ -57,9 +58,11 @@ class BrowserFamily(enum.StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class NormalizedViolation:
-    """A violation, and what its page's query may tell a classifier before it is forgotten."""
+class NormalizedViolation(msgspec.Struct, frozen=True, gc=False):
+    """A violation, and what its page's query may tell a classifier before it is forgotten.
+
+    A struct, since one is made for each report.
+    """
 
     violation: Violation
     document_query: str
@@ -99,9 +102,8 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
     if not document:
         raise RejectedReportError(Reason.MISSING_DOCUMENT)
     user_agent = report.user_agent or user_agent
-    family = browser_family(user_agent)
     blocked = _blocked_uri(members)
-    sample, extent = _sample(members, blocked, family)
+    sample, extent = _sample(members, blocked, user_agent)
     return NormalizedViolation(
         Violation(
             document_uri=clean_url(document),
@@ -131,30 +133,34 @@ def clean_url(text: str) -> str:
     text stays empty.
     """
     # Cut before it is looked up, so that neither a query nor a giant makes the cache useless.
-    return _clean_url(_QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0].strip()[: 2 * MAX_URL_CHARACTERS])
+    return _clean_url(text.partition("#")[0].partition("?")[0].strip()[: 2 * MAX_URL_CHARACTERS])
 
 
 @lru_cache(maxsize=4096)
 def _clean_url(text: str) -> str:
     if not text:
         return ""
-    bare = text.lower().removesuffix("://").removesuffix(":")
-    if _SCHEME.fullmatch(bare) and "." not in bare:
-        return bare
     try:
-        url = ada_url.URL(text)
+        # Taken apart here, since each of a URL's parts costs as much to ask for as all of them together.
+        scheme, _, rest = ada_url.normalize_url(text).partition(":")
     except ValueError:
-        return INVALID
-    scheme = str(url.protocol).removesuffix(":")
+        return _bare_scheme(text)
     if scheme not in _NETWORK_SCHEMES:
         return scheme if _SCHEME.fullmatch(scheme) else INVALID
-    if not url.host or "%" in url.host or len(url.host) > _MAX_AUTHORITY_CHARACTERS:
+    authority, _, path = rest.removeprefix("//").partition("/")
+    host = authority.rpartition("@")[2]
+    if not host or "%" in host or len(host) > _MAX_AUTHORITY_CHARACTERS:
         return INVALID
-    origin = f"{scheme}://{url.host}"
+    origin = f"{scheme}://{host}"
     after_scheme = text.partition("//")[2]
-    is_origin_only = url.pathname == "/" and "/" not in after_scheme and "\\" not in after_scheme
-    cleaned = origin if is_origin_only else origin + redact_path(str(url.pathname))
+    is_origin_only = not path and "/" not in after_scheme and "\\" not in after_scheme
+    cleaned = origin if is_origin_only else origin + redact_path(f"/{path}")
     return _storable(cleaned if len(cleaned) <= MAX_URL_CHARACTERS else origin)
+
+
+def _bare_scheme(text: str) -> str:
+    bare = text.lower().removesuffix("://").removesuffix(":")
+    return bare if _SCHEME.fullmatch(bare) and "." not in bare else INVALID
 
 
 def clean_policy(text: str) -> str:
@@ -222,6 +228,8 @@ def _directive(members: Mapping[str, Any]) -> str:
     text = text_of(members, "effective-directive", "effectiveDirective") or text_of(
         members, "violated-directive", "violatedDirective"
     )
+    if text in KNOWN_DIRECTIVES:
+        return text
     words = text.split(None, 1)
     if not words:
         raise RejectedReportError(Reason.MISSING_DIRECTIVE)
@@ -241,30 +249,30 @@ def _blocked_uri(members: Mapping[str, Any]) -> str:
 
 
 def _disposition(members: Mapping[str, Any]) -> Disposition:
-    try:
-        return Disposition(text_of(members, "disposition").lower())
-    except ValueError:
-        return Disposition.UNKNOWN
+    return _DISPOSITIONS.get(text_of(members, "disposition").lower(), Disposition.UNKNOWN)
 
 
-def _sample(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
+def _sample(members: Mapping[str, Any], blocked: str, user_agent: str) -> tuple[str, SampleExtent]:
     """The sample, and how much of the code it is.
 
     [F] keeps the text as it is and marks a cut with `…`. [C] trims white space on both ends and marks nothing, so 40
     units may be the whole or the beginning. Names of Trusted Types policies and sinks are never cut short of meaning.
     What is personal cuts it: what stands before that is a true beginning of the code, and all that is kept.
     """
-    sample, extent = _sample_as_sent(members, blocked, family)
-    kept = cut_sample(sample, is_cut=extent is SampleExtent.PREFIX)
+    sent = _storable(text_of(members, "script-sample", "scriptSample", "sample")[:MAX_SAMPLE_CHARACTERS])
+    if not sent:
+        return "", SampleExtent.NONE
+    sample, extent = _sample_as_sent(sent, blocked, browser_family(user_agent))
+    kept = _cut_sample(sample, is_cut=extent is SampleExtent.PREFIX)
     if kept == sample:
         return sample, extent
     return (kept, SampleExtent.PREFIX) if kept else ("", SampleExtent.NONE)
 
 
-def _sample_as_sent(members: Mapping[str, Any], blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
-    sample = _storable(text_of(members, "script-sample", "scriptSample", "sample"))[:MAX_SAMPLE_CHARACTERS]
-    if not sample:
-        return "", SampleExtent.NONE
+_cut_sample = lru_cache(maxsize=1024)(cut_sample)
+
+
+def _sample_as_sent(sample: str, blocked: str, family: BrowserFamily) -> tuple[str, SampleExtent]:
     if blocked.startswith("trusted-types"):
         return sample, SampleExtent.WHOLE if blocked == "trusted-types-policy" else SampleExtent.PREFIX
     units = len(sample.encode("utf-16-le", "surrogatepass")) // 2
@@ -297,4 +305,4 @@ def _storable(text: str) -> str:
     """Text that both databases take: no NUL (PostgreSQL refuses it), no lone surrogate (UTF-8 has none)."""
     if "\0" in text:
         text = text.replace("\0", "\N{SYMBOL FOR NULL}")
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

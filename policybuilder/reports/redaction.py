@@ -40,6 +40,7 @@ _ASSET_EXTENSIONS = frozenset(
 )
 # Of these, the ones that a program writes for each visitor.
 _DATA_EXTENSIONS = frozenset({"json", "xml"})
+_FILE_EXTENSIONS = _ASSET_EXTENSIONS - _DATA_EXTENSIONS
 
 _JWT = re.compile(r"eyJ[\w-]{8,}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
@@ -47,7 +48,12 @@ _RUN = re.compile(r"[A-Za-z0-9]{16,}")
 _LONG = re.compile(r"[A-Za-z0-9_+-]{24,}")
 _PADDED = re.compile(r"(?<![\w+-])[A-Za-z0-9_+-]{10,2000}={1,2}(?![\w=])", re.ASCII)
 _GROUPED = re.compile(r"[A-Za-z0-9._~-]{12,}")
+
+# Where the patterns above find a token, this finds something, too: most texts are done with one look.
+_TOKEN_LIKE = re.compile(r"eyJ|[A-Za-z0-9._~+-]{12}")
+
 _GROUP = re.compile("[A-Za-z0-9]+")
+_DIGIT_AND_REST = re.compile("[0-9][A-Za-z0-9]*")  # found once in each group that holds a digit
 _HEX_GROUP = re.compile("[0-9A-Fa-f]{4,}")
 
 _ADDRESS = re.compile(rf"(?<![\w.+-]){_IPV4.pattern}(?![\w.+-])", re.ASCII)
@@ -108,7 +114,7 @@ def _without_escaped_query(path: str) -> str:
 
 
 def _redact_segment(segment: str, *, is_last: bool) -> str:
-    if len(segment) < 4:
+    if len(segment) < 4 or not _SUSPECT.search(segment):
         return segment
     if any(map(holds_e_mail, _decodings(segment))):
         return E_MAIL
@@ -122,7 +128,7 @@ def _redact_name(name: str, *, is_last: bool) -> str:
     if _JWT.search(decoded) or _UUID.search(decoded):
         return TOKEN
     stem, _, extension = decoded.rpartition(".")
-    if is_last and extension.lower() in _ASSET_EXTENSIONS - _DATA_EXTENSIONS:
+    if is_last and extension.lower() in _FILE_EXTENSIONS:
         return name
     if is_last and extension.lower() in _DATA_EXTENSIONS:
         decoded = stem
@@ -162,6 +168,8 @@ def _e_mail_start(text: str, *, is_cut: bool) -> int:
     Linear: no character is walked over twice, whatever stands in a stranger's text.
     """
     text = _folded(text)
+    if not _AT.search(text):
+        return len(text)
     tail = _tail_start(text) if is_cut else len(text) + 1
     previous = 0
     for found in _AT.finditer(text):
@@ -209,6 +217,8 @@ def _holds_token(text: str) -> bool:
 def _token_start(text: str) -> int:
     """Where the first token begins; the text's length when there is none."""
     text = _folded(text)
+    if not _TOKEN_LIKE.search(text):
+        return len(text)
     starts = [found.start() for pattern in (_JWT, _UUID) if (found := pattern.search(text))]
     starts.extend(found.start() for found in _RUN.finditer(text) if _is_mixed(found.group()))
     starts.extend(found.start() for found in _LONG.finditer(text) if _is_random(found.group()))
@@ -265,6 +275,9 @@ def _is_of_mixed_case(run: str) -> bool:
 
 def _code_starts(run: str) -> Iterator[int]:
     """Where tokens and cards' numbers written in groups begin; dates, versions and words in a row are none."""
+    # Whatever is asked below takes two groups with digits in them, and few names have as many.
+    if len(_DIGIT_AND_REST.findall(run)) < 2:
+        return
     groups = list(_GROUP.finditer(run))
     mixed = [group for group in groups if len(group.group()) >= 8 and _changes(group.group(), (str.isdigit,)) >= 3]
     if len(mixed) >= 2:

@@ -11,7 +11,6 @@ import enum
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -56,9 +55,8 @@ class ReportKind(enum.StrEnum):
     HASH = "csp-hash"
 
 
-@dataclass(frozen=True, slots=True)
-class WireReport:
-    """One report as it was sent."""
+class WireReport(msgspec.Struct, frozen=True, gc=False):
+    """One report as it was sent. A struct, as the body is, since both are made for each post."""
 
     kind: ReportKind
     members: Mapping[str, Any]
@@ -71,12 +69,11 @@ class WireReport:
     """From the envelope, to tell the browser by; never stored."""
 
 
-@dataclass(slots=True)
-class WireBody:
+class WireBody(msgspec.Struct, gc=False):
     """The reports of a body, and what was left out of it, by reason."""
 
-    reports: list[WireReport] = field(default_factory=list)
-    ignored: Counter[Reason] = field(default_factory=Counter)
+    reports: list[WireReport] = msgspec.field(default_factory=list)
+    ignored: Counter[Reason] = msgspec.field(default_factory=Counter)
     is_batch: bool = False
     """It came as an array, however many reports are in it."""
 

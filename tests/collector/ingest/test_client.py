@@ -5,7 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from collector.ingest import client
 from collector.ingest.client import UNKNOWN_NETWORK, client_network, is_trusted_peer, network_of, parse_address
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -114,3 +117,20 @@ def test_neighbours_are_one_network() -> None:
 )
 def test_a_peer_is_trusted_by_its_address_alone(peer: str | None, is_trusted: bool) -> None:  # noqa: FBT001  (a column of the table)
     assert is_trusted_peer(peer, LOOPBACK) is is_trusted
+
+
+@given(st.ip_addresses())
+def test_the_network_of_an_address_holds_it_and_its_neighbours_alone(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    prefix = 24 if address.version == 4 else 48
+    assert network_of(address) == str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+def test_what_a_header_says_at_length_is_read_and_not_kept() -> None:
+    client._seen_cached.cache_clear()
+    for number in range(10):
+        said = f"203.0.113.9, {' ' * 5_000}198.51.100.{number}".encode()
+        headers = [(b"x-forwarded-for", said)]
+        assert client_network("127.0.0.1", headers, trusted_proxies=PROXIES) == "198.51.100.0/24"
+    assert client._seen_cached.cache_info().currsize == 1

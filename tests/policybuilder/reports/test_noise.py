@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from msgspec import structs
 
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.hosts import host_matches
@@ -282,9 +283,7 @@ def test_the_first_rule_that_applies_decides() -> None:
         original_policy="img-src *",
     )
     assert classify(everything, HOSTS).rule == "extension-scheme"
-    without_source = dataclasses.replace(
-        everything, violation=dataclasses.replace(everything.violation, source_file="")
-    )
+    without_source = structs.replace(everything, violation=dataclasses.replace(everything.violation, source_file=""))
     assert classify(without_source, HOSTS).rule == "foreign-document"
     assert classify(without_source).rule == "reflected-in-query"
 
