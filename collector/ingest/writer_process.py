@@ -34,6 +34,7 @@ _PATIENCE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.2
 
+
 class _Wire:
     """The collector at the other end."""
 

@@ -14,11 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, select, text, tuple_
+from sqlalchemy import Connection, Engine, bindparam, delete, exists, insert, select, text, tuple_
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql import ClauseElement
 
 from policybuilder.store import schema
 from policybuilder.store.engine import writing
+from policybuilder.store.prepared import Prepared
 from policybuilder.store.tables import table_of
 
 _PATIENCE_MS = 200
@@ -50,13 +52,20 @@ def forget_keys(connection: Connection, now_ms: int) -> int:
 
     Who waited for these, in whatever order the table has them, could wait for a writer who waits for them.
     """
+    return _FORGET.run(connection, now_ms=now_ms).rowcount
+
+
+def _forget(connection: Connection) -> ClauseElement:
     table = table_of(schema.ReporterKeyRow)
-    statement = delete(table).where(table.c.expires_at_ms <= now_ms)
-    if connection.dialect.name == "postgresql":
-        keys = table.primary_key.columns
-        free = select(*keys).where(table.c.expires_at_ms <= now_ms).order_by(*keys).with_for_update(skip_locked=True)
-        statement = delete(table).where(tuple_(*keys).in_(free))
-    return connection.execute(statement).rowcount
+    is_over = table.c.expires_at_ms <= bindparam("now_ms")
+    if connection.dialect.name != "postgresql":
+        return delete(table).where(is_over)
+    keys = table.primary_key.columns
+    free = select(*keys).where(is_over).order_by(*keys).with_for_update(skip_locked=True)
+    return delete(table).where(tuple_(*keys).in_(free))
+
+
+_FORGET = Prepared(_forget)
 
 
 def clear_files(engine: Engine) -> bool:

@@ -12,7 +12,8 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.sql import ClauseElement
@@ -96,9 +97,8 @@ class Growth:
         for key, network in pairs:
             networks[key].add(network)
             brought[network] += 1
-        table = table_of(schema.GrowthRow)
-        this_hour = select(table.c.network, table.c[kind.value]).where(table.c.site == site, table.c.hour == self._hour)
-        spent = {int(network): int(number) for network, number in self._connection.execute(this_hour)}
+        found = cast("Iterable[tuple[int, int]]", _SPENT[kind].run(self._connection, site=site, hour=self._hour))
+        spent = {network: number for network, number in found}  # noqa: C416  (a row is no pair to dict)
         room = {network: (spent.get(self._hash_of(site, network), 0), brought[network], network) for network in brought}
         return {key: min(names, key=room.__getitem__) for key, names in networks.items()}
 
@@ -161,18 +161,12 @@ class Growth:
 
     def _count(self, site: str, network: int, kind: Kind, asked: int) -> int:
         """What was asked for in this hour, now too; the row is locked until the transaction ends."""
-        table = table_of(schema.GrowthRow)
         counts = {each.value: asked if each is kind else 0 for each in Kind}
-        statement = insert_into(self._connection, table).values(site=site, hour=self._hour, network=network, **counts)
-        column = table.c[kind.value]
-        counted = statement.on_conflict_do_update(
-            index_elements=[table.c.site, table.c.hour, table.c.network], set_={kind.value: column + asked}
-        ).returning(column)
-        return int(self._connection.execute(counted).scalar_one())
+        counted = _COUNT[kind].run(self._connection, site=site, hour=self._hour, network=network, **counts)
+        return int(counted.scalar_one())
 
     def _group_budget(self, site: str) -> int:
-        table = table_of(schema.SiteRow)
-        found = self._connection.scalar(select(table.c.new_groups_per_hour).where(table.c.name == site))
+        found = _BUDGET.run(self._connection, site=site).scalar()
         return NEW_GROUPS_PER_HOUR if found is None else int(found)
 
     def _known(self, site: str, keys: Sequence[str]) -> set[str]:
@@ -190,6 +184,35 @@ def _groups_there(connection: Connection) -> ClauseElement:
 
 
 _GROUPS_THERE = Prepared(_groups_there)
+
+
+def _spent(kind: Kind, _connection: Connection) -> ClauseElement:
+    """What each network asked for in an hour."""
+    table = table_of(schema.GrowthRow)
+    is_asked = (table.c.site == bindparam("site"), table.c.hour == bindparam("hour"))
+    return select(table.c.network, table.c[kind.value]).where(*is_asked)
+
+
+def _count(kind: Kind, connection: Connection) -> ClauseElement:
+    """Adds what is asked for, and tells how much it is then."""
+    table = table_of(schema.GrowthRow)
+    statement = insert_into(connection, table).values({column.name: bindparam(column.name) for column in table.c})
+    column = table.c[kind.value]
+    counted: ClauseElement = statement.on_conflict_do_update(
+        index_elements=[table.c.site, table.c.hour, table.c.network],
+        set_={kind.value: column + statement.excluded[kind.value]},
+    ).returning(column)
+    return counted
+
+
+def _budget(_connection: Connection) -> ClauseElement:
+    table = table_of(schema.SiteRow)
+    return select(table.c.new_groups_per_hour).where(table.c.name == bindparam("site"))
+
+
+_SPENT = {kind: Prepared(partial(_spent, kind)) for kind in Kind}
+_COUNT = {kind: Prepared(partial(_count, kind)) for kind in Kind}
+_BUDGET = Prepared(_budget)
 
 
 def _by_origin(delta: GroupDelta, *, origin: str | None = None) -> MovedGroup:
