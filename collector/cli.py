@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from collector.commands import prune, reclassify, rules, views
+from collector.commands import backup, prune, reclassify, rules, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
@@ -195,6 +195,8 @@ def config(output_format: str) -> None:
     console().print(table("", ("setting", "value", "from", "what it is"), rows))
 
 
+command.add_command(backup.backup)
+command.add_command(backup.restore)
 command.add_command(prune.command)
 command.add_command(reclassify.command)
 command.add_command(rules.command)
