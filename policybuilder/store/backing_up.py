@@ -1,4 +1,4 @@
-"""Backing up: all tables, as they are at one moment, into one file, while others write.
+"""Backing up: all that is kept of sites, as it is at one moment, into one file, while others write.
 
 The keys that hash a day's client networks stay behind: they are deleted after their day, so that nobody can be
 recognised any more, and a backup is kept for longer.
@@ -36,7 +36,7 @@ class BackedUp:
 
 
 def back_up(engine: Engine, path: Path, now: datetime, *, replaces: bool, on_progress: Progress) -> BackedUp:
-    """Write all tables to a new file, of which nothing is left if that fails.
+    """Write all that is kept of sites to a new file, of which nothing is left if that fails.
 
     Raises CspbuildError for a file that is there, unless `replaces`, or cannot be; OSError on a full disk.
     """
@@ -52,9 +52,13 @@ def _head_of(connection: Connection, table: Table) -> TableHead:
 
 
 def tables_backed_up() -> tuple[Table, ...]:
-    """All but the keys of client networks, by name."""
-    left_out = table_of(schema.ReporterKeyRow)
-    return tuple(table for table in SQLModel.metadata.sorted_tables if table is not left_out)
+    """All with rows of sites but the keys of client networks, by name; what else there is, is of a running service."""
+    sites, left_out = table_of(schema.SiteRow), table_of(schema.ReporterKeyRow)
+    return tuple(
+        table
+        for table in SQLModel.metadata.sorted_tables
+        if (table is sites or "site" in table.columns) and table is not left_out
+    )
 
 
 def rows_in(connection: Connection, table: Table) -> int:

@@ -69,11 +69,12 @@ def _make_room(connection: Connection, database_url: str, path: Path, revision: 
     tables = [table for table in SQLModel.metadata.sorted_tables if table.name in names]
     if tables and connection.dialect.name == "postgresql":
         connection.execute(text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN ACCESS EXCLUSIVE MODE"))
-    for table in tables:
+    of_sites = [table for table in tables if table in tables_backed_up()]
+    for table in of_sites:
         if _holds_something(connection, table):
             raise _is_in_use(database_url, path, table)
     if stored == revision:
-        for table in tables:
+        for table in (*of_sites, table_of(schema.ReporterKeyRow)):
             connection.execute(delete(table))
         return
     for table in tables:
@@ -84,8 +85,6 @@ def _make_room(connection: Connection, database_url: str, path: Path, revision: 
 
 def _holds_something(connection: Connection, table: Table) -> bool:
     """Whether a table has rows that no first start puts there: the default site, with its keys."""
-    if table is table_of(schema.ReporterKeyRow):
-        return False  # of reports that are in the other tables
     query = exists().select_from(table)
     if table is table_of(schema.SiteRow):
         query = query.where(table.c.name != DEFAULT_SITE)
@@ -123,7 +122,7 @@ def _fill(connection: Connection, path: Path, head: BackupHead, on_progress: Pro
 
 def _table(connection: Connection, path: Path, of: TableHead) -> Table:
     """A table as it is in the schema of the backup, which may be older than those that we describe."""
-    if of.name in {table.name for table in tables_backed_up()}:
+    if any(of.name == table.name for table in tables_backed_up()):
         table = Table(of.name, MetaData(), autoload_with=connection)
         if set(of.columns) == set(table.columns.keys()):
             return table

@@ -29,7 +29,7 @@ from policybuilder.store.engine import (
     parse_database_url,
     writing,
 )
-from policybuilder.store.migrating import _config
+from policybuilder.store.migrating import _config, migrate
 from policybuilder.store.reading import read_day_counts, read_groups, snapshot
 from policybuilder.store.restoring import restore
 from policybuilder.store.retention import prune
@@ -177,25 +177,43 @@ def test_every_row_of_the_first_schema_is_kept_as_it_was(upgraded: Engine, table
     assert stored(upgraded, table, names) == sorted(before, key=repr)
 
 
-@pytest.fixture(params=["nothing", "a first start"])
-def restored(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Engine]:
-    """A backup of the first schema, in a database that had nothing in it, or what a first start puts there."""
+def _write_old_backup(path: Path) -> None:
     rows = {name: rows for name, rows in old_rows().items() if name != "reporter_key"}
     columns = {name: tuple(dict.fromkeys(key for row in rows[name] for key in row)) for name in rows}
     missing = {"site_key": ("revoked_at_ms",), "decision": ("undone_at_ms",), "deployment": ("views_per_day",)}
     missing |= {"violation_group": ("line_number",)}
     heads = tuple(TableHead(name, columns[name] + missing.get(name, ()), len(rows[name])) for name in rows)
-    with (tmp_path / "old.backup").open("wb") as file:
+    with path.open("wb") as file:
         portions = ([[row.get(name) for name in of.columns] for row in rows[of.name]] for of in heads)
         write_backup(file, BackupHead(FORMAT, "0001", SEEN_AT, heads), portions)
-    if request.param == "a first start":
+
+
+@pytest.fixture(params=["nothing", "tables of then", "a first start of now"])
+def restored(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Engine]:
+    """A database in which there was no evidence, but now is a backup of the first schema."""
+    (tmp_path / "data").mkdir()
+    if request.param == "tables of then":
+        started = _make_engine(parse_database_url(database_url), creates=True)
+        with writing(started).begin() as connection:
+            migrate(connection, "0001")
+        started.dispose()
+    elif request.param == "a first start of now":
         started = open_for_writing(database_url)
         ensure_default_site(started, SEEN_AT)
         started.dispose()
+    _write_old_backup(tmp_path / "old.backup")
     restore(database_url, tmp_path / "old.backup", on_progress=lambda *_: None)
     opened = open_for_reading(database_url)
     yield opened
     opened.dispose()
+
+
+def test_an_older_database_that_refuses_a_backup_is_not_upgraded(old_database: str, tmp_path: Path) -> None:
+    _write_old_backup(tmp_path / "old.backup")
+    with pytest.raises(CspbuildError, match="is in use: decision has rows"):
+        restore(old_database, tmp_path / "old.backup", on_progress=lambda *_: None)
+    with pytest.raises(CspbuildError, match="has an older schema"):
+        open_for_reading(old_database)
 
 
 def test_a_backup_of_the_first_schema_is_brought_up_to_date(restored: Engine, tmp_path: Path) -> None:
