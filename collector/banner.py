@@ -12,7 +12,7 @@ def banner(service: Service) -> str:
     """The addresses, the header lines to paste, and the next command."""
     settings, base = service.settings, service.base_url
     program = typed("cspbuild")
-    lines = [f"collector: {base}", ""]
+    lines = [f"collector: {f'unix:{settings.unix_socket}' if settings.unix_socket else base}", ""]
     if service.has_try_page:
         lines += ["Try it in your browser, one visit is enough:", f"  {base}/try", ""]
     if service.report_key is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from collector.commands import prune, reclassify, rules, views
+from collector.commands import backup, prune, reclassify, rules, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
@@ -56,15 +55,17 @@ def serve(**flags: Any) -> None:
 
     from collector.app import create_service  # noqa: PLC0415  (the same)
     from collector.banner import banner  # noqa: PLC0415  (the same)
+    from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context  # noqa: PLC0415  (the same)
 
     settings = load_settings(**flags)
-    listener = _listen(settings.host, settings.port)
-    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    tls = tls_context(settings)
+    listeners, settings = listen(settings)
     service = create_service(settings, has_writer_process=True)
     if settings.metrics_port:
         _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
     config = uvicorn.Config(
-        service.app,
+        LocalPeers(service.app),
+        ssl_context_factory=None if tls is None else lambda *_: tls,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -73,31 +74,10 @@ def serve(**flags: Any) -> None:
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
     click.echo(banner(service))
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
+    server = AnnouncedServer(config)
+    server.run(sockets=listeners)
     if not server.started:
         raise EnvironmentFailedError("the service did not start; what it logged says why")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket: whoever connects from now on waits until the service takes them, and is not refused.
-
-    Raises EnvironmentFailedError saying what is in the way.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError as error:
-        raise EnvironmentFailedError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host or --port"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _serve_metrics(registry: Any, host: str, port: int) -> None:
@@ -195,6 +175,8 @@ def config(output_format: str) -> None:
     console().print(table("", ("setting", "value", "from", "what it is"), rows))
 
 
+command.add_command(backup.backup)
+command.add_command(backup.restore)
 command.add_command(prune.command)
 command.add_command(reclassify.command)
 command.add_command(rules.command)

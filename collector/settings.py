@@ -59,6 +59,16 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path("data"), description="directory of the rehearsal key, kept for reprinting")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    tls_certificate: Path | None = Field(
+        default=None, description="file of the certificate to speak https with, and its chain, in PEM; none: http"
+    )
+    tls_key: Path | None = Field(default=None, description="file of the certificate's key, in PEM")
+    unix_socket: Path | None = Field(
+        default=None, description="socket file to listen on for a reverse proxy, in place of host and port"
+    )
+    unix_socket_mode: str = Field(
+        default="660", pattern=r"^0?[0-7]{3}$", description="who may connect to the socket file, as for chmod"
+    )
     review: bool = Field(default=True, description="serve the review pages; --no-review for ingest alone")
     admin_token: SecretStr | None = Field(
         default=None, min_length=16, description="token of the review pages; without it a one-time link is printed"
@@ -97,7 +107,7 @@ class Settings(BaseSettings):
     def _has_a_database(cls, value: str) -> str:
         return value or DEFAULT_DATABASE_URL
 
-    @field_validator("rules", mode="before")
+    @field_validator("rules", "tls_certificate", "tls_key", "unix_socket", mode="before")
     @classmethod
     def _names_a_file(cls, value: Any) -> Any:
         return value or None
@@ -116,7 +126,9 @@ class Settings(BaseSettings):
 
     @property
     def listens_on_loopback(self) -> bool:
-        """Whether only programs of this machine can connect."""
+        """Whether only programs of this machine can connect; behind a socket file there is a proxy, for others."""
+        if self.unix_socket:
+            return False
         if self.host == "localhost":
             return True
         try:
@@ -126,9 +138,13 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """How a browser on this machine reaches the service."""
+        """How a browser on this machine reaches the service; through a socket file's proxy, as far as we know."""
+        if self.unix_socket:
+            names = [name for name in self.allowed_hosts if "*" not in name]
+            return f"https://{names[0]}" if names else "http://localhost"
+        scheme = "https" if self.tls_certificate else "http"
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104  (compared, not bound)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -50,7 +50,7 @@ LIBRARY_ROOMS = {
     "click": ("policybuilder/cli/", "collector/cli.py", "collector/commands/"),
     "rich": ("policybuilder/cli/", "collector/progress.py"),
     "fastapi": ("collector/app.py", "collector/review/"),
-    "uvicorn": ("collector/cli.py",),
+    "uvicorn": ("collector/cli.py", "collector/listening.py"),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),
     "turbohtml": ("policybuilder/markup/",),

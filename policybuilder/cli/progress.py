@@ -8,7 +8,7 @@ from threading import Timer
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 _Item = TypeVar("_Item")
 
@@ -25,6 +25,22 @@ def progress(what: str, total: int) -> Iterator[Callable[[Iterable[_Item]], Iter
             for item in items:
                 yield item
                 shown.advance(task)
+
+        yield advance
+
+
+@contextmanager
+def progress_of_rows() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing done; called with its name, the rows done just now, and the rows there are."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=total)
+            shown.advance(tasks[what], done)
 
         yield advance
 

@@ -54,20 +54,28 @@ def open_for_writing(text_url: str) -> Engine:
     Raises CspbuildError when the schema is newer than this program or the tables there are somebody else's,
     EnvironmentFailedError when it cannot be reached.
     """
+    from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415  (readers start without it)
+
+    engine = open_unmigrated(text_url)
+    try:
+        with _reporting_failures(engine, engine.url), writing(engine).begin() as connection:
+            migrate(connection)
+    except NewerSchemaError:
+        engine.dispose()
+        raise made_by_newer_program(_shown(engine.url)) from None
+    return engine
+
+
+def open_unmigrated(text_url: str) -> Engine:
+    """The database to write to, whatever its schema; of SQLite it is created where needed.
+
+    Raises CspbuildError when the tables there are somebody else's, EnvironmentFailedError when it cannot be reached.
+    """
     url = parse_database_url(text_url)
     _refuse_a_strangers(url)
     if url.get_backend_name() == "sqlite":
         _make_directory_for(Path(str(url.database)))
-    from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415  (readers start without it)
-
-    engine = _make_engine(url, creates=True)
-    try:
-        with _reporting_failures(engine, url), writing(engine).begin() as connection:
-            migrate(connection)
-    except NewerSchemaError:
-        engine.dispose()
-        raise CspbuildError(f"{_shown(url)} was made by a newer version of this program; upgrade cspbuild") from None
-    return engine
+    return _make_engine(url, creates=True)
 
 
 def open_migrated(text_url: str) -> Engine:
@@ -83,16 +91,21 @@ def open_for_reading(text_url: str) -> Engine:
         raise CspbuildError(f"no database at {url.database}; start the collector once (make run) or pass --database")
     engine = _make_engine(url, creates=False)
     with _reporting_failures(engine, url), engine.connect() as connection:
-        found = _stored_revision(connection)
+        found = stored_revision(connection)
     if found == SCHEMA_REVISION:
         return engine
     engine.dispose()
     if found is None:
         raise CspbuildError(f"{shown} holds no evidence database; start the collector once or pass --database")
     if found > SCHEMA_REVISION:
-        raise CspbuildError(f"{shown} was made by a newer version of this program; upgrade cspbuild")
+        raise made_by_newer_program(shown)
     program = typed("csp-collector")
     raise CspbuildError(f"{shown} has an older schema; run  {program} migrate --database-url {shown}")
+
+
+def made_by_newer_program(what: str) -> CspbuildError:
+    """What the operator should read of a database, or a backup of one, that this program is too old for."""
+    return CspbuildError(f"{what} was made by a newer version of this program; upgrade cspbuild")
 
 
 def _refuse_a_strangers(url: URL) -> None:
@@ -178,7 +191,8 @@ def refresh_statistics(engine: Engine) -> None:
         connection.execute(text("ANALYZE" if engine.dialect.name == "postgresql" else "PRAGMA optimize"))
 
 
-def _stored_revision(connection: Connection) -> str | None:
+def stored_revision(connection: Connection) -> str | None:
+    """The revision of the database's schema; None where it has none of ours."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -17,19 +17,24 @@ class NewerSchemaError(Exception):
     """The database was migrated by a program that knows more revisions than this one."""
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, revision: str = "head") -> None:
     """Apply what is missing, in the connection's transaction, which holds the database's write lock.
 
     Of two processes that start at once, one migrates and the other finds it done. Raises NewerSchemaError.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+    lock_schema(connection)
     config = _config()
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except CommandError as error:
         raise NewerSchemaError from error
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let nobody else migrate until the connection's transaction ends, or wait until they have."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
 
 
 def newest_revision() -> str | None:

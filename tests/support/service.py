@@ -85,11 +85,13 @@ class RunningCollector:
 
 
 @contextmanager
-def run_collector(directory: Path, *arguments: str, **variables: str) -> Iterator[RunningCollector]:
-    """`csp-collector serve` on a free port, in `directory`, until the end of the block."""
+def run_collector(
+    directory: Path, *arguments: str, starter: Sequence[str] = (), **variables: str
+) -> Iterator[RunningCollector]:
+    """`csp-collector serve` on a free port, in `directory`, until the end of the block; `starter` executes it."""
     with (directory / "collector.log").open("w") as log:
         process = subprocess.Popen(
-            [PROGRAMS / "csp-collector", "serve", "--port", "0", *arguments],
+            [*starter, PROGRAMS / "csp-collector", "serve", "--port", "0", *arguments],
             cwd=directory,
             env=environment(directory, PYTHONUNBUFFERED="1", **variables),
             stdout=subprocess.PIPE,

@@ -18,19 +18,22 @@ from policybuilder.csp import Disposition, Violation
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.noise import Classification
+from policybuilder.store.backup_file import FORMAT, BackupHead, TableHead, write_backup
 from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
 from policybuilder.store.decisions import read_standing_decisions
 from policybuilder.store.engine import (
+    SCHEMA_REVISION,
     _make_engine,
     open_for_reading,
     open_for_writing,
     parse_database_url,
     writing,
 )
-from policybuilder.store.migrating import _config
+from policybuilder.store.migrating import _config, migrate
 from policybuilder.store.reading import read_day_counts, read_groups, snapshot
+from policybuilder.store.restoring import restore
 from policybuilder.store.retention import prune
-from policybuilder.store.sites import KeyKind, find_key, key_digest
+from policybuilder.store.sites import KeyKind, ensure_default_site, find_key, key_digest
 from policybuilder.times import Window
 from tests.support.evidence import OBSERVED, PAGE, SEEN_AT, make_observation, make_violation, record_observations
 from tests.support.service import Ran, run_program
@@ -129,6 +132,11 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
 def old_database(database_url: str, tmp_path: Path) -> str:
     """A database as the first version left it, on each of the two systems."""
     (tmp_path / "data").mkdir()
+    _make_old(database_url)
+    return database_url
+
+
+def _make_old(database_url: str) -> None:
     engine = _make_engine(parse_database_url(database_url), creates=True)
     with writing(engine).begin() as connection:
         config = _config()
@@ -140,7 +148,11 @@ def old_database(database_url: str, tmp_path: Path) -> str:
             statement = text(f"INSERT INTO {table} ({columns}) VALUES ({values})")  # noqa: S608  (our own tables)
             connection.execute(statement, [{**dict.fromkeys(names), **row} for row in rows])
     engine.dispose()
-    return database_url
+
+
+def _upgraded(database_url: str) -> Engine:
+    _make_old(database_url)
+    return open_for_writing(database_url)
 
 
 @pytest.fixture
@@ -163,6 +175,55 @@ def test_every_row_of_the_first_schema_is_kept_as_it_was(upgraded: Engine, table
     before = [{name: row.get(name) for name in names} for row in rows]
     assert before, f"a test without a row in {table} says nothing"
     assert stored(upgraded, table, names) == sorted(before, key=repr)
+
+
+def _write_old_backup(path: Path) -> None:
+    rows = {name: rows for name, rows in old_rows().items() if name != "reporter_key"}
+    columns = {name: tuple(dict.fromkeys(key for row in rows[name] for key in row)) for name in rows}
+    missing = {"site_key": ("revoked_at_ms",), "decision": ("undone_at_ms",), "deployment": ("views_per_day",)}
+    missing |= {"violation_group": ("line_number",)}
+    heads = tuple(TableHead(name, columns[name] + missing.get(name, ()), len(rows[name])) for name in rows)
+    with path.open("wb") as file:
+        portions = ([[row.get(name) for name in of.columns] for row in rows[of.name]] for of in heads)
+        write_backup(file, BackupHead(FORMAT, "0001", SEEN_AT, heads), portions)
+
+
+@pytest.fixture(params=["nothing", "tables of then", "a first start of now"])
+def restored(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Engine]:
+    """A database in which there was no evidence, but now is a backup of the first schema."""
+    (tmp_path / "data").mkdir()
+    if request.param == "tables of then":
+        started = _make_engine(parse_database_url(database_url), creates=True)
+        with writing(started).begin() as connection:
+            migrate(connection, "0001")
+        started.dispose()
+    elif request.param == "a first start of now":
+        started = open_for_writing(database_url)
+        ensure_default_site(started, SEEN_AT)
+        started.dispose()
+    _write_old_backup(tmp_path / "old.backup")
+    restore(database_url, tmp_path / "old.backup", on_progress=lambda *_: None)
+    opened = open_for_reading(database_url)
+    yield opened
+    opened.dispose()
+
+
+def test_an_older_database_that_refuses_a_backup_is_not_upgraded(old_database: str, tmp_path: Path) -> None:
+    _write_old_backup(tmp_path / "old.backup")
+    with pytest.raises(CspbuildError, match="is in use: decision has rows"):
+        restore(old_database, tmp_path / "old.backup", on_progress=lambda *_: None)
+    with pytest.raises(CspbuildError, match="has an older schema"):
+        open_for_reading(old_database)
+
+
+def test_a_backup_of_the_first_schema_is_brought_up_to_date(restored: Engine, tmp_path: Path) -> None:
+    upgraded = _upgraded(f"sqlite:///{tmp_path}/upgraded.db")
+    for table in SQLModel.metadata.sorted_tables:
+        if table.name != "reporter_key":
+            names = list(table.columns.keys())
+            assert stored(restored, table.name, names) == stored(upgraded, table.name, names)
+    assert stored(restored, "alembic_version", ["version_num"]) == [{"version_num": SCHEMA_REVISION}]
+    upgraded.dispose()
 
 
 def test_what_the_first_schema_did_not_keep_is_as_good_as_known(upgraded: Engine) -> None:
