@@ -65,7 +65,10 @@ class ProcessWriter:
         self._sent: dict[int, _Sent] = {}
         self._queued = 0
         self._queued_bytes = 0
+        self._latest: _Connection | None = None
         self._connection: _Connection | None = None
+        """The latest, while there is a writer at the other end that said what is stored."""
+
         self._is_flush_due = False
         self._has_given_up = False
         self._closing = asyncio.Event()
@@ -83,8 +86,8 @@ class ProcessWriter:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), _PATIENCE_SECONDS)
         self._refuse_all()
-        if self._connection is not None:
-            self._connection.close()
+        if self._latest is not None:
+            self._latest.close()
         if self._task is not None:
             await self._task
 
@@ -214,6 +217,9 @@ class ProcessWriter:
         refusing = asyncio.get_running_loop().call_later(_START_SECONDS, self._give_up)
         while not self._closing.is_set() or self._sent:
             process, connection = await self._start_process()
+            self._latest = connection
+            if self._closing.is_set() and not self._sent:
+                connection.close()
             try:
                 stored = await asyncio.wait_for(connection.ready, _START_SECONDS)
             except (TimeoutError, ConnectionError):

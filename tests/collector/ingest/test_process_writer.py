@@ -47,7 +47,7 @@ def run(engine: Engine, work: Callable[[ProcessWriter], Awaitable[None]], **boun
         try:
             await asyncio.wait_for(work(writer), DEADLINE_SECONDS)
         finally:
-            await writer.close()
+            await asyncio.wait_for(writer.close(), DEADLINE_SECONDS)
 
     asyncio.run(main())
     return counters
@@ -105,6 +105,15 @@ def test_reports_that_wait_at_the_end_are_stored(engine: Engine) -> None:
     run(engine, work)
     assert all(task.done() and task.exception() is None for task in waiting)
     assert stored_reports(engine) == 300
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.3, 1.0])
+def test_it_ends_at_once_however_soon_it_is_told(engine: Engine, seconds: float) -> None:
+    async def work(_writer: ProcessWriter) -> None:
+        await asyncio.sleep(seconds)
+
+    run(engine, work)
+    assert not children()
 
 
 def test_a_writer_that_is_killed_loses_nothing_and_counts_nothing_twice(engine: Engine) -> None:
