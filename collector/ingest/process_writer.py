@@ -218,7 +218,7 @@ class ProcessWriter:
         while not self._closing.is_set() or self._sent:
             process, connection = await self._start_process()
             self._latest = connection
-            if self._closing.is_set() and not self._sent:
+            if self._closing.is_set() and not self._queued:
                 connection.close()
             try:
                 stored = await asyncio.wait_for(connection.ready, _START_SECONDS)
