@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -15,7 +17,7 @@ from collector.settings import SECRET_SETTINGS, Settings, describe_settings, loa
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
-from policybuilder.errors import EnvironmentFailedError
+from policybuilder.errors import EnvironmentFailedError, ExitCode
 from policybuilder.program import site_flag, typed
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -56,8 +58,14 @@ def serve(**flags: Any) -> None:
 
     from collector.app import create_service  # noqa: PLC0415  (the same)
     from collector.banner import banner  # noqa: PLC0415  (the same)
+    from collector.ingest.connections import allow_connections  # noqa: PLC0415  (the same)
+    from collector.ingest.protocol import bounded_protocol  # noqa: PLC0415  (the same)
 
     settings = load_settings(**flags)
+    connections = allow_connections(settings.max_connections)
+    if connections < settings.max_connections:
+        hint(f"only {connections} connections: the system grants no more open files; see  ulimit -Hn")
+    settings = settings.model_copy(update={"max_connections": connections})
     listener = _listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     service = create_service(settings)
@@ -65,6 +73,8 @@ def serve(**flags: Any) -> None:
         _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
     config = uvicorn.Config(
         service.app,
+        http=bounded_protocol(settings, service.counters),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -74,9 +84,18 @@ def serve(**flags: Any) -> None:
     )
     click.echo(banner(service))
     server = uvicorn.Server(config)
+    signal.signal(signal.SIGTERM, _end)
     server.run(sockets=[listener])
     if not server.started:
         raise EnvironmentFailedError("the service did not start; what it logged says why")
+
+
+def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End with 0 when told to: uvicorn raises the signal again, once everything is answered and stored.
+
+    systemd would take a death by SIGTERM for a clean end too, but containers' supervisors show it as an error, 143.
+    """
+    raise SystemExit(ExitCode.DONE)
 
 
 def _listen(host: str, port: int) -> socket.socket:

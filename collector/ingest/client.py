@@ -64,6 +64,7 @@ def parse_address(text: str) -> IPAddress | None:
     return address
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: IPAddress | None) -> str:
     """The network an address stands for: neighbours are one reporter, and no single person can be told."""
     if address is None:

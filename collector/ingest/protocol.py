@@ -1,0 +1,298 @@
+"""The HTTP protocol: uvicorn's, with a deadline for whatever a client owes and a bound for whatever it sends.
+
+uvicorn waits for ever for a slow client, and keeps headers of any size. Here a client that is late or sends too much is
+told so and hung up on, before anything more is read of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collector.ingest.connections import OpenConnections
+from collector.ingest.counters import IngestCounters
+from collector.ingest.refusals import Refusal, answer_to
+from collector.settings import Settings
+
+MAX_TARGET_BYTES = 8 * 1024
+MAX_HEADERS = 100
+MAX_HEAD_BYTES = 32 * 1024
+"""Of the request target and the header lines together."""
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""On the wire, framing and trailers included: twice what any endpoint reads before it refuses by itself."""
+
+MAX_WAITING_REQUESTS = 64
+"""Sent on one connection before the answer to the first. One read may hold thousands, each of which takes kilobytes."""
+
+_PIECE_BYTES = 16 * 1024
+"""One read brings up to 256 KiB. It is parsed in pieces, and what is too much is noticed in its midst."""
+
+_LAST_SECONDS = 3.0
+"""For a body under way, or an answer not yet taken, when the service is told to stop."""
+
+_NEVER = math.inf
+
+
+class _Owed(enum.Enum):
+    """What the client has begun to send, and not ended."""
+
+    NOTHING = enum.auto()
+    """An answer is being made, or a request waited for."""
+
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class _StopParsingError(Exception):
+    """Ends the parsing of a piece from within."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection; made by a class of `bounded_protocol`, which sets the class attributes."""
+
+    open_connections: ClassVar[OpenConnections]
+    counters: ClassVar[IngestCounters]
+    seconds: ClassVar[Mapping[_Owed, float]]
+    """How long the client has for what it owes; for the next request, when that is nothing."""
+
+    # The state of a connection; these are its values before the first byte.
+    _is_counted = False
+    _refusal: Refusal | None = None
+    """Answered as soon as the requests before it are; nothing is parsed any more."""
+
+    _owed = _Owed.NOTHING
+    _owed_bytes = 0
+    """What came of it in earlier pieces."""
+
+    # Deadlines on the loop's clock. They change with every request, so no timer is set for them: one looks at them
+    # at least as often as the shortest may pass, and again when the next one does.
+    _send_by = _NEVER
+    _take_by = _NEVER
+    """For what is written and not taken."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        refusal = self.open_connections.enter(self._peer)
+        if refusal is not None:
+            self.counters.connection_refused(refusal)
+            self._refusal = refusal
+            transport.abort()
+            return
+        self._is_counted = True
+        self._expect(_Owed.HEAD)
+        self._set_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._is_counted:
+            self.open_connections.leave(self._peer)
+        super().connection_lost(exc)
+
+    @property
+    def _peer(self) -> str | None:
+        return self.client[0] if self.client else None
+
+    @property
+    def _has_asked(self) -> bool:
+        return self.cycle is not None
+
+    @property
+    def _is_answering(self) -> bool:
+        return self._has_asked and not self.cycle.response_complete
+
+    # What arrives.
+
+    def data_received(self, data: bytes | memoryview) -> None:
+        if len(data) > _PIECE_BYTES:
+            view = memoryview(data)
+            for start in range(0, len(data), _PIECE_BYTES):
+                self.data_received(view[start : start + _PIECE_BYTES])
+            return
+        if self._refusal is not None:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # No other protocol is spoken here. The request is answered, but what follows it is not to be trusted.
+            self.cycle.keep_alive = False
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._refuse(cause.refusal if isinstance(cause, _StopParsingError) else Refusal.MALFORMED)
+        if self._owed is not _Owed.NOTHING:
+            self._weigh(len(data))
+
+    def _weigh(self, size: int) -> None:
+        """After a piece that left something incomplete: begin its deadline, keep it within bounds."""
+        if not self._owed_bytes:
+            self._expect(self._owed)
+        self._owed_bytes += size
+        is_head = self._owed is _Owed.HEAD
+        # The first piece may hold the end of another message, which does not count against this one.
+        most = _PIECE_BYTES + (MAX_HEAD_BYTES if is_head else MAX_BODY_BYTES)
+        if is_head and len(self.url) > MAX_TARGET_BYTES:
+            self._refuse(Refusal.TARGET_TOO_LONG)
+        elif len(self.headers) > MAX_HEADERS or (is_head and self._owed_bytes > most):
+            self._refuse(Refusal.HEADERS_TOO_LARGE)
+        elif self._owed_bytes > most:
+            self._refuse(Refusal.BODY_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._owed = _Owed.HEAD
+        self._owed_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        if len(self.url) > MAX_TARGET_BYTES:
+            raise _StopParsingError(Refusal.TARGET_TOO_LONG)
+        # What came in one piece, as heads do, is small enough.
+        is_long = self._owed_bytes > MAX_HEAD_BYTES - _PIECE_BYTES and self._head_bytes() > MAX_HEAD_BYTES
+        if is_long or len(self.headers) > MAX_HEADERS:
+            raise _StopParsingError(Refusal.HEADERS_TOO_LARGE)
+        if len(self.pipeline) >= MAX_WAITING_REQUESTS:
+            raise _StopParsingError(Refusal.TOO_MANY_AT_ONCE)
+        super().on_headers_complete()
+        # The parser reports trailers as headers: they go where the application does not look.
+        self.headers = []
+        self._owed = _Owed.BODY
+        self._owed_bytes = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._owed = _Owed.NOTHING
+        if self.cycle.response_complete:
+            self._expect(_Owed.NOTHING)
+        else:
+            self._send_by = _NEVER
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    # What is answered.
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            if self._owed is not _Owed.NOTHING:
+                # Nothing was read while this one waited for its turn.
+                self._expect(self._owed)
+        elif self._refusal is not None:
+            self._hang_up(self._refusal)
+        elif self._owed is _Owed.NOTHING:
+            self._expect(_Owed.NOTHING)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Hang up, with the refusal for an answer; after the answers to the requests before this one."""
+        self.counters.connection_refused(refusal)
+        self._refusal = refusal
+        self._send_by = _NEVER
+        owed, self._owed = self._owed, _Owed.NOTHING
+        if owed is _Owed.BODY and self.pipeline:
+            # The last in the queue, whose turn will not come.
+            self.pipeline.popleft()
+        elif owed is _Owed.BODY:
+            # The application has begun with it, and now finds the client gone.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._hang_up(None if self.cycle.response_started else refusal)
+        elif not self._is_answering:
+            self._hang_up(refusal)
+
+    def _hang_up(self, refusal: Refusal | None = None) -> None:
+        if refusal is not None:
+            self.transport.write(answer_to(refusal, self.server_state.default_headers))
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._take_by = self.loop.time() + self.seconds[_Owed.BODY]
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._take_by = _NEVER
+
+    # What is late.
+
+    def _expect(self, owed: _Owed) -> None:
+        self._send_by = self.loop.time() + self.seconds[owed]
+
+    def _set_timer(self) -> None:
+        at = min(self._send_by, self._take_by, self.loop.time() + min(self.seconds.values()))
+        if at < _NEVER:
+            self._timer = self.loop.call_at(at, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        now = self.loop.time()
+        if now >= self._take_by:
+            self.counters.connection_refused(Refusal.ANSWER_NOT_TAKEN)
+            self.transport.abort()
+            return
+        if self.transport.is_closing():
+            # Closed, and still here: something is written that nobody takes.
+            self._take_by = min(self._take_by, now + self.seconds[_Owed.BODY])
+        elif now >= self._send_by:
+            self._end_waiting()
+        self._set_timer()
+
+    def _end_waiting(self) -> None:
+        if self.flow.read_paused:
+            # It may have sent everything: we do not look.
+            self._expect(self._owed)
+        elif self._owed is not _Owed.NOTHING:
+            self._refuse(Refusal.HEADERS_LATE if self._owed is _Owed.HEAD else Refusal.BODY_LATE)
+        else:
+            if not self._has_asked:
+                self.counters.connection_refused(Refusal.SILENT)
+            self._hang_up()
+
+    def shutdown(self) -> None:
+        """Called once, when the service is told to stop: idle connections close, slow ones have a little longer."""
+        super().shutdown()
+        last = self.loop.time() + _LAST_SECONDS
+        if self._send_by < _NEVER:
+            self._send_by = min(self._send_by, last)
+        if self._take_by < _NEVER:
+            self._take_by = min(self._take_by, last)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._set_timer()
+
+
+def bounded_protocol(settings: Settings, counters: IngestCounters) -> type[BoundedProtocol]:
+    """The protocol of one service, for `uvicorn.Config(http=…)`, which takes a class."""
+
+    class ServiceProtocol(BoundedProtocol):
+        pass
+
+    ServiceProtocol.counters = counters
+    ServiceProtocol.open_connections = OpenConnections(
+        most=settings.max_connections,
+        most_per_client=settings.max_connections_per_client,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    ServiceProtocol.seconds = {
+        _Owed.HEAD: settings.header_seconds or _NEVER,
+        _Owed.BODY: settings.body_seconds or _NEVER,
+        _Owed.NOTHING: settings.keep_alive_seconds or _NEVER,
+    }
+    return ServiceProtocol
