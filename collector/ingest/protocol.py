@@ -79,7 +79,9 @@ class BoundedProtocol(HttpToolsProtocol):
     # at least as often as the shortest may pass, and again when the next one does.
     _send_by = _NEVER
     _take_by = _NEVER
-    """For what is written and not taken."""
+    """For a piece, or the rest, of what is written and not taken."""
+
+    _untaken_bytes = 0
 
     _timer: asyncio.TimerHandle | None = None
 
@@ -127,7 +129,8 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here. The request is answered, but what follows it is not to be trusted.
+            # No other protocol is spoken here. The request is answered, without the body that the parser does not
+            # look for then; so nothing more is read.
             self.cycle.keep_alive = False
         except httptools.HttpParserError as error:
             cause = error.__context__
@@ -225,7 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._take_by = self.loop.time() + self.seconds[_Owed.BODY]
+        self._expect_taking()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -236,6 +239,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _expect(self, owed: _Owed) -> None:
         self._send_by = self.loop.time() + self.seconds[owed]
 
+    def _expect_taking(self) -> None:
+        self._take_by = self.loop.time() + self.seconds[_Owed.BODY]
+        self._untaken_bytes = self.transport.get_write_buffer_size()
+
     def _set_timer(self) -> None:
         at = min(self._send_by, self._take_by, self.loop.time() + min(self.seconds.values()))
         if at < _NEVER:
@@ -244,12 +251,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def _look_at_deadlines(self) -> None:
         now = self.loop.time()
         if now >= self._take_by:
-            self.counters.connection_refused(Refusal.ANSWER_NOT_TAKEN)
-            self.transport.abort()
-            return
+            if self.transport.get_write_buffer_size() > self._untaken_bytes - _PIECE_BYTES:
+                self.counters.connection_refused(Refusal.ANSWER_NOT_TAKEN)
+                self.transport.abort()
+                return
+            self._expect_taking()
         if self.transport.is_closing():
-            # Closed, and still here: something is written that nobody takes.
-            self._take_by = min(self._take_by, now + self.seconds[_Owed.BODY])
+            # Closed, and still here: there is something left to be taken.
+            if self._take_by == _NEVER:
+                self._expect_taking()
         elif now >= self._send_by:
             self._end_waiting()
         self._set_timer()

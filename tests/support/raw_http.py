@@ -87,10 +87,16 @@ class RawClient:
             found.append(answer)
         return found
 
-    def drip(self, data: bytes, *, every: float = 0.05) -> float:
+    def rest(self, *, pause: float = 0) -> bytes:
+        """All bytes that come before the other side hangs up, read in small pieces with a pause after each."""
+        while self._receive():
+            time.sleep(pause)
+        return self._received
+
+    def drip(self, data: bytes, *, every: float = 0.05, at_most: float = _WAIT_SECONDS) -> float:
         """Send `data` again and again, until something is to be read or the connection ends; returns the seconds."""
         began = time.monotonic()
-        while time.monotonic() - began < _WAIT_SECONDS:
+        while time.monotonic() - began < at_most:
             if select.select([self.socket], [], [], every)[0] or (data and not self.send(data)):
                 break
         return time.monotonic() - began
