@@ -83,13 +83,22 @@ class Settings(BaseSettings):
         default=20_000, ge=1, description="reports waiting for the database before the answer is 503"
     )
     header_seconds: float = Field(
-        default=5.0, ge=0, description="seconds a client has to send a request's headers, and its first byte; 0: any"
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds a client has to send a request's headers, and its first byte; 0: any",
     )
     body_seconds: float = Field(
-        default=10.0, ge=0, description="seconds it has to send the body then, or to take an answer; 0: any"
+        default=10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds it has to send the body then, or to take an answer; 0: any",
     )
     keep_alive_seconds: float = Field(
-        default=5.0, ge=0, description="seconds a connection stays open for the next request; 0: any"
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds a connection stays open for the next request; 0: any",
     )
     max_connections: int = Field(
         default=4096, ge=0, description="connections open at once; 0: as many as the system grants files"

@@ -7,10 +7,8 @@ told so and hung up on, before anything more is read of it.
 from __future__ import annotations
 
 import asyncio
-import enum
 import math
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -40,14 +38,10 @@ _LAST_SECONDS = 3.0
 _NEVER = math.inf
 
 
-class _Owed(enum.Enum):
-    """What the client has begun to send, and not ended."""
-
-    NOTHING = enum.auto()
-    """An answer is being made, or a request waited for."""
-
-    HEAD = enum.auto()
-    BODY = enum.auto()
+# What the client has begun to send, and not ended. Plain numbers, since every request looks at them ten times.
+_NOTHING: Final = 0
+_HEAD: Final = 1
+_BODY: Final = 2
 
 
 class _StopParsingError(Exception):
@@ -63,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     open_connections: ClassVar[OpenConnections]
     counters: ClassVar[IngestCounters]
-    seconds: ClassVar[Mapping[_Owed, float]]
+    seconds: ClassVar[tuple[float, float, float]]
     """How long the client has for what it owes; for the next request, when that is nothing."""
 
     # The state of a connection; these are its values before the first byte.
@@ -71,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _refusal: Refusal | None = None
     """Answered as soon as the requests before it are; nothing is parsed any more."""
 
-    _owed = _Owed.NOTHING
+    _owed = _NOTHING
     _owed_bytes = 0
     """What came of it in earlier pieces."""
 
@@ -94,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.abort()
             return
         self._is_counted = True
-        self._expect(_Owed.HEAD)
+        self._expect(_HEAD)
         self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -135,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause.refusal if isinstance(cause, _StopParsingError) else Refusal.MALFORMED)
-        if self._owed is not _Owed.NOTHING:
+        if self._owed:
             self._weigh(len(data))
 
     def _weigh(self, size: int) -> None:
@@ -143,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._owed_bytes:
             self._expect(self._owed)
         self._owed_bytes += size
-        is_head = self._owed is _Owed.HEAD
+        is_head = self._owed == _HEAD
         # The first piece may hold the end of another message, which does not count against this one.
         most = _PIECE_BYTES + (MAX_HEAD_BYTES if is_head else MAX_BODY_BYTES)
         if is_head and len(self.url) > MAX_TARGET_BYTES:
@@ -155,7 +149,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._owed = _Owed.HEAD
+        self._owed = _HEAD
         self._owed_bytes = 0
 
     def on_headers_complete(self) -> None:
@@ -170,14 +164,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # The parser reports trailers as headers: they go where the application does not look.
         self.headers = []
-        self._owed = _Owed.BODY
+        self._owed = _BODY
         self._owed_bytes = 0
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._owed = _Owed.NOTHING
+        self._owed = _NOTHING
         if self.cycle.response_complete:
-            self._expect(_Owed.NOTHING)
+            self._expect(_NOTHING)
         else:
             self._send_by = _NEVER
 
@@ -196,24 +190,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-            if self._owed is not _Owed.NOTHING:
+            if self._owed:
                 # Nothing was read while this one waited for its turn.
                 self._expect(self._owed)
         elif self._refusal is not None:
             self._hang_up(self._refusal)
-        elif self._owed is _Owed.NOTHING:
-            self._expect(_Owed.NOTHING)
+        elif not self._owed:
+            self._expect(_NOTHING)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Hang up, with the refusal for an answer; after the answers to the requests before this one."""
         self.counters.connection_refused(refusal)
         self._refusal = refusal
         self._send_by = _NEVER
-        owed, self._owed = self._owed, _Owed.NOTHING
-        if owed is _Owed.BODY and self.pipeline:
+        owed, self._owed = self._owed, _NOTHING
+        if owed == _BODY and self.pipeline:
             # The last in the queue, whose turn will not come.
             self.pipeline.popleft()
-        elif owed is _Owed.BODY:
+        elif owed == _BODY:
             # The application has begun with it, and now finds the client gone.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -236,15 +230,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # What is late.
 
-    def _expect(self, owed: _Owed) -> None:
+    def _expect(self, owed: int) -> None:
         self._send_by = self.loop.time() + self.seconds[owed]
 
     def _expect_taking(self) -> None:
-        self._take_by = self.loop.time() + self.seconds[_Owed.BODY]
+        self._take_by = self.loop.time() + self.seconds[_BODY]
         self._untaken_bytes = self.transport.get_write_buffer_size()
 
     def _set_timer(self) -> None:
-        at = min(self._send_by, self._take_by, self.loop.time() + min(self.seconds.values()))
+        at = min(self._send_by, self._take_by, self.loop.time() + min(self.seconds))
         if at < _NEVER:
             self._timer = self.loop.call_at(at, self._look_at_deadlines)
 
@@ -268,8 +262,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             # It may have sent everything: we do not look.
             self._expect(self._owed)
-        elif self._owed is not _Owed.NOTHING:
-            self._refuse(Refusal.HEADERS_LATE if self._owed is _Owed.HEAD else Refusal.BODY_LATE)
+        elif self._owed:
+            self._refuse(Refusal.HEADERS_LATE if self._owed == _HEAD else Refusal.BODY_LATE)
         else:
             if not self._has_asked:
                 self.counters.connection_refused(Refusal.SILENT)
@@ -300,9 +294,9 @@ def bounded_protocol(settings: Settings, counters: IngestCounters) -> type[Bound
         most_per_client=settings.max_connections_per_client,
         trusted_proxies=settings.trusted_proxies,
     )
-    ServiceProtocol.seconds = {
-        _Owed.HEAD: settings.header_seconds or _NEVER,
-        _Owed.BODY: settings.body_seconds or _NEVER,
-        _Owed.NOTHING: settings.keep_alive_seconds or _NEVER,
-    }
+    ServiceProtocol.seconds = (
+        settings.keep_alive_seconds or _NEVER,
+        settings.header_seconds or _NEVER,
+        settings.body_seconds or _NEVER,
+    )
     return ServiceProtocol

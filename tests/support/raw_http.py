@@ -96,8 +96,10 @@ class RawClient:
     def drip(self, data: bytes, *, every: float = 0.05, at_most: float = _WAIT_SECONDS) -> float:
         """Send `data` again and again, until something is to be read or the connection ends; returns the seconds."""
         began = time.monotonic()
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
         while time.monotonic() - began < at_most:
-            if select.select([self.socket], [], [], every)[0] or (data and not self.send(data)):
+            if poll.poll(every * 1000) or (data and not self.send(data)):
                 break
         return time.monotonic() - began
 
