@@ -11,7 +11,7 @@ import math
 from typing import ClassVar, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from collector.ingest.connections import OpenConnections
 from collector.ingest.counters import IngestCounters
@@ -58,19 +58,22 @@ class BoundedProtocol(HttpToolsProtocol):
     open_connections: ClassVar[OpenConnections]
     counters: ClassVar[IngestCounters]
     seconds: ClassVar[tuple[float, float, float]]
-    """How long the client has for what it owes; for the next request, when that is nothing."""
+    """How long the client has for what it owes, which is the index; for its next request, when that is nothing."""
 
     # The state of a connection; these are its values before the first byte.
     _is_counted = False
     _refusal: Refusal | None = None
     """Answered as soon as the requests before it are; nothing is parsed any more."""
 
+    _running: RequestResponseCycle | None = None
+    """The request that the application has begun with last. `cycle` is the one read last, which may have to wait."""
+
     _owed = _NOTHING
     _owed_bytes = 0
     """What came of it in earlier pieces."""
 
-    # Deadlines on the loop's clock. They change with every request, so no timer is set for them: one looks at them
-    # at least as often as the shortest may pass, and again when the next one does.
+    # Deadlines on the loop's clock. They change with every request, so none has a timer of its own: one looks at them
+    # as often as the shortest could have passed, and when the next one does.
     _send_by = _NEVER
     _take_by = _NEVER
     """For a piece, or the rest, of what is written and not taken."""
@@ -96,6 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
         if self._is_counted:
             self.open_connections.leave(self._peer)
+        self._tell_that_client_is_gone()
         super().connection_lost(exc)
 
     @property
@@ -103,12 +107,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.client[0] if self.client else None
 
     @property
-    def _has_asked(self) -> bool:
-        return self.cycle is not None
+    def _unanswered(self) -> RequestResponseCycle | None:
+        return None if self._running is None or self._running.response_complete else self._running
 
-    @property
-    def _is_answering(self) -> bool:
-        return self._has_asked and not self.cycle.response_complete
+    def _tell_that_client_is_gone(self) -> None:
+        """To the application, which would fail to write; uvicorn tells it of the request that was read last only."""
+        if (running := self._unanswered) is not None:
+            running.disconnected = True
+            running.message_event.set()
 
     # What arrives.
 
@@ -162,18 +168,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_WAITING_REQUESTS:
             raise _StopParsingError(Refusal.TOO_MANY_AT_ONCE)
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
         # The parser reports trailers as headers: they go where the application does not look.
         self.headers = []
         self._owed = _BODY
         self._owed_bytes = 0
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
         self._owed = _NOTHING
-        if self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle.response_complete:
             self._expect(_NOTHING)
-        else:
-            self._send_by = _NEVER
+            return
+        self._send_by = _NEVER
+        cycle.more_body = False
+        cycle.message_event.set()
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
@@ -189,7 +199,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._running, app = self.pipeline.pop()
+            self._start_asgi_task(self._running, app)
             if self._owed:
                 # Nothing was read while this one waited for its turn.
                 self._expect(self._owed)
@@ -208,11 +219,10 @@ class BoundedProtocol(HttpToolsProtocol):
             # The last in the queue, whose turn will not come.
             self.pipeline.popleft()
         elif owed == _BODY:
-            # The application has begun with it, and now finds the client gone.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            # The application has begun with it.
+            self._tell_that_client_is_gone()
             self._hang_up(None if self.cycle.response_started else refusal)
-        elif not self._is_answering:
+        elif self._unanswered is None:
             self._hang_up(refusal)
 
     def _hang_up(self, refusal: Refusal | None = None) -> None:
@@ -247,6 +257,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if now >= self._take_by:
             if self.transport.get_write_buffer_size() > self._untaken_bytes - _PIECE_BYTES:
                 self.counters.connection_refused(Refusal.ANSWER_NOT_TAKEN)
+                self._tell_that_client_is_gone()
                 self.transport.abort()
                 return
             self._expect_taking()
@@ -265,7 +276,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._owed:
             self._refuse(Refusal.HEADERS_LATE if self._owed == _HEAD else Refusal.BODY_LATE)
         else:
-            if not self._has_asked:
+            if self._running is None:
                 self.counters.connection_refused(Refusal.SILENT)
             self._hang_up()
 

@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.ingest.counters import IngestCounters
@@ -422,6 +425,7 @@ class Application:
     gate: threading.Event = field(default_factory=threading.Event)
     has_read: threading.Event = field(default_factory=threading.Event)
     disconnected: threading.Event = field(default_factory=threading.Event)
+    has_answered: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -440,6 +444,7 @@ class Application:
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        self.has_answered.set()
 
 
 @dataclass(frozen=True)
@@ -454,13 +459,13 @@ class Served:
 
 
 @contextmanager
-def serve(directory: Path, app: Application, **settings: Any) -> Iterator[Served]:
+def serve(directory: Path, app: Application, **given_settings: Any) -> Iterator[Served]:
     """Serve with the protocol of these settings until the end of the block."""
     served = Served(str(directory / "socket"), IngestCounters())
     config = uvicorn.Config(
         app,
         uds=served.address,
-        http=bounded_protocol(load_settings(**settings), served.counters),
+        http=bounded_protocol(load_settings(**given_settings), served.counters),
         lifespan="off",
         log_level="critical",
         server_header=False,
@@ -572,6 +577,45 @@ def test_the_application_learns_that_a_late_client_is_gone(tmp_path: Path) -> No
         assert app.disconnected.wait(LATER_SECONDS)
 
 
+def test_an_answer_to_a_client_that_is_gone_is_no_failure(tmp_path: Path) -> None:
+    """Not even with another request behind it: the log would hold a traceback for each."""
+    app = Application()
+    with serve(tmp_path, app) as served:
+        with RawClient(served.address) as client:
+            client.send(post(b"one") + post(b"two"))
+            assert app.has_read.wait(LATER_SECONDS)
+        time.sleep(0.3)
+        app.gate.set()
+        assert app.has_answered.wait(LATER_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("echo"), open_application()) as served:
+        yield served
+
+
+FOLLOWING = [
+    post(b"one"),
+    chunked(b"t", b"wo"),
+    post(b"x" * 40_000, "x-long: " + "a" * 30_000),
+    post(b""),
+    post(b"five"),
+]
+
+
+@settings(max_examples=30)
+@given(cuts=st.lists(st.integers(0, sum(map(len, FOLLOWING))), max_size=12))
+def test_where_a_stream_of_requests_is_cut_makes_no_difference(echo: Served, cuts: list[int]) -> None:
+    sent = b"".join(FOLLOWING)
+    with RawClient(echo.address) as client:
+        for start, end in pairwise([0, *sorted(cuts), len(sent)]):
+            client.send(sent[start:end])
+            time.sleep(0.001)
+        bodies = [answer.body for _ in FOLLOWING if (answer := client.answer())]
+    assert bodies == [b"one", b"two", b"x" * 40_000, b"", b"five"]
+
+
 def test_the_defaults_are_those_that_are_promised() -> None:
-    settings = Settings()
-    assert (settings.header_seconds, settings.body_seconds, settings.keep_alive_seconds) == (5, 10, 5)
+    default = Settings()
+    assert (default.header_seconds, default.body_seconds, default.keep_alive_seconds) == (5, 10, 5)
