@@ -61,6 +61,7 @@ def serve(**flags: Any) -> None:
     from collector.ingest.connections import allow_connections  # noqa: PLC0415  (the same)
     from collector.ingest.protocol import bounded_protocol  # noqa: PLC0415  (the same)
 
+    signal.signal(signal.SIGTERM, _end)
     settings = load_settings(**flags)
     connections = allow_connections(settings.max_connections)
     if connections < settings.max_connections:
@@ -84,14 +85,13 @@ def serve(**flags: Any) -> None:
     )
     click.echo(banner(service))
     server = uvicorn.Server(config)
-    signal.signal(signal.SIGTERM, _end)
     server.run(sockets=[listener])
     if not server.started:
         raise EnvironmentFailedError("the service did not start; what it logged says why")
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End with 0 when told to: uvicorn raises the signal again, once everything is answered and stored.
+    """End with 0 when told to: while starting, or when uvicorn raises the signal again, with everything answered.
 
     systemd would take a death by SIGTERM for a clean end too, but containers' supervisors show it as an error, 143.
     """

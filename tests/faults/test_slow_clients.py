@@ -136,6 +136,11 @@ def test_a_slow_client_does_not_keep_the_service_from_stopping(
         assert time.monotonic() - asked < STOP_SECONDS
 
 
+def test_a_service_that_has_hardly_started_stops_as_well(tmp_path: Path) -> None:
+    with run_collector(tmp_path) as collector:
+        assert collector.stop(STOP_SECONDS) == 0
+
+
 def test_a_body_under_way_may_still_end_when_the_service_stops(tmp_path: Path) -> None:
     with run_collector(tmp_path) as collector, RawClient(collector.base_url) as client:
         client.send(REQUEST[:-100])
