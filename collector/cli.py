@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -14,7 +16,7 @@ from collector.settings import SECRET_SETTINGS, Settings, describe_settings, loa
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
-from policybuilder.errors import EnvironmentFailedError
+from policybuilder.errors import EnvironmentFailedError, ExitCode
 from policybuilder.program import site_flag, typed
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -55,9 +57,16 @@ def serve(**flags: Any) -> None:
 
     from collector.app import create_service  # noqa: PLC0415  (the same)
     from collector.banner import banner  # noqa: PLC0415  (the same)
+    from collector.ingest.connections import allow_connections  # noqa: PLC0415  (the same)
+    from collector.ingest.protocol import bounded_protocol  # noqa: PLC0415  (the same)
     from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context  # noqa: PLC0415  (the same)
 
+    signal.signal(signal.SIGTERM, _end)
     settings = load_settings(**flags)
+    connections = allow_connections(settings.max_connections)
+    if connections < settings.max_connections:
+        hint(f"only {connections} connections: the system grants no more open files; see  ulimit -Hn")
+    settings = settings.model_copy(update={"max_connections": connections})
     tls = tls_context(settings)
     listeners, settings = listen(settings)
     service = create_service(settings, has_writer_process=True)
@@ -65,6 +74,8 @@ def serve(**flags: Any) -> None:
         _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
     config = uvicorn.Config(
         LocalPeers(service.app),
+        http=bounded_protocol(settings, service.counters),
+        ws="none",
         ssl_context_factory=None if tls is None else lambda *_: tls,
         log_level="warning",
         access_log=False,
@@ -78,6 +89,14 @@ def serve(**flags: Any) -> None:
     server.run(sockets=listeners)
     if not server.started:
         raise EnvironmentFailedError("the service did not start; what it logged says why")
+
+
+def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End with 0 when told to: while starting, or when uvicorn raises the signal again, with everything answered.
+
+    systemd would take a death by SIGTERM for a clean end too, but containers' supervisors show it as an error, 143.
+    """
+    raise SystemExit(ExitCode.DONE)
 
 
 def _serve_metrics(registry: Any, host: str, port: int) -> None:

@@ -95,6 +95,30 @@ class Settings(BaseSettings):
     queue_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="bytes of reports waiting for the database before it is 503"
     )
+    header_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds a client has to send a request's headers, and its first byte; 0: any",
+    )
+    body_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds it has to send the body then, or to take an answer; 0: any",
+    )
+    keep_alive_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds a connection stays open for the next request; 0: any",
+    )
+    max_connections: int = Field(
+        default=4096, ge=0, description="connections open at once; 0: as many as the system grants files"
+    )
+    max_connections_per_client: int = Field(
+        default=128, ge=0, description="connections open at once from one client network, trusted proxies aside; 0: any"
+    )
     rules: Path | None = Field(
         default=None, description="file of classification rules tried before the built-in ones; none: those alone"
     )

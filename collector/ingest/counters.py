@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from collector.ingest.refusals import Refusal
 from policybuilder.reports.wire import Reason
 
 SHED_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUEUE_FULL, Reason.STORE_UNREACHABLE})
@@ -26,6 +27,9 @@ class IngestCounters:
         self._filtered = self._counter("csp_reports_filtered", "Reports of types nobody asked for", ("reason",))
         self._shed = self._counter("csp_reports_shed", "Reports refused for want of capacity", ("reason",))
         self._invalid = self._counter("csp_reports_invalid", "Reports that could not be used", ("reason",))
+        self._refused_connections = self._counter(
+            "csp_connections_refused", "Connections ended for what the client did or how many there were", ("reason",)
+        )
         self.preflights = self._counter("csp_preflights", "CORS preflights answered")
         self.commit_seconds = Histogram(
             "csp_commit_seconds", "Time of one group commit", registry=self.registry, buckets=_COMMIT_BUCKETS
@@ -60,6 +64,10 @@ class IngestCounters:
             self._shed.labels(reason=reason.value).inc(reports)
         else:
             self._invalid.labels(reason=reason.value).inc(reports)
+
+    def connection_refused(self, refusal: Refusal) -> None:
+        """Count a connection that was hung up on. It is no report: one that was under way counts as such besides."""
+        self._refused_connections.labels(reason=refusal.value).inc()
 
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""

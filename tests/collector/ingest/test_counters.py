@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 
 from collector.ingest.counters import SHED_REASONS, IngestCounters
 from collector.ingest.endpoint import KeyDirectory, ReportEndpoint
+from collector.ingest.refusals import Refusal
 from collector.ingest.writer import GroupCommitWriter
 from collector.settings import Settings, Shed
 from policybuilder.reports.wire import Reason
@@ -46,6 +47,15 @@ def test_every_reason_is_counted_once_under_one_heading(reason: Reason) -> None:
         "accepted": 0,
         **{name: 3 if name == expected else 0 for name in ("filtered", "shed", "invalid")},
     }
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_connection_that_is_refused_is_no_report(refusal: Refusal) -> None:
+    counters = IngestCounters()
+    counters.connection_refused(refusal)
+    exposition = counters.exposition().decode()
+    assert f'csp_connections_refused_total{{reason="{refusal}"}} 1.0' in exposition
+    assert total(counts_of(exposition), "received") == 0
 
 
 def test_refusing_nothing_counts_nothing() -> None:

@@ -7,7 +7,6 @@ import hashlib
 import http.client
 import json
 import re
-import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -1001,8 +1000,7 @@ def test_stopping_loses_nothing_that_was_answered(tmp_path: Path) -> None:
             sender.start()
         while len(taken) < 40:
             assert all(sender.is_alive() for sender in senders)
-        # It ends by the signal it was asked with, once its work is done.
-        assert endpoint.collector.stop(timeout=15) in {0, -signal.SIGTERM}
+        assert endpoint.collector.stop(timeout=15) == 0
         for sender in senders:
             sender.join()
         # Whoever was cut off before the answer came may have been counted, but at most once.
