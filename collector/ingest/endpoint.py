@@ -179,7 +179,11 @@ class ReportEndpoint:
         if b"content-encoding" in headers:
             raise _RefusedError(415, Reason.CONTENT_ENCODING)
         body = await _read_body(receive, is_batch=content_type == _BATCH_TYPE)
-        if (items := await self._read(body, partial(_many_items, body))) > MAX_BATCH_ITEMS:
+        # Commas stand between items, and the usual body has too few of them to be decoded for this.
+        if (
+            body.count(b",") >= MAX_BATCH_ITEMS
+            and (items := await self._aside(partial(_items, body))) > MAX_BATCH_ITEMS
+        ):
             self._clients.charge(network, MAX_BATCH_ITEMS)
             raise _RefusedError(413, Reason.TOO_LARGE, reports=items)
         read = partial(
@@ -192,7 +196,7 @@ class ReportEndpoint:
             stands_for=stands_for(scope.get("query_string", b"")),
             rules=self._rules,
         )
-        intake = await self._read(body, read)
+        intake = read() if _is_soon_read(body) else await self._aside(read)
         # What is ignored was read all the same.
         reports = len(intake.observations) + intake.ignored.total()
         self._charge(self._clients, network, reports)
@@ -205,10 +209,8 @@ class ReportEndpoint:
             raise _not_stored(error, reports=len(intake.observations)) from error
         self._counters.accepted(intake.kinds)
 
-    async def _read(self, body: bytes, read: Callable[[], _T]) -> _T:
-        """What `read` makes of the body: at once for the usual one, in a thread for one that others would wait for."""
-        if len(body) <= (_INLINE_BATCH_BYTES if body[:1] == b"[" else _INLINE_BYTES):
-            return read()
+    async def _aside(self, read: Callable[[], _T]) -> _T:
+        """What `read` makes of a body that others would wait for: in a thread."""
         async with self._readers:
             return await asyncio.to_thread(read)
 
@@ -250,14 +252,12 @@ def _not_stored(error: Exception, *, reports: int = 1) -> _RefusedError:
     return _RefusedError(503, reason, reports=reports, retry_after=str(_RETRY_AFTER_SECONDS))
 
 
-def _many_items(body: bytes) -> int:
-    """How many items a body holds where it may be too many; 0 where it cannot be.
+def _is_soon_read(body: bytes) -> bool:
+    return len(body) <= (_INLINE_BATCH_BYTES if body[:1] == b"[" else _INLINE_BYTES)
 
-    Raises RejectedReportError for a body that cannot be read.
-    """
-    # Commas stand between items, and the usual body has too few of them to be decoded for this.
-    if body.count(b",") < MAX_BATCH_ITEMS:
-        return 0
+
+def _items(body: bytes) -> int:
+    """How many items a body holds. Raises RejectedReportError for one that cannot be read."""
     decoded = decode_body(body)
     return len(decoded.reports) + decoded.ignored.total()
 

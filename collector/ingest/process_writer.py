@@ -127,8 +127,8 @@ class ProcessWriter:
     def _count(self, reports: int, size: int) -> None:
         self._queued += reports
         self._queued_bytes += size
-        self._counters.queued.set(self._queued)
-        self._counters.queued_bytes.set(self._queued_bytes)
+        self._counters.queued = self._queued
+        self._counters.queued_bytes = self._queued_bytes
         if self._queued:
             self._idle.clear()
         else:
@@ -192,8 +192,8 @@ class ProcessWriter:
         self._flush_soon()
 
     def _settle(self, waiting: Sequence[_Waiting], failure: Exception | None) -> None:
+        self._count(-sum(len(each.observations) for each in waiting), -sum(each.size for each in waiting))
         for each in waiting:
-            self._count(-len(each.observations), -each.size)
             if each.stored.done():
                 continue
             if failure is None:

@@ -109,7 +109,7 @@ class GroupCommitWriter:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(observations, stored))
         self._queued += len(observations)
-        self._counters.queued.set(self._queued)
+        self._counters.queued = self._queued
         self._wake.set()
         await stored
 
@@ -135,7 +135,7 @@ class GroupCommitWriter:
         except Exception as error:  # noqa: BLE001  (a bug must fail its own batch, not everybody's for ever)
             failure = error
         self._queued -= reports
-        self._counters.queued.set(self._queued)
+        self._counters.queued = self._queued
         self._counters.commit_seconds.observe(time.perf_counter() - started)
         self._counters.batch_reports.observe(reports)
         for pending in taken:
