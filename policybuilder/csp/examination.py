@@ -202,7 +202,7 @@ def _examine_for_url(
             return _examine_keyword_for_url(text, keyword, directive, question)
         case ExtendedHashSource():
             return _trial(text)
-        case HostSource() | SchemeSource() | KeywordSource():
+        case _:
             return _examine_url_source(text, source, directive, question, candidate)
 
 
@@ -245,7 +245,7 @@ def _by_inserter(text: str, question: Question) -> Examined:
         case True:
             why = "it admits what a trusted script inserts, and this stood in the markup"
             return Examined(text, Verdict.BLOCK, why, specification)
-        case None:
+        case _:
             return Examined(text, Verdict.UNKNOWN, "reports do not tell who inserted the script", specification)
 
 
@@ -276,7 +276,7 @@ def _examine_url_source(
         case SchemeSource(scheme):
             why = f"it covers {scheme}: and the URL is {url.scheme}:"
             return Examined(text, Verdict.BLOCK, why, f"{SPECIFICATION}#match-schemes", Part.SCHEME)
-        case KeywordSource():
+        case _:
             return _self_misses(text, url, candidate)
 
 
@@ -353,11 +353,11 @@ def _examine_for_inline(
             return _examine_digest(text, source, directive, question, inline_type)
         case ExtendedHashSource():
             return _trial(text)
-        case KeywordSource(keyword):
-            if keyword is blanket_keyword(directive, inline_type, browser):
+        case _:
+            if source.keyword is blanket_keyword(directive, inline_type, browser):
                 link = f"{SPECIFICATION}#allow-all-inline"
                 return Examined(text, Verdict.ALLOW, "it allows all inline code", link)
-            return _examine_keyword_for_inline(text, keyword, directive, question, inline_type)
+            return _examine_keyword_for_inline(text, source.keyword, directive, question, inline_type)
 
 
 def _examine_keyword_for_inline(

@@ -16,7 +16,7 @@ from policybuilder.csp import (
     parse_serialized_policy,
 )
 from policybuilder.csp.examination import Part, examine
-from policybuilder.csp.question import InlineType
+from policybuilder.csp.question import Hint, InlineType
 from tests.oracle.recording import Item, browser_of, read
 
 ALLOW, BLOCK, UNKNOWN = Verdict.ALLOW, Verdict.BLOCK, Verdict.UNKNOWN
@@ -103,6 +103,10 @@ VALUES = [
     ("require-trusted-types-for 'script'", asked("require-trusted-types-for"), BLOCK, None, "locks the sinks"),
     ("frame-ancestors https://a.example", asked("frame-ancestors", None), UNKNOWN, None, "does not tell the URL"),
     ("script-src 'strict-dynamic'", SCRIPT._replace(parser_inserted=None), UNKNOWN, None, "do not tell who inserted"),
+    ("img-src 'self'", asked(page=None), UNKNOWN, None, "the origin of the page is not known"),
+    ("default-src 'self'; script-src *", SCRIPT._replace(hint=Hint.PREFETCH), BLOCK, Part.HOST, "on cdn.example"),
+    ("frame-src https://cdn.example", asked("frame-src", ""), BLOCK, None, "names no URL that it could cover"),
+    ("frame-src data:", asked("frame-src", ""), UNKNOWN, None, "does not tell the scheme"),
     (
         "script-src 'unsafe-eval' 'eval-sha256-AAAA'",
         EVAL._replace(browser=Browser.CHROMIUM),
