@@ -24,7 +24,7 @@ from tests.support.postgres import run_postgres
 _MUST_P99_MS = 10.0
 _MUST_BYTES = 150_000_000
 _README = Path(__file__).parents[3] / "README.md"
-_BEGIN, _END = "<!-- ingest benchmark -->", "<!-- end of ingest benchmark -->"
+_BEGIN, _END = "<!-- ingest -->", "<!-- /ingest -->"
 
 
 @click.command()
