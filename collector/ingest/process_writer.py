@@ -265,7 +265,8 @@ class ProcessWriter:
 
 def _start(connection: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (this very program)
-        [sys.executable, "-m", "collector.ingest.writer_process", str(connection.fileno())],
+        # Whatever lies in the directory that the collector was started in is not to be taken for its packages.
+        [sys.executable, "-P", "-m", "collector.ingest.writer_process", str(connection.fileno())],
         pass_fds=[connection.fileno()],
         stdin=subprocess.DEVNULL,
     )

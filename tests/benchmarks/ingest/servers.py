@@ -35,7 +35,7 @@ class Server:
         return sum(_cpu_ticks(pid) for pid in family(self.pid)) / _TICKS
 
     def resident_bytes(self) -> int:
-        """What all its processes hold in memory, each counted for itself."""
+        """What all its processes hold in memory, what they share counted once."""
         return sum(_resident_bytes(pid) for pid in family(self.pid))
 
 
@@ -53,7 +53,7 @@ def _cpu_ticks(pid: int) -> int:
 
 
 def _resident_bytes(pid: int) -> int:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 
 
