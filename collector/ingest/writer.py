@@ -19,6 +19,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation, fold, fold_hash
 from collector.ingest.housekeeping import Housekeeping
 from policybuilder.store.batch import Batch
+from policybuilder.store.recollection import Recollection
 from policybuilder.store.recording import record
 
 
@@ -74,6 +75,7 @@ class GroupCommitWriter:
         self._counters = counters
         self._max_queued = max_queued
         self._housekeeping = housekeeping or Housekeeping(engine)
+        self._known = Recollection()
         self._pending: list[_Pending] = []
         self._queued = 0
         self._wake = asyncio.Event()
@@ -154,4 +156,4 @@ class GroupCommitWriter:
                     fold(batch, observation)
                 else:
                     fold_hash(batch, observation)
-        record(self._engine, batch, time.time_ns() // 1_000_000)
+        record(self._engine, batch, time.time_ns() // 1_000_000, self._known)
