@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from policybuilder.reports.wire import Reason
 
+FAILING_SECONDS = 5.0
+"""So long a client is told to wait after a failure; if nobody has tried by then, the next may find the store well."""
+
 SHED_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUEUE_FULL, Reason.STORE_UNREACHABLE})
 """Refused for our own sake; every other reason is the sender's."""
 
@@ -34,19 +37,22 @@ class IngestCounters:
             "csp_commit_reports", "Reports in one group commit", registry=self.registry, buckets=_BATCH_BUCKETS
         )
         self.queued = Gauge("csp_queue_reports", "Reports waiting for the database", registry=self.registry)
+        # By the monotonic clock: the other one may be set back.
         self._last_accepted_at: float | None = None
+        self._failed_at: float | None = None
         Gauge(
             "csp_seconds_since_last_accepted",
             "Seconds since a report was last stored; NaN before",
             registry=self.registry,
-        ).set_function(lambda: float("nan") if self._last_accepted_at is None else time.time() - self._last_accepted_at)
+        ).set_function(lambda: float("nan") if self._last_accepted_at is None else _since(self._last_accepted_at))
 
     def accepted(self, kinds: Mapping[str, int]) -> None:
         """Count reports that are durably stored, by kind."""
         for kind, reports in kinds.items():
             self._received.inc(reports)
             self._accepted.labels(kind=kind).inc(reports)
-        self._last_accepted_at = time.time()
+        if kinds:
+            self._last_accepted_at, self._failed_at = time.monotonic(), None
 
     def refused(self, reason: Reason, reports: int = 1) -> None:
         """Count reports that are not stored."""
@@ -56,9 +62,16 @@ class IngestCounters:
         if reason is Reason.UNKNOWN_TYPE:
             self._filtered.labels(reason=reason.value).inc(reports)
         elif reason in SHED_REASONS:
+            if reason is Reason.STORE_UNREACHABLE:
+                self._failed_at = time.monotonic()
             self._shed.labels(reason=reason.value).inc(reports)
         else:
             self._invalid.labels(reason=reason.value).inc(reports)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether reports could not be stored just now, and none was since."""
+        return self._failed_at is not None and _since(self._failed_at) < FAILING_SECONDS
 
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""
@@ -66,6 +79,10 @@ class IngestCounters:
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
+
+
+def _since(at: float) -> float:
+    return time.monotonic() - at
 
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
