@@ -123,14 +123,10 @@ class Service:
             connection.close()
 
     def metrics(self) -> dict[str, float]:
-        """By the name of a series, its values added up over the labels."""
-        totals: dict[str, float] = {}
-        for line in self.ask("/metrics").body.decode().splitlines():
-            if not line.startswith("#"):
-                series, _, value = line.rpartition(" ")
-                name = series.partition("{")[0]
-                totals[name] = totals.get(name, 0.0) + float(value)
-        return totals
+        """By series, such as `csp_reports_invalid_total{reason="malformed-json"}`."""
+        lines = self.ask("/metrics").body.decode().splitlines()
+        series = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in series}
 
     def cspbuild(self, *arguments: str) -> Ran:
         """Run `cspbuild` on its database."""
