@@ -57,8 +57,8 @@ def test_an_outage_of_postgresql_is_503_and_then_over(
 
 
 @pytest.mark.xfail(
-    reason="a commit whose answer is lost is answered 503 though it stored its reports, so that whoever sends them again "
-    "is counted twice; a batch needs a name of its own, by which the writer finds out what became of it",
+    reason="a commit whose answer is lost is answered 503 though it stored its reports, so that whoever sends them "
+    "again is counted twice; a batch needs a name of its own, by which the writer finds out what became of it",
     raises=AssertionError,
 )
 def test_a_report_is_counted_once_though_the_answer_to_its_commit_was_lost(
