@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +68,17 @@ def mounted_read_only(path: Path) -> Iterator[None]:
 @contextmanager
 def unchangeable(*files: Path) -> Iterator[None]:
     """Let nobody change these files, not even who has opened them; skips where no file system or user can."""
-    changed = subprocess.run(["chattr", "+i", *files], capture_output=True, text=True, check=False)
+    probe = files[0].with_name("probe")
     try:
-        if changed.returncode:
-            pytest.skip(f"needs files that root cannot change: {changed.stderr.strip()}")
+        with probe.open("wb", buffering=0) as opened:
+            changed = subprocess.run(["chattr", "+i", probe, *files], capture_output=True, text=True, check=False)
+            if changed.returncode:
+                pytest.skip(f"needs files that root cannot change: {changed.stderr.strip()}")
+            with suppress(PermissionError):
+                opened.write(b"?")
+                pytest.skip(
+                    "needs a file system that refuses writes to opened files; that of the temporary files does not"
+                )
         yield
     finally:
-        subprocess.run(["chattr", "-i", *files], capture_output=True, check=False)
+        subprocess.run(["chattr", "-i", probe, *files], capture_output=True, check=False)

@@ -148,11 +148,9 @@ class Service:
         if self._leader is not None:
             self.kill_all()
 
-    def kill_one(self, part: str) -> None:
-        """SIGKILL for the one process with `part` in its command line, and wait until it is gone."""
-        found = [process for process in self.processes() if part in process.command_line]
-        assert len(found) == 1, f"{part!r} names {len(found)} of {self.processes()}"
-        _kill(found)
+    def kill(self, process: Process) -> None:
+        """SIGKILL for one of its processes, and wait until that is gone."""
+        _kill([process])
 
     def stop(self, *, everybody: bool = False) -> tuple[int, float]:
         """SIGTERM for the leader, or for `everybody` at once as systemd does. Returns its exit code, after how long."""
