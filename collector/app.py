@@ -227,6 +227,9 @@ def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, ac
             await asyncio.to_thread(ask_for_anything, engine)
         except SQLAlchemyError as error:
             reasons.append(f"database: {type(error).__name__}")
+        if counters.is_failing:
+            # What can be read may still be full, or not ours to change: only a commit knows.
+            reasons.append("store: reports could not be stored just now")
         if not ingest.has_room:
             reasons.append("queue: full")
         found = () if reasons else await warnings.current()

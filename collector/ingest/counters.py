@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from collector.ingest.refusals import Refusal
 from policybuilder.reports.wire import Reason
 
+FAILING_SECONDS = 5.0
+"""So long a client is told to wait after a failure; if nobody has tried by then, the next may find the store well."""
+
 SHED_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUEUE_FULL, Reason.STORE_UNREACHABLE})
 """Refused for our own sake; every other reason is the sender's."""
 
@@ -47,12 +50,14 @@ class IngestCounters:
         waiting.set_function(lambda: self.queued)
         waiting_bytes = Gauge("csp_queue_bytes", "Bytes of the bodies they came in", registry=self.registry)
         waiting_bytes.set_function(lambda: self.queued_bytes)
+        # By the monotonic clock: the other one may be set back.
         self._last_accepted_at: float | None = None
+        self._failed_at: float | None = None
         Gauge(
             "csp_seconds_since_last_accepted",
             "Seconds since a report was last stored; NaN before",
             registry=self.registry,
-        ).set_function(lambda: float("nan") if self._last_accepted_at is None else time.time() - self._last_accepted_at)
+        ).set_function(lambda: float("nan") if self._last_accepted_at is None else _since(self._last_accepted_at))
 
     def accepted(self, kinds: Mapping[str, int]) -> None:
         """Count reports that are durably stored, by kind."""
@@ -62,7 +67,8 @@ class IngestCounters:
             if of_kind is None:
                 of_kind = self._accepted_of[kind] = self._accepted.labels(kind=kind)
             of_kind.inc(reports)
-        self._last_accepted_at = time.time()
+        if kinds:
+            self._last_accepted_at, self._failed_at = time.monotonic(), None
 
     def refused(self, reason: Reason, reports: int = 1) -> None:
         """Count reports that are not stored."""
@@ -72,6 +78,8 @@ class IngestCounters:
         if reason is Reason.UNKNOWN_TYPE:
             self._filtered.labels(reason=reason.value).inc(reports)
         elif reason in SHED_REASONS:
+            if reason is Reason.STORE_UNREACHABLE:
+                self._failed_at = time.monotonic()
             self._shed.labels(reason=reason.value).inc(reports)
         else:
             self._invalid.labels(reason=reason.value).inc(reports)
@@ -80,12 +88,21 @@ class IngestCounters:
         """Count a connection that was hung up on. It is no report: one that was under way counts as such besides."""
         self._refused_connections.labels(reason=refusal.value).inc()
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether reports could not be stored just now, and none was since."""
+        return self._failed_at is not None and _since(self._failed_at) < FAILING_SECONDS
+
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
+
+
+def _since(at: float) -> float:
+    return time.monotonic() - at
 
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

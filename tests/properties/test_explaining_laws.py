@@ -25,7 +25,7 @@ from policybuilder.explaining import Explanation, explain
 from policybuilder.matching_step import likeliest_question
 from policybuilder.smallest_change import SmallestChange, smallest_change
 from tests.properties.test_difference_laws import NAMES, member_lists, sources, written
-from tests.properties.test_ingest_laws import JSON_VALUES, MEMBERS
+from tests.support.hostile import JSON_VALUES, MEMBERS
 
 BODIES = st.one_of(
     st.binary(max_size=200),

@@ -3,12 +3,12 @@
 set -eu
 
 missing=""
-need() { # need PACKAGE WHAT COMMAND…: one of the commands must exist
+need() { # need PACKAGE WHAT COMMAND…: one of the commands, or files, must exist
     package=$1
     what=$2
     shift 2
     for candidate in "$@"; do
-        if command -v "$candidate" >/dev/null 2>&1; then return; fi
+        if [ -e "$candidate" ] || command -v "$candidate" >/dev/null 2>&1; then return; fi
     done
     missing="$missing $package"
     [ "$(id -u)" = 0 ] || echo "missing: $what; as root run  apt-get install $package" >&2
@@ -22,6 +22,9 @@ need nginx-light "nginx, for the snippets" nginx /usr/sbin/nginx
 need apache2 "Apache, for the snippets" apache2 /usr/sbin/apache2
 need caddy "Caddy, for the snippets" caddy
 need nodejs "Node.js, for the snippets of Workers and Express" node
+need strace "strace, for the order of system calls" strace
+need gcc "a C compiler, for the clock that steps" cc
+need libc6-dev "the headers of the C library, for the clock that steps" /usr/include/time.h
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then exit 3; fi

@@ -21,6 +21,18 @@ class PostgresServer:
     """Where the server listens; its superuser is `postgres`, trusted on loopback."""
 
     port: int
+    control: tuple[str | Path, ...]
+    """The `pg_ctl` of its data, for the user it runs as."""
+
+    options: str
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        _run(*self.control, "-o", self.options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """End every session in the middle of what it does; with "immediate", as a crash would."""
+        _run(*self.control, "-m", mode, "stop")
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -49,15 +61,16 @@ def run_postgres(directory: Path, *, fsync: bool = False) -> Iterator[PostgresSe
             if parent.stat().st_mode & 0o001 == 0:
                 parent.chmod(parent.stat().st_mode | 0o011)
     _run(*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
-    options = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync={'on' if fsync else 'off'}"
-    )
-    control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
-    _run(*control, "-o", options, "start")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data}"
+    options += f" -c fsync={'on' if fsync else 'off'}"
+    server = PostgresServer(port, (*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log"), options)
+    server.start()
     try:
-        yield PostgresServer(port)
+        yield server
     finally:
-        _run(*control, "-m", "immediate", "stop")
+        # A test may have left it stopped.
+        if (data / "postmaster.pid").exists():
+            server.stop("immediate")
 
 
 def _run(*command: str | Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, text
 
-from collector.ingest.counters import SHED_REASONS, IngestCounters
+from collector.ingest.counters import FAILING_SECONDS, SHED_REASONS, IngestCounters
 from collector.ingest.endpoint import KeyDirectory, ReportEndpoint
 from collector.ingest.refusals import Refusal
 from collector.ingest.writer import GroupCommitWriter
@@ -71,8 +72,36 @@ def test_the_time_since_the_last_report_is_unknown_before_the_first() -> None:
 
     counters = IngestCounters()
     assert math.isnan(seconds())
+    # A body of [] is answered by 204, and stores nothing.
+    counters.accepted({})
+    assert math.isnan(seconds())
     counters.accepted({"csp-violation": 1})
     assert seconds() >= 0
+
+
+def test_a_store_is_failing_until_it_stores_again() -> None:
+    counters = IngestCounters()
+    events: list[Callable[[], None]] = [
+        lambda: counters.refused(Reason.QUEUE_FULL),
+        lambda: counters.refused(Reason.STORE_UNREACHABLE),
+        # A body of [] again.
+        lambda: counters.accepted({}),
+        lambda: counters.accepted({"csp-violation": 1}),
+    ]
+    seen: list[bool] = []
+    for event in events:
+        event()
+        seen.append(counters.is_failing)
+    assert seen == [False, True, True, False]
+
+
+def test_a_failure_is_forgotten_when_nobody_has_tried_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was sent elsewhere for it could not try, and would be for ever."""
+    counters = IngestCounters()
+    counters.refused(Reason.STORE_UNREACHABLE)
+    later = time.monotonic() + FAILING_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not counters.is_failing
 
 
 @dataclass(frozen=True)
