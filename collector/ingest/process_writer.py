@@ -13,6 +13,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ _START_SECONDS = 30.0
 _END_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0
 """How long reports wait for a writer that is gone, before they are refused."""
+
+_STALL_SECONDS = 3.0
+"""After so long without an answer, nothing more is sent after what the writer has: it is refused, and nothing of it is
+stored. What the writer has may be, and waits."""
+
+_WATCH_SECONDS = 0.5
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -71,6 +78,10 @@ class ProcessWriter:
 
         self._is_flush_due = False
         self._has_given_up = False
+        self._answered_at = 0.0
+        """When the writer said something last, or began to have something to say."""
+
+        self._watch: asyncio.TimerHandle | None = None
         self._closing = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,6 +97,8 @@ class ProcessWriter:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), _PATIENCE_SECONDS)
         self._refuse_all()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._latest is not None:
             self._latest.close()
         if self._task is not None:
@@ -107,7 +120,7 @@ class ProcessWriter:
         """
         if not observations:
             return
-        if self._has_given_up:
+        if self._has_given_up or self._is_stalled:
             raise StoreUnreachableError("no writer")
         is_alone = not self._queued
         if self._closing.is_set() or not (
@@ -118,11 +131,27 @@ class ProcessWriter:
             )
         ):
             raise QueueFullError
-        waiting = _Waiting(observations, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(observations, size, loop.create_future())
+        if self._watch is None:
+            self._watch = loop.call_later(_WATCH_SECONDS, self._look_after_what_waits)
         self._pending.append(waiting)
         self._count(len(observations), size)
         self._flush_soon()
         await waiting.stored
+
+    @property
+    def _is_stalled(self) -> bool:
+        """Whether the writer has frames and has not answered for long."""
+        return bool(self._sent) and time.monotonic() - self._answered_at > _STALL_SECONDS
+
+    def _look_after_what_waits(self) -> None:
+        self._watch = None
+        if self._is_stalled:
+            waiting, self._pending = self._pending, []
+            self._settle(waiting, StoreUnreachableError("the writer does not answer"))
+        if self._queued:
+            self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look_after_what_waits)
 
     def _count(self, reports: int, size: int) -> None:
         self._queued += reports
@@ -163,6 +192,8 @@ class ProcessWriter:
             [each for each in members if isinstance(each, HashObservation)],
         )
         packed = pack(frame)
+        if not self._sent:
+            self._answered_at = time.monotonic()
         self._last_number += 1
         self._sent[frame.number] = _Sent(packed, waiting)
         if self._connection is not None:
@@ -180,6 +211,7 @@ class ProcessWriter:
                 self._settle([each], own)
 
     def _on_ack(self, ack: Ack) -> None:
+        self._answered_at = time.monotonic()
         if ack.reports:
             self._counters.commit_seconds.observe(ack.seconds)
             self._counters.batch_reports.observe(ack.reports)
@@ -253,6 +285,7 @@ class ProcessWriter:
         """Go on with a new process, which knows what of that in doubt is stored."""
         self._connection = connection
         self._has_given_up = False
+        self._answered_at = time.monotonic()
         if stored is None:
             self._refuse_all()
         for number in sorted(self._sent):

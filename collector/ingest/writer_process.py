@@ -25,11 +25,11 @@ from collector.ingest.housekeeping import Housekeeping
 from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_migrated
 from policybuilder.store.recollection import Recollection
-from policybuilder.store.recording import record
+from policybuilder.store.recording import InDoubtError, record
 from policybuilder.store.streams import Position, forget_old_streams, read_position
 
 _RECEIVE_BYTES = 256 * 1024
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 10.0
 """How long the database is asked how far the stream is stored, before the collector is told that nobody knows."""
 
 _POLL_SECONDS = 0.2
@@ -70,6 +70,9 @@ class _Writer:
         failure: Exception | None = None
         try:
             self._store(frames)
+        except InDoubtError as error:
+            stored = _stored(self._engine, self._stream)
+            failure = None if stored is not None and stored >= frames[-1].number else error
         except (OperationalError, InterfaceError) as error:
             failure = error
         except Exception as error:  # noqa: BLE001  (what is wrong with one frame must not fail the others)

@@ -29,7 +29,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
@@ -61,6 +61,10 @@ _DESCRIBING = ("source_file", "line_number", "rule", "reason")
 
 _Columns = ColumnCollection[str, Any]
 _T = TypeVar("_T")
+
+
+class InDoubtError(SQLAlchemyError):
+    """The database was asked to commit and could not answer: the transaction may be stored, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -610,13 +614,22 @@ def recording(engine: Engine, now_ms: int, known: Recollection | None = None) ->
 
     It forgets first, so that nobody is recognised by a key whose day is over, whoever writes and however seldom.
     `known` is what the writer remembers of its transactions before.
+
+    Raises InDoubtError when the connection is lost at the commit.
     """
     known = known or Recollection()
     known.begin(now_ms)
+    is_whole = False
     try:
         with writing(engine).begin() as connection:
             forget_keys(connection, now_ms)
             yield Recording(connection, now_ms, known)
+            is_whole = True
+    except DBAPIError as error:
+        known.clear()
+        if is_whole and error.connection_invalidated:
+            raise InDoubtError from error
+        raise
     except BaseException:
         known.clear()
         raise
@@ -633,7 +646,8 @@ def record(
 
     `known` is what the writer remembers of those before; `position` is how far the batch brings a stream.
 
-    Raises SQLAlchemyError when the database fails; then nothing of it is stored.
+    Raises SQLAlchemyError when the database fails; then nothing of it is stored, except that with InDoubtError nobody
+    knows: with a `position`, `read_position` tells once the database answers.
     """
     if not batch:
         return

@@ -60,13 +60,10 @@ class Tally:
         """Of all answers but 204."""
         return {refusal.status for refusal in self.refusals}
 
-    def check(self, counted: Mapping[str, int], *, believes_refusals: bool = True) -> None:
-        """Raises AssertionError unless the law holds for what the database has `counted`.
-
-        What was refused is in doubt, too, for those who do not believe refusals.
-        """
+    def check(self, counted: Mapping[str, int]) -> None:
+        """Raises AssertionError unless the law holds for what the database has `counted`."""
         lost = {uri: n - counted.get(uri, 0) for uri, n in self.acknowledged.items() if counted.get(uri, 0) < n}
-        most = self.acknowledged + self.in_doubt + (Counter() if believes_refusals else self.refused)
+        most = self.acknowledged + self.in_doubt
         repeated = {uri: n - most[uri] for uri, n in counted.items() if n > most[uri]}
         assert not lost, f"acknowledged and lost: {lost}"
         assert not repeated, f"counted twice, or refused and counted: {repeated}"
