@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from collector.health import Health, create_health_router
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
@@ -27,16 +25,13 @@ from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from collector.settings import Settings, load_settings
-from collector.setup_warnings import RecentWarnings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.reports.rules import Rules, load_rules
 from policybuilder.stages import Stage, headers_for
-from policybuilder.store.engine import ask_for_anything, describe_failure, open_for_writing
+from policybuilder.store.engine import describe_failure, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key, find_key, get_site
-
-logger = logging.getLogger(__name__)
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
@@ -87,7 +82,8 @@ def create_service(settings: Settings, *, base_url: str | None = None, has_write
     access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
     ingest = _Ingest(settings, engine, counters, rules, has_writer_process=has_writer_process)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
-    inner.include_router(_health_router(engine, ingest, counters, access))
+    health = Health(engine, lambda: ingest.writer)
+    inner.include_router(create_health_router(engine, health, counters, access))
     if settings.review:
         is_local = settings.listens_on_loopback
         service = StoredReview(
@@ -142,21 +138,19 @@ class _Ingest:
         self._engine = engine
         self._counters = counters
         self._rules = rules
-        self._writer: Writer | None = None
+        self.writer: Writer | None = None
         self._endpoint: ReportEndpoint | None = None
 
     @asynccontextmanager
     async def run(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start the writer; at the end, commit what is pending."""
-        self._writer = self._new_writer()
-        self._writer.start()
-        self._endpoint = ReportEndpoint(
-            self._settings, self._counters, KeyDirectory(self._engine), self._writer, self._rules
-        )
+        self.writer = writer = self._new_writer()
+        writer.start()
+        self._endpoint = ReportEndpoint(self._settings, self._counters, KeyDirectory(self._engine), writer, self._rules)
         try:
             yield
         finally:
-            await self._writer.close()
+            await writer.close()
             self._engine.dispose()
 
     def _new_writer(self) -> Writer:
@@ -174,10 +168,6 @@ class _Ingest:
         if self._endpoint is None:
             raise RuntimeError("a report arrived before the application's lifespan began")
         await self._endpoint(scope, receive, send)
-
-    @property
-    def has_room(self) -> bool:
-        return self._writer is not None and self._writer.has_room
 
 
 class _Front:
@@ -208,39 +198,6 @@ class _ForwardedScheme:
             if said and said[-1].strip().lower() == b"https" and is_trusted_peer(peer, self._proxies):
                 scope = {**scope, "scheme": "https"}
         await self._app(scope, receive, send)
-
-
-def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, access: Access) -> APIRouter:
-    router = APIRouter()
-    warnings = RecentWarnings(engine)
-
-    @router.get("/healthz")
-    async def healthz() -> Any:
-        """Alive."""
-        return JSONResponse({"alive": True}, 200)
-
-    @router.get("/readyz")
-    async def readyz() -> Any:
-        """Able to store; 503 with the reasons otherwise. Doubts about the set-up are warnings, and 200 all the same."""
-        reasons = []
-        try:
-            await asyncio.to_thread(ask_for_anything, engine)
-        except SQLAlchemyError as error:
-            reasons.append(f"database: {type(error).__name__}")
-        if not ingest.has_room:
-            reasons.append("queue: full")
-        found = () if reasons else await warnings.current()
-        return JSONResponse(
-            {"ready": not reasons, "reasons": reasons, "warnings": [asdict(warning) for warning in found]},
-            503 if reasons else 200,
-        )
-
-    @router.get("/metrics", dependencies=[Depends(access.require_bearer)])
-    async def metrics() -> Any:
-        """Counters in Prometheus' text format, for the admin token."""
-        return Response(counters.exposition(), media_type="text/plain; version=0.0.4")
-
-    return router
 
 
 def _client_network(request: Request, settings: Settings) -> str:

@@ -49,7 +49,7 @@ LIBRARY_ROOMS = {
     "alembic": ("policybuilder/store/",),
     "click": ("policybuilder/cli/", "collector/cli.py", "collector/commands/"),
     "rich": ("policybuilder/cli/", "collector/progress.py"),
-    "fastapi": ("collector/app.py", "collector/review/"),
+    "fastapi": ("collector/app.py", "collector/health.py", "collector/review/"),
     "uvicorn": ("collector/cli.py", "collector/ingest/protocol.py", "collector/listening.py"),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),

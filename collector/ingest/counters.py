@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -30,6 +31,7 @@ class IngestCounters:
         self._refused_connections = self._counter(
             "csp_connections_refused", "Connections ended for what the client did or how many there were", ("reason",)
         )
+        self.writer_restarts = self._counter("csp_writer_restarts", "Writer processes that died and were started anew")
         self.preflights = self._counter("csp_preflights", "CORS preflights answered")
         self.commit_seconds = Histogram(
             "csp_commit_seconds", "Time of one group commit", registry=self.registry, buckets=_COMMIT_BUCKETS
@@ -40,18 +42,18 @@ class IngestCounters:
         self.queued = Gauge("csp_queue_reports", "Reports waiting for the database", registry=self.registry)
         self.queued_bytes = Gauge("csp_queue_bytes", "Bytes of the bodies they came in", registry=self.registry)
         self._last_accepted_at: float | None = None
-        Gauge(
+        self.show(
             "csp_seconds_since_last_accepted",
             "Seconds since a report was last stored; NaN before",
-            registry=self.registry,
-        ).set_function(lambda: float("nan") if self._last_accepted_at is None else time.time() - self._last_accepted_at)
+            lambda: math.nan if self._last_accepted_at is None else time.monotonic() - self._last_accepted_at,
+        )
 
     def accepted(self, kinds: Mapping[str, int]) -> None:
         """Count reports that are durably stored, by kind."""
         for kind, reports in kinds.items():
             self._received.inc(reports)
             self._accepted.labels(kind=kind).inc(reports)
-        self._last_accepted_at = time.time()
+        self._last_accepted_at = time.monotonic()
 
     def refused(self, reason: Reason, reports: int = 1) -> None:
         """Count reports that are not stored."""
@@ -68,6 +70,10 @@ class IngestCounters:
     def connection_refused(self, refusal: Refusal) -> None:
         """Count a connection that was hung up on. It is no report: one that was under way counts as such besides."""
         self._refused_connections.labels(reason=refusal.value).inc()
+
+    def show(self, name: str, text: str, figure: Callable[[], float]) -> None:
+        """Add a figure that is asked for at each exposition, by the thread that makes it."""
+        Gauge(name, text, registry=self.registry).set_function(figure)
 
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""

@@ -21,7 +21,7 @@ from typing import cast
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, Unpacker, from_writer, pack
-from collector.ingest.writer import QueueFullError, StoreUnreachableError
+from collector.ingest.writer import LatestCommit, QueueFullError, StoreUnreachableError
 
 _MAX_FRAMES_UNDER_WAY = 2
 """While one is committed, the next is on its way."""
@@ -65,6 +65,7 @@ class ProcessWriter:
         self._sent: dict[int, _Sent] = {}
         self._queued = 0
         self._queued_bytes = 0
+        self._latest_commit = LatestCommit()
         self._latest: _Connection | None = None
         self._connection: _Connection | None = None
         """The latest, while there is a writer at the other end that said what is stored."""
@@ -99,6 +100,10 @@ class ProcessWriter:
     def is_running(self) -> bool:
         """Whether there is a process that writes."""
         return self._connection is not None
+
+    @property
+    def failure(self) -> str:
+        return self._latest_commit.failure
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
         """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
@@ -183,6 +188,8 @@ class ProcessWriter:
         if ack.reports:
             self._counters.commit_seconds.observe(ack.seconds)
             self._counters.batch_reports.observe(ack.reports)
+        if not ack.is_ours:
+            self._latest_commit.ended(ack.failure)
         failure: Exception | None = None
         if ack.failure:
             failure = RuntimeError(ack.failure) if ack.is_ours else StoreUnreachableError(ack.failure)
@@ -235,6 +242,7 @@ class ProcessWriter:
             if self._closing.is_set():
                 break
             logger.warning("the writer process ended with %s, and is started anew", process.returncode)
+            self._counters.writer_restarts.inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ def test_refusing_nothing_counts_nothing() -> None:
     assert total(counts_of(counters.exposition().decode()), "received") == 0
 
 
-def test_the_time_since_the_last_report_is_unknown_before_the_first() -> None:
+def test_the_time_since_the_last_report_is_unknown_before_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     def seconds() -> float:
         families = text_string_to_metric_families(counters.exposition().decode())
         return next(s.value for f in families for s in f.samples if s.name == "csp_seconds_since_last_accepted")
@@ -72,7 +73,10 @@ def test_the_time_since_the_last_report_is_unknown_before_the_first() -> None:
     counters = IngestCounters()
     assert math.isnan(seconds())
     counters.accepted({"csp-violation": 1})
-    assert seconds() >= 0
+    assert 0 <= seconds() < 60
+    for stepped in (0, 2 * time.time()):
+        monkeypatch.setattr(time, "time", lambda at=stepped: at)
+        assert 0 <= seconds() < 60, "the machine's clock was set, and no time went by"
 
 
 @dataclass(frozen=True)
