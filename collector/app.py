@@ -19,6 +19,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
 from collector.ingest.process_writer import ProcessWriter
 from collector.ingest.writer import GroupCommitWriter, Writer
+from collector.logs import set_up_logs
 from collector.review.access import Access
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
@@ -161,6 +162,8 @@ class _Ingest:
                 self._counters,
                 max_queued=settings.queue_reports,
                 max_queued_bytes=settings.queue_bytes,
+                log_format=settings.log_format,
+                log_level=settings.log_level,
             )
         return GroupCommitWriter(self._engine, self._counters, max_queued=settings.queue_reports)
 
@@ -227,7 +230,9 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        service = create_service(load_settings())
+        settings = load_settings()
+        set_up_logs(settings.log_format, settings.log_level)
+        service = create_service(settings)
     except CspbuildError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  (there is no command line to say it on)
         raise SystemExit(int(error.exit_code)) from None

@@ -37,7 +37,7 @@ PROJECT_ARROWS = [
     ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
-    ("collector/ingest/", ("collector.ingest", "collector.settings", "policybuilder")),
+    ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
     ("collector/review/", ("collector.review", "collector.security_headers", "policybuilder")),
     ("collector/", ("collector", "policybuilder")),
 ]

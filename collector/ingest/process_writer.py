@@ -22,6 +22,7 @@ from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, Unpacker, from_writer, pack
 from collector.ingest.writer import LatestCommit, QueueFullError, StoreUnreachableError
+from collector.logs import LogFormat, LogLevel
 
 _MAX_FRAMES_UNDER_WAY = 2
 """While one is committed, the next is on its way."""
@@ -54,8 +55,18 @@ class _Sent:
 class ProcessWriter:
     """Takes observations from any number of requests to a process that commits them together."""
 
-    def __init__(self, database_url: str, counters: IngestCounters, *, max_queued: int, max_queued_bytes: int) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        counters: IngestCounters,
+        *,
+        max_queued: int,
+        max_queued_bytes: int,
+        log_format: LogFormat = LogFormat.TEXT,
+        log_level: LogLevel = LogLevel.WARNING,
+    ) -> None:
         self._database_url = database_url
+        self._how_to_log = (log_format, log_level)
         self._counters = counters
         self._max_queued = max_queued
         self._max_queued_bytes = max_queued_bytes
@@ -241,7 +252,7 @@ class ProcessWriter:
             await asyncio.to_thread(_wait_for, process)
             if self._closing.is_set():
                 break
-            logger.warning("the writer process ended with %s, and is started anew", process.returncode)
+            logger.warning("the writer process ended with %(code)s, and is started anew", {"code": process.returncode})
             self._counters.writer_restarts.inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
@@ -251,7 +262,7 @@ class ProcessWriter:
     async def _start_process(self) -> tuple[subprocess.Popen[bytes], _Connection]:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.to_thread(_start, theirs)
+            process = await asyncio.to_thread(_start, theirs, self._how_to_log)
         connection = _Connection(self._on_ack)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=ours)
         connection.send(pack(Hello(self._database_url, self._stream)))
@@ -271,9 +282,9 @@ class ProcessWriter:
         self._flush_soon()
 
 
-def _start(connection: socket.socket) -> subprocess.Popen[bytes]:
+def _start(connection: socket.socket, how_to_log: tuple[LogFormat, LogLevel]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (this very program)
-        [sys.executable, "-m", "collector.ingest.writer_process", str(connection.fileno())],
+        [sys.executable, "-m", "collector.ingest.writer_process", str(connection.fileno()), *how_to_log],
         pass_fds=[connection.fileno()],
         stdin=subprocess.DEVNULL,
     )

@@ -25,6 +25,7 @@ from policybuilder.store.engine import writing
 from tests.collector.ingest.builders import report_body
 from tests.support.loopback import Request, forward
 from tests.support.postgres import PostgresServer, run_postgres
+from tests.support.processes import writer_of
 from tests.support.service import RunningCollector, post, run_collector
 
 README = Path(__file__).parents[2] / "README.md"
@@ -243,19 +244,10 @@ def test_a_server_that_is_silent_keeps_nobody_waiting(tmp_path: Path, postgres: 
         wait_until_ready(collector)
 
 
-def writer_of(collector: RunningCollector) -> int:
-    """Its writer process."""
-    children = subprocess.run(
-        ["ps", "--ppid", str(collector.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
-    )
-    (writer,) = [line.split()[0] for line in children.stdout.splitlines() if "writer_process" in line]
-    return int(writer)
-
-
 def test_a_writer_that_died_is_said_until_it_is_started_anew(tmp_path: Path) -> None:
     with started(tmp_path) as collector:
         for restarts in (1, 2):
-            os.kill(writer_of(collector), signal.SIGKILL)
+            os.kill(writer_of(collector.process.pid), signal.SIGKILL)
             wait_until_not_ready(collector, "writer: not running")
             wait_until_ready(collector)
             assert figures(collector)["csp_writer_restarts_total"] == restarts
