@@ -64,7 +64,7 @@ def _reasons_of_writer(writer: Writer | None) -> tuple[str, ...]:
         return ("writer: not running",)
     return (
         *(() if writer.is_running else ("writer: not running",)),
-        *((f"writer: the last commit failed ({writer.failure})",) if writer.failure else ()),
+        *((f"writer: commits fail ({failure})",) if (failure := writer.failure) else ()),
         *(() if writer.has_room else ("queue: full",)),
     )
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from collector.ingest.counters import IngestCounters
@@ -32,6 +34,9 @@ _START_SECONDS = 30.0
 _END_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0
 """How long reports wait for a writer that is gone, before they are refused."""
+
+_SILENT_SECONDS = 10.0
+"""A writer that takes longer for a commit hangs, or waits for somebody else's."""
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -50,6 +55,7 @@ class _Waiting:
 class _Sent:
     packed: bytes
     waiting: Sequence[_Waiting]
+    sent_at: float = field(default_factory=time.monotonic)
 
 
 class ProcessWriter:
@@ -114,7 +120,9 @@ class ProcessWriter:
 
     @property
     def failure(self) -> str:
-        return self._latest_commit.failure
+        # A list, since whoever asks may be another thread.
+        since = min((sent.sent_at for sent in list(self._sent.values())), default=math.inf)
+        return "no answer" if time.monotonic() - since > _SILENT_SECONDS else self._latest_commit.failure
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
         """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
@@ -278,6 +286,7 @@ class ProcessWriter:
             if stored is not None and number <= stored:
                 self._settle(self._sent.pop(number).waiting, None)
             else:
+                self._sent[number].sent_at = time.monotonic()
                 connection.send(self._sent[number].packed)
         self._flush_soon()
 

@@ -49,7 +49,7 @@ class Writer(Protocol):
 
     @property
     def failure(self) -> str:
-        """The kind of failure of the latest commit, where it was the database's, and of late; else empty."""
+        """The kind of failure of the latest commit, or of the one under way; empty where none is known of late."""
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
         """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
