@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from collector.health import Health, create_health_router
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
 from collector.ingest.process_writer import ProcessWriter
 from collector.ingest.writer import GroupCommitWriter, Writer
+from collector.logs import set_up_logs
 from collector.review.access import Access
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from collector.settings import Settings, load_settings
-from collector.setup_warnings import RecentWarnings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
 from policybuilder.reports.rules import Rules, load_rules
 from policybuilder.stages import Stage, headers_for
-from policybuilder.store.engine import ask_for_anything, describe_failure, open_for_writing
+from policybuilder.store.engine import describe_failure, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key, find_key, get_site
-
-logger = logging.getLogger(__name__)
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
@@ -87,7 +83,8 @@ def create_service(settings: Settings, *, base_url: str | None = None, has_write
     access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
     ingest = _Ingest(settings, engine, counters, rules, has_writer_process=has_writer_process)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
-    inner.include_router(_health_router(engine, ingest, counters, access))
+    health = Health(engine, lambda: ingest.writer)
+    inner.include_router(create_health_router(engine, health, counters, access))
     if settings.review:
         is_local = settings.listens_on_loopback
         service = StoredReview(
@@ -142,21 +139,19 @@ class _Ingest:
         self._engine = engine
         self._counters = counters
         self._rules = rules
-        self._writer: Writer | None = None
+        self.writer: Writer | None = None
         self._endpoint: ReportEndpoint | None = None
 
     @asynccontextmanager
     async def run(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start the writer; at the end, commit what is pending."""
-        self._writer = self._new_writer()
-        self._writer.start()
-        self._endpoint = ReportEndpoint(
-            self._settings, self._counters, KeyDirectory(self._engine), self._writer, self._rules
-        )
+        self.writer = writer = self._new_writer()
+        writer.start()
+        self._endpoint = ReportEndpoint(self._settings, self._counters, KeyDirectory(self._engine), writer, self._rules)
         try:
             yield
         finally:
-            await self._writer.close()
+            await writer.close()
             self._engine.dispose()
 
     def _new_writer(self) -> Writer:
@@ -167,6 +162,8 @@ class _Ingest:
                 self._counters,
                 max_queued=settings.queue_reports,
                 max_queued_bytes=settings.queue_bytes,
+                log_format=settings.log_format,
+                log_level=settings.log_level,
             )
         return GroupCommitWriter(self._engine, self._counters, max_queued=settings.queue_reports)
 
@@ -174,10 +171,6 @@ class _Ingest:
         if self._endpoint is None:
             raise RuntimeError("a report arrived before the application's lifespan began")
         await self._endpoint(scope, receive, send)
-
-    @property
-    def has_room(self) -> bool:
-        return self._writer is not None and self._writer.has_room
 
 
 class _Front:
@@ -210,42 +203,6 @@ class _ForwardedScheme:
         await self._app(scope, receive, send)
 
 
-def _health_router(engine: Engine, ingest: _Ingest, counters: IngestCounters, access: Access) -> APIRouter:
-    router = APIRouter()
-    warnings = RecentWarnings(engine)
-
-    @router.get("/healthz")
-    async def healthz() -> Any:
-        """Alive."""
-        return JSONResponse({"alive": True}, 200)
-
-    @router.get("/readyz")
-    async def readyz() -> Any:
-        """Able to store; 503 with the reasons otherwise. Doubts about the set-up are warnings, and 200 all the same."""
-        reasons = []
-        try:
-            await asyncio.to_thread(ask_for_anything, engine)
-        except SQLAlchemyError as error:
-            reasons.append(f"database: {type(error).__name__}")
-        if counters.is_failing:
-            # What can be read may still be full, or not ours to change: only a commit knows.
-            reasons.append("store: reports could not be stored just now")
-        if not ingest.has_room:
-            reasons.append("queue: full")
-        found = () if reasons else await warnings.current()
-        return JSONResponse(
-            {"ready": not reasons, "reasons": reasons, "warnings": [asdict(warning) for warning in found]},
-            503 if reasons else 200,
-        )
-
-    @router.get("/metrics", dependencies=[Depends(access.require_bearer)])
-    async def metrics() -> Any:
-        """Counters in Prometheus' text format, for the admin token."""
-        return Response(counters.exposition(), media_type="text/plain; version=0.0.4")
-
-    return router
-
-
 def _client_network(request: Request, settings: Settings) -> str:
     return client_network(
         request.client.host if request.client else None,
@@ -273,7 +230,9 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        service = create_service(load_settings())
+        settings = load_settings()
+        set_up_logs(settings.log_format, settings.log_level)
+        service = create_service(settings)
     except CspbuildError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  (there is no command line to say it on)
         raise SystemExit(int(error.exit_code)) from None

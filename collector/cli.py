@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
+from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -18,6 +20,8 @@ from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
 from policybuilder.errors import EnvironmentFailedError, ExitCode
 from policybuilder.program import site_flag, typed
+
+logger = logging.getLogger(__name__)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -60,12 +64,26 @@ def serve(**flags: Any) -> None:
     from collector.ingest.connections import allow_connections  # noqa: PLC0415  (the same)
     from collector.ingest.protocol import bounded_protocol  # noqa: PLC0415  (the same)
     from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context  # noqa: PLC0415  (the same)
+    from collector.logs import set_up_logs  # noqa: PLC0415  (the same)
+    from policybuilder.store.engine import parse_database_url  # noqa: PLC0415  (the same)
 
     signal.signal(signal.SIGTERM, _end)
     settings = load_settings(**flags)
+    set_up_logs(settings.log_format, settings.log_level)
+    logger.info(
+        "csp-collector %(version)s starts with %(database)s, %(settings)d settings changed",
+        {
+            "version": version("cspbuild"),
+            "database": parse_database_url(settings.database_url).get_backend_name(),
+            "settings": len(settings.model_fields_set),
+        },
+    )
     connections = allow_connections(settings.max_connections)
     if connections < settings.max_connections:
-        hint(f"only {connections} connections: the system grants no more open files; see  ulimit -Hn")
+        logger.warning(
+            "only %(connections)d connections: the system grants no more open files; see  ulimit -Hn",
+            {"connections": connections},
+        )
     settings = settings.model_copy(update={"max_connections": connections})
     tls = tls_context(settings)
     listeners, settings = listen(settings)
@@ -77,7 +95,7 @@ def serve(**flags: Any) -> None:
         http=bounded_protocol(settings, service.counters),
         ws="none",
         ssl_context_factory=None if tls is None else lambda *_: tls,
-        log_level="warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         # Clients are told by our own rule, which knows the header of a CDN.

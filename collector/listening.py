@@ -199,4 +199,4 @@ def notify(state: str) -> None:
         try:
             sender.sendto(state.encode(), place)
         except OSError as error:
-            logger.warning("systemd was not told %s: %s", state, error.strerror)
+            logger.warning("systemd was not told %(state)s: %(reason)s", {"state": state, "reason": error.strerror})

@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from collector.logs import LogFormat, LogLevel
 from policybuilder.errors import CspbuildError
 from policybuilder.store.engine import DEFAULT_DATABASE_URL, shown_url
 
@@ -124,6 +125,13 @@ class Settings(BaseSettings):
     )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="port for /metrics alone, without a token; 0: only with the admin token"
+    )
+
+    log_format: LogFormat = Field(
+        default=LogFormat.TEXT, description="how events are logged on standard error, a line each: text or json"
+    )
+    log_level: LogLevel = Field(
+        default=LogLevel.WARNING, description="the least of what is logged: error, warning or info"
     )
 
     @field_validator("database_url")

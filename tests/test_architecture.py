@@ -37,7 +37,7 @@ PROJECT_ARROWS = [
     ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
-    ("collector/ingest/", ("collector.ingest", "collector.settings", "policybuilder")),
+    ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
     ("collector/review/", ("collector.review", "collector.security_headers", "policybuilder")),
     ("collector/", ("collector", "policybuilder")),
 ]
@@ -49,7 +49,7 @@ LIBRARY_ROOMS = {
     "alembic": ("policybuilder/store/",),
     "click": ("policybuilder/cli/", "collector/cli.py", "collector/commands/"),
     "rich": ("policybuilder/cli/", "collector/progress.py"),
-    "fastapi": ("collector/app.py", "collector/review/"),
+    "fastapi": ("collector/app.py", "collector/health.py", "collector/review/"),
     "uvicorn": ("collector/cli.py", "collector/ingest/protocol.py", "collector/listening.py"),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),

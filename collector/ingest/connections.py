@@ -42,6 +42,11 @@ class OpenConnections:
         self._in_all += 1
         return None
 
+    @property
+    def in_all(self) -> int:
+        """How many are open now."""
+        return self._in_all
+
     def leave(self, peer: str | None) -> None:
         """A connection that was counted has ended."""
         self._in_all -= 1

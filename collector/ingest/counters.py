@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from collector.ingest.refusals import Refusal
 from policybuilder.reports.wire import Reason
-
-FAILING_SECONDS = 5.0
-"""So long a client is told to wait after a failure; if nobody has tried by then, the next may find the store well."""
 
 SHED_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUEUE_FULL, Reason.STORE_UNREACHABLE})
 """Refused for our own sake; every other reason is the sender's."""
@@ -36,6 +34,7 @@ class IngestCounters:
         self._refused_connections = self._counter(
             "csp_connections_refused", "Connections ended for what the client did or how many there were", ("reason",)
         )
+        self.writer_restarts = self._counter("csp_writer_restarts", "Writer processes that died and were started anew")
         self.preflights = self._counter("csp_preflights", "CORS preflights answered")
         self.commit_seconds = Histogram(
             "csp_commit_seconds", "Time of one group commit", registry=self.registry, buckets=_COMMIT_BUCKETS
@@ -52,12 +51,11 @@ class IngestCounters:
         waiting_bytes.set_function(lambda: self.queued_bytes)
         # By the monotonic clock: the other one may be set back.
         self._last_accepted_at: float | None = None
-        self._failed_at: float | None = None
-        Gauge(
+        self.show(
             "csp_seconds_since_last_accepted",
             "Seconds since a report was last stored; NaN before",
-            registry=self.registry,
-        ).set_function(lambda: float("nan") if self._last_accepted_at is None else _since(self._last_accepted_at))
+            lambda: math.nan if self._last_accepted_at is None else time.monotonic() - self._last_accepted_at,
+        )
 
     def accepted(self, kinds: Mapping[str, int]) -> None:
         """Count reports that are durably stored, by kind."""
@@ -68,7 +66,7 @@ class IngestCounters:
                 of_kind = self._accepted_of[kind] = self._accepted.labels(kind=kind)
             of_kind.inc(reports)
         if kinds:
-            self._last_accepted_at, self._failed_at = time.monotonic(), None
+            self._last_accepted_at = time.monotonic()
 
     def refused(self, reason: Reason, reports: int = 1) -> None:
         """Count reports that are not stored."""
@@ -78,8 +76,6 @@ class IngestCounters:
         if reason is Reason.UNKNOWN_TYPE:
             self._filtered.labels(reason=reason.value).inc(reports)
         elif reason in SHED_REASONS:
-            if reason is Reason.STORE_UNREACHABLE:
-                self._failed_at = time.monotonic()
             self._shed.labels(reason=reason.value).inc(reports)
         else:
             self._invalid.labels(reason=reason.value).inc(reports)
@@ -88,10 +84,9 @@ class IngestCounters:
         """Count a connection that was hung up on. It is no report: one that was under way counts as such besides."""
         self._refused_connections.labels(reason=refusal.value).inc()
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether reports could not be stored just now, and none was since."""
-        return self._failed_at is not None and _since(self._failed_at) < FAILING_SECONDS
+    def show(self, name: str, text: str, figure: Callable[[], float]) -> None:
+        """Add a figure that is asked for at each exposition, by the thread that makes it."""
+        Gauge(name, text, registry=self.registry).set_function(figure)
 
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""
@@ -99,10 +94,6 @@ class IngestCounters:
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
-
-
-def _since(at: float) -> float:
-    return time.monotonic() - at
 
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

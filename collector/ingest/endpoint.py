@@ -248,7 +248,8 @@ def _not_stored(error: Exception, *, reports: int = 1) -> _RefusedError:
     """The answer when the database or the way to it fails; logged."""
     # The driver's own message may quote what it was given, so only the kind of failure is logged.
     reason = Reason.QUEUE_FULL if isinstance(error, QueueFullError) else Reason.STORE_UNREACHABLE
-    logger.warning("not stored: %s (%s)", reason.value, type(error.__cause__ or error).__name__)
+    failure = type(error.__cause__ or error).__name__
+    logger.warning("not stored: %(reason)s (%(failure)s)", {"reason": reason.value, "failure": failure})
     return _RefusedError(503, reason, reports=reports, retry_after=str(_RETRY_AFTER_SECONDS))
 
 

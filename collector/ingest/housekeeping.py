@@ -74,7 +74,7 @@ class Housekeeping:
                 self._cleared_day = now_ms // DAY_MS
         except SQLAlchemyError as error:
             # The next time may do; until then nobody's reports are refused for it.
-            logger.warning("reporter keys not forgotten: %s", type(error).__name__)
+            logger.warning("reporter keys not forgotten: %(failure)s", {"failure": type(error).__name__})
 
     async def _prune_in_time(self) -> None:
         while not self._closing.is_set():
@@ -97,5 +97,5 @@ def _next_portion(portions: Iterator[Portion]) -> Portion | None:
     try:
         return next(portions, None)
     except SQLAlchemyError as error:
-        logger.warning("evidence not pruned: %s", type(error).__name__)
+        logger.warning("evidence not pruned: %(failure)s", {"failure": type(error).__name__})
         return None

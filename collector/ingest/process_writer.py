@@ -22,7 +22,8 @@ from typing import cast
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, Unpacker, from_writer, pack
-from collector.ingest.writer import QueueFullError, StoreUnreachableError
+from collector.ingest.writer import LatestCommit, QueueFullError, StoreUnreachableError
+from collector.logs import LogFormat, LogLevel
 
 _MAX_FRAMES_UNDER_WAY = 2
 """While one is committed, the next is on its way."""
@@ -38,6 +39,7 @@ _STALL_SECONDS = 3.0
 stored. What the writer has may be, and waits."""
 
 _WATCH_SECONDS = 0.5
+
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -61,8 +63,18 @@ class _Sent:
 class ProcessWriter:
     """Takes observations from any number of requests to a process that commits them together."""
 
-    def __init__(self, database_url: str, counters: IngestCounters, *, max_queued: int, max_queued_bytes: int) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        counters: IngestCounters,
+        *,
+        max_queued: int,
+        max_queued_bytes: int,
+        log_format: LogFormat = LogFormat.TEXT,
+        log_level: LogLevel = LogLevel.WARNING,
+    ) -> None:
         self._database_url = database_url
+        self._how_to_log = (log_format, log_level)
         self._counters = counters
         self._max_queued = max_queued
         self._max_queued_bytes = max_queued_bytes
@@ -72,6 +84,7 @@ class ProcessWriter:
         self._sent: dict[int, _Sent] = {}
         self._queued = 0
         self._queued_bytes = 0
+        self._latest_commit = LatestCommit()
         self._latest: _Connection | None = None
         self._connection: _Connection | None = None
         """The latest, while there is a writer at the other end that said what is stored."""
@@ -112,6 +125,10 @@ class ProcessWriter:
     def is_running(self) -> bool:
         """Whether there is a process that writes."""
         return self._connection is not None
+
+    @property
+    def failure(self) -> str:
+        return "no answer" if self._is_stalled else self._latest_commit.failure
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
         """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
@@ -215,6 +232,8 @@ class ProcessWriter:
         if ack.reports:
             self._counters.commit_seconds.observe(ack.seconds)
             self._counters.batch_reports.observe(ack.reports)
+        if not ack.is_ours:
+            self._latest_commit.ended(ack.failure)
         failure: Exception | None = None
         if ack.failure:
             failure = RuntimeError(ack.failure) if ack.is_ours else StoreUnreachableError(ack.failure)
@@ -266,7 +285,8 @@ class ProcessWriter:
             await asyncio.to_thread(_wait_for, process)
             if self._closing.is_set():
                 break
-            logger.warning("the writer process ended with %s, and is started anew", process.returncode)
+            logger.warning("the writer process ended with %(code)s, and is started anew", {"code": process.returncode})
+            self._counters.writer_restarts.inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -275,7 +295,7 @@ class ProcessWriter:
     async def _start_process(self) -> tuple[subprocess.Popen[bytes], _Connection]:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.to_thread(_start, theirs)
+            process = await asyncio.to_thread(_start, theirs, self._how_to_log)
         connection = _Connection(self._on_ack)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=ours)
         connection.send(pack(Hello(self._database_url, self._stream)))
@@ -292,14 +312,15 @@ class ProcessWriter:
             if stored is not None and number <= stored:
                 self._settle(self._sent.pop(number).waiting, None)
             else:
+                self._sent[number].sent_at = time.monotonic()
                 connection.send(self._sent[number].packed)
         self._flush_soon()
 
 
-def _start(connection: socket.socket) -> subprocess.Popen[bytes]:
+def _start(connection: socket.socket, how_to_log: tuple[LogFormat, LogLevel]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (this very program)
         # Whatever lies in the directory that the collector was started in is not to be taken for its packages.
-        [sys.executable, "-P", "-m", "collector.ingest.writer_process", str(connection.fileno())],
+        [sys.executable, "-P", "-m", "collector.ingest.writer_process", str(connection.fileno()), *how_to_log],
         pass_fds=[connection.fileno()],
         stdin=subprocess.DEVNULL,
     )

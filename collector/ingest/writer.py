@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,11 +44,40 @@ class Writer(Protocol):
     def has_room(self) -> bool:
         """Whether more reports may wait."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is somebody who writes."""
+
+    @property
+    def failure(self) -> str:
+        """The kind of failure of the latest commit, or of the one under way; empty where none is known of late."""
+
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
         """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
 
         Raises QueueFullError or StoreUnreachableError; then none is stored.
         """
+
+
+class LatestCommit:
+    """How the latest commit ended, for as long as that says something of the next."""
+
+    _TELLING_SECONDS = 10.0
+    """Without reports nobody commits, and nobody would learn that the database is well again."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failure = ""
+        self._ended_at = 0.0
+
+    def ended(self, failure: str = "") -> None:
+        """Note that a commit ended, and with which kind of failure, if any."""
+        self._failure, self._ended_at = failure, self._clock()
+
+    @property
+    def failure(self) -> str:
+        """The kind of failure; empty after a success, and when it is no news any more."""
+        return self._failure if self._clock() - self._ended_at < self._TELLING_SECONDS else ""
 
 
 @dataclass(slots=True)
@@ -78,6 +107,7 @@ class GroupCommitWriter:
         self._known = Recollection()
         self._pending: list[_Pending] = []
         self._queued = 0
+        self._latest = LatestCommit()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -98,6 +128,14 @@ class GroupCommitWriter:
     @property
     def has_room(self) -> bool:
         return self._queued < self._max_queued
+
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def failure(self) -> str:
+        return self._latest.failure
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int = 0) -> None:  # noqa: ARG002
         """Return when the observations are durable, all of them or none.
@@ -131,7 +169,9 @@ class GroupCommitWriter:
         failure: Exception | None = None
         try:
             await asyncio.to_thread(self._write, taken)
+            self._latest.ended()
         except SQLAlchemyError as error:
+            self._latest.ended(type(error).__name__)
             failure = StoreUnreachableError()
             failure.__cause__ = error
         except Exception as error:  # noqa: BLE001  (a bug must fail its own batch, not everybody's for ever)

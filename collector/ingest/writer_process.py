@@ -1,4 +1,4 @@
-"""The writer process: `python -m collector.ingest.writer_process FD`, the one that writes for a collector.
+"""The writer process: `python -m collector.ingest.writer_process FD FORMAT LEVEL`, the one that writes for a collector.
 
 Beside the process that answers, since both are busy with Python and would wait for each other in one. It takes all
 frames that have arrived into one transaction, and keeps house meanwhile. It ends when the collector does.
@@ -7,7 +7,6 @@ frames that have arrived into one transaction, and keeps house meanwhile. It end
 from __future__ import annotations
 
 import asyncio
-import logging
 import select
 import signal
 import socket
@@ -22,6 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from collector.ingest.folding import fold, fold_hash
 from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, ToWriter, Unpacker, pack, to_writer
 from collector.ingest.housekeeping import Housekeeping
+from collector.logs import LogFormat, LogLevel, set_up_logs
 from policybuilder.store.batch import Batch
 from policybuilder.store.engine import open_migrated
 from policybuilder.store.recollection import Recollection
@@ -150,12 +150,13 @@ def _keep_house(engine: Engine) -> None:
 
 
 def main() -> None:
-    """The program; its argument is the number of an open socket."""
+    """The program; its arguments are the number of an open socket, and how to log."""
     # Whoever stops a whole group of processes means the collector, which still has reports for us.
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
+    descriptor, log_format, log_level = sys.argv[1:]
+    set_up_logs(LogFormat(log_format), LogLevel(log_level))
+    with socket.socket(fileno=int(descriptor)) as connection:
         serve(connection)
 
 

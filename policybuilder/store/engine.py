@@ -122,12 +122,6 @@ def _refuse_a_strangers(url: URL) -> None:
         )
 
 
-def ask_for_anything(engine: Engine) -> None:
-    """Read a little. Raises SQLAlchemyError when the database does not answer, or has lost our tables."""
-    with engine.connect() as connection:
-        connection.execute(text("SELECT name FROM site LIMIT 1"))
-
-
 def _make_directory_for(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

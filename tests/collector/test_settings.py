@@ -99,6 +99,8 @@ MISTAKES = [
     ("max_connections", "-1"),
     ("max_connections_per_client", "1.5"),
     ("metrics_port", "70000"),
+    ("log_format", "xml"),
+    ("log_level", "loud"),
     ("review", "perhaps"),
     ("admin_token", "short"),
 ]

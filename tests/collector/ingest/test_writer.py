@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, text
 
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import Observation
-from collector.ingest.writer import GroupCommitWriter, QueueFullError, StoreUnreachableError
+from collector.ingest.writer import GroupCommitWriter, LatestCommit, QueueFullError, StoreUnreachableError
 from policybuilder.store.engine import writing
 from tests.collector.ingest.builders import make_observation, make_violation
 
@@ -227,3 +227,18 @@ def test_thousands_of_different_groups_fit_into_one_commit(engine: Engine) -> No
 
     run(engine, work)
     assert stored_reports(engine) == 3_000
+
+
+def test_a_commit_that_failed_says_nothing_of_the_next_one_for_long() -> None:
+    """Without reports there is no next one, which would show that the database is well again."""
+    now = 0.0
+    latest = LatestCommit(clock=lambda: now)
+    assert latest.failure == ""
+    latest.ended("OperationalError")
+    now = 9.9
+    assert latest.failure == "OperationalError"
+    now = 10.1
+    assert latest.failure == ""
+    latest.ended("OperationalError")
+    latest.ended()
+    assert latest.failure == ""
