@@ -312,7 +312,6 @@ class ProcessWriter:
             if stored is not None and number <= stored:
                 self._settle(self._sent.pop(number).waiting, None)
             else:
-                self._sent[number].sent_at = time.monotonic()
                 connection.send(self._sent[number].packed)
         self._flush_soon()
 

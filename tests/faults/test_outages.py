@@ -34,7 +34,7 @@ def go_through_an_outage(server: PostgresServer, directory: Path, *, mode: str, 
             finally:
                 server.start()
             clients.wait_for_acknowledgement(RECOVERY_SECONDS)
-            assert running.is_ready()
+            running.wait_until_ready(RECOVERY_SECONDS)
         clients.tally.check(counted(database_url))
         assert clients.tally.statuses() <= {503}
         assert all(refusal.retry_after for refusal in clients.tally.refusals)
