@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -103,6 +104,10 @@ def serve(**flags: Any) -> None:
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
     click.echo(banner(service))
+    config.load()
+    # What is loaded by now stays: to look through it for garbage, over and over, makes everybody wait for 0.1 s.
+    gc.collect()
+    gc.freeze()
     server = AnnouncedServer(config)
     server.run(sockets=listeners)
     if not server.started:

@@ -7,6 +7,7 @@ frames that have arrived into one transaction, and keeps house meanwhile. It end
 from __future__ import annotations
 
 import asyncio
+import gc
 import select
 import signal
 import socket
@@ -157,6 +158,7 @@ def main() -> None:
     descriptor, log_format, log_level = sys.argv[1:]
     set_up_logs(LogFormat(log_format), LogLevel(log_level))
     with socket.socket(fileno=int(descriptor)) as connection:
+        gc.freeze()  # as the collector does
         serve(connection)
 
 

@@ -160,7 +160,7 @@ def _prepare_sqlite_for_writing(connection: sqlite3.Connection, _record: object)
 
 
 _CACHE_KIB = 16 * 1024
-_CHECKPOINT_PAGES = 4_000
+_CHECKPOINT_PAGES = 1_000
 """16 MB: to write the log's pages into the database makes somebody's commit wait."""
 
 
