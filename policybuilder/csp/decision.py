@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from policybuilder.csp.admission import Admission
 from policybuilder.csp.directives import (
     FALLBACKS,
     FETCH_DIRECTIVES,
@@ -262,10 +263,20 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
                 return Decision(Verdict.ALLOW, directive.name, Keyword.STRICT_DYNAMIC.value, reason)
     hops = _hops(question, setting, browser)
     for read in (hops, _optimistic(hops)):
-        for directive in asked:
-            if admission := admitted_urls(directive.sources, read):
-                return doubted(directive, admission) if read[-1].optimistic else admitted(directive, admission)
+        # Each hop is asked about by itself, so that one directive may admit the URL and another where it redirects.
+        found = [_hint_admission(asked, hop) for hop in read]
+        if found[-1] is not None and all(found):
+            directive, admission = found[-1]
+            return doubted(directive, admission) if read[-1].optimistic else admitted(directive, admission)
     return Decision(Verdict.BLOCK, default.name, None, "no fetch directive admits the URL of the hint")
+
+
+def _hint_admission(asked: Sequence[Directive], hop: Candidate) -> tuple[Directive, Admission] | None:
+    """The first of the directives that admits one hop of a hint, and what in it does."""
+    for directive in asked:
+        if admission := admitted_urls(directive.sources, [hop]):
+            return directive, admission
+    return None
 
 
 def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candidate]:

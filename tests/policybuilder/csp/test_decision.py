@@ -337,6 +337,16 @@ MATCHED = [
         None,
     ),
     (
+        "default-src https://go.example; script-src https://cdn.example; img-src 'none'",
+        make_question("default-src", via="https://go.example/a", hint=Hint.PREFETCH, browser=CHROMIUM),
+        "https://cdn.example",
+    ),
+    (
+        "default-src 'none'; script-src https://cdn.example",
+        make_question("default-src", via="https://go.example/a", hint=Hint.PREFETCH, browser=CHROMIUM),
+        None,
+    ),
+    (
         "default-src 'none'; worker-src 'strict-dynamic'",
         make_question("default-src", hint=Hint.PREFETCH, browser=CHROMIUM),
         "'strict-dynamic'",
