@@ -262,21 +262,20 @@ def _judge_hint(policy: Policy, question: Question, browser: Browser, setting: S
                 reason = "it admits any worker, so any resource that may be one"
                 return Decision(Verdict.ALLOW, directive.name, Keyword.STRICT_DYNAMIC.value, reason)
     hops = _hops(question, setting, browser)
-    for read in (hops, _optimistic(hops)):
-        # Each hop is asked about by itself, so that one directive may admit the URL and another where it redirects.
-        found = [_hint_admission(asked, hop) for hop in read]
-        if found[-1] is not None and all(found):
-            directive, admission = found[-1]
-            return doubted(directive, admission) if read[-1].optimistic else admitted(directive, admission)
+    for answer, read in ((admitted, hops), (doubted, _optimistic(hops))):
+        if found := _hint_admission(asked, read):
+            return answer(*found)
     return Decision(Verdict.BLOCK, default.name, None, "no fetch directive admits the URL of the hint")
 
 
-def _hint_admission(asked: Sequence[Directive], hop: Candidate) -> tuple[Directive, Admission] | None:
-    """The first of the directives that admits one hop of a hint, and what in it does."""
-    for directive in asked:
-        if admission := admitted_urls(directive.sources, [hop]):
-            return directive, admission
-    return None
+def _hint_admission(asked: Sequence[Directive], hops: Sequence[Candidate]) -> tuple[Directive, Admission] | None:
+    """What admits the last hop, where some directive admits each; one may admit the URL, and another its redirect."""
+    found = None
+    for hop in hops:
+        found = next(((each, admission) for each in asked if (admission := admitted_urls(each.sources, [hop]))), None)
+        if found is None:
+            return None
+    return found
 
 
 def _hops(question: Question, setting: Setting, browser: Browser) -> list[Candidate]:
