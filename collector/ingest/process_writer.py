@@ -39,8 +39,6 @@ _STALL_SECONDS = 3.0
 stored. What the writer has may be, and waits."""
 
 _WATCH_SECONDS = 0.5
-
-
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 

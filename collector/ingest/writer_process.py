@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
@@ -118,6 +119,8 @@ def serve(connection: socket.socket) -> None:
             raise TypeError(f"the collector began with {type(hello).__name__} and {len(more)} more")
         engine = open_migrated(hello.database_url)
         wire.send([Ready(_stored(engine, hello.stream))])
+        with suppress(SQLAlchemyError):  # there is a next start
+            forget_old_streams(engine, time.time_ns() // 1_000_000)
         threading.Thread(target=_keep_house, args=(engine,), daemon=True, name="housekeeping").start()
         writer = _Writer(engine, hello.stream)
         while True:
@@ -132,14 +135,11 @@ def _stored(engine: Engine, stream: str) -> int | None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            stored = read_position(engine, stream)
-            forget_old_streams(engine, time.time_ns() // 1_000_000)
+            return read_position(engine, stream)
         except SQLAlchemyError:
             if time.monotonic() > deadline:
                 return None
             time.sleep(_POLL_SECONDS)
-        else:
-            return stored
 
 
 def _keep_house(engine: Engine) -> None:

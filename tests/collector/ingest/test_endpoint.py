@@ -574,6 +574,12 @@ def test_a_database_that_went_away_is_503_until_it_is_back(
         finally:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert postgresql_endpoint.ask(report_body()).status == 204
+    deadline = time.monotonic() + 10
+    while (
+        postgresql_endpoint.ask(method="GET", path="/readyz", headers=()).status != 200
+    ):  # an answer is good for a second
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert postgresql_endpoint.stored() - before == 1
 
 
