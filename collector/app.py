@@ -149,6 +149,8 @@ class _Ingest:
         writer.start()
         self._endpoint = ReportEndpoint(self._settings, self._counters, KeyDirectory(self._engine), writer, self._rules)
         try:
+            # Whoever asks meanwhile waits for a moment, and is not told that nothing can be stored.
+            await writer.until_running()
             yield
         finally:
             await writer.close()

@@ -93,6 +93,7 @@ class ProcessWriter:
         """When the writer said something last, or began to have something to say."""
 
         self._watch: asyncio.TimerHandle | None = None
+        self._has_begun = asyncio.Event()
         self._closing = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -101,6 +102,11 @@ class ProcessWriter:
     def start(self) -> None:
         """Start the process; call it on the running event loop."""
         self._task = asyncio.create_task(self._run(), name="writer-process")
+
+    async def until_running(self) -> None:
+        """Return once the process can write, or has taken too long for that."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_begun.wait(), _START_SECONDS)
 
     async def close(self) -> None:
         """Have what is pending stored, or refused where nobody can store it, then end the process."""
@@ -302,6 +308,7 @@ class ProcessWriter:
     def _resume(self, connection: _Connection, stored: int | None) -> None:
         """Go on with a new process, which knows what of that in doubt is stored."""
         self._connection = connection
+        self._has_begun.set()
         self._has_given_up = False
         self._answered_at = time.monotonic()
         if stored is None:

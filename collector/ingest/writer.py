@@ -37,6 +37,9 @@ class Writer(Protocol):
     def start(self) -> None:
         """Begin; call it on the running event loop."""
 
+    async def until_running(self) -> None:
+        """Return once there is somebody who writes, or that has taken too long."""
+
     async def close(self) -> None:
         """Store what is pending, then stop."""
 
@@ -116,6 +119,9 @@ class GroupCommitWriter:
         """Begin to write, and to keep house beside it; call it on the running event loop."""
         self._task = asyncio.create_task(self._run(), name="group-commit")
         self._housekeeping.start()
+
+    async def until_running(self) -> None:
+        """Return at once: the thread is there when it is wanted."""
 
     async def close(self) -> None:
         """Commit what is pending, then stop."""

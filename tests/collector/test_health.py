@@ -268,3 +268,8 @@ def test_a_writer_that_died_is_said_until_it_is_started_anew(tmp_path: Path) -> 
             wait_until_ready(collector)
             assert figures(collector)["csp_writer_restarts_total"] == restarts
             assert report(collector) == 204
+
+
+def test_whoever_asks_first_waits_and_is_told_that_it_is_ready(tmp_path: Path) -> None:
+    with run_collector(tmp_path) as collector:
+        assert readiness(collector) == Said(200, [])
