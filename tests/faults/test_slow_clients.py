@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.collector.ingest.builders import report_body
+from tests.support.loopback import Request, forward
 from tests.support.raw_http import RawClient
 from tests.support.service import RunningCollector, run_collector
 
@@ -126,6 +127,7 @@ def test_a_slow_client_does_not_keep_the_service_from_stopping(
         ) as collector,
         RawClient(collector.base_url) as client,
     ):
+        wait_until_served(collector)
         begin(client)
         time.sleep(0.3)
         collector.process.send_signal(signal.SIGTERM)
@@ -136,6 +138,11 @@ def test_a_slow_client_does_not_keep_the_service_from_stopping(
         assert time.monotonic() - asked < STOP_SECONDS
 
 
+def wait_until_served(collector: RunningCollector) -> None:
+    """It listens as soon as it says so, and takes requests when there is somebody who writes."""
+    assert forward(Request("GET", "/healthz"), collector.base_url).status == 200
+
+
 def test_a_service_that_has_hardly_started_stops_as_well(tmp_path: Path) -> None:
     with run_collector(tmp_path) as collector:
         assert collector.stop(STOP_SECONDS) == 0
@@ -143,6 +150,7 @@ def test_a_service_that_has_hardly_started_stops_as_well(tmp_path: Path) -> None
 
 def test_a_body_under_way_may_still_end_when_the_service_stops(tmp_path: Path) -> None:
     with run_collector(tmp_path) as collector, RawClient(collector.base_url) as client:
+        wait_until_served(collector)
         client.send(REQUEST[:-100])
         time.sleep(0.3)
         collector.process.send_signal(signal.SIGTERM)
