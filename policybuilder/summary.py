@@ -14,7 +14,7 @@ from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import MEANINGS, NOISE_CLASSES, OTHER, OVER_BUDGET, EvidenceClass, ViolationGroup
 from policybuilder.networks import SetupWarning
 from policybuilder.replay import document_origins
-from policybuilder.suggestion.candidates import Hold, candidate
+from policybuilder.suggestion.candidates import Candidates, Hold
 from policybuilder.times import Window
 from policybuilder.views import SaidViews, Views, said_of_day, said_of_window
 
@@ -300,7 +300,8 @@ def _rows(
     match by:
         case SummaryBy.GROUP:
             trends = _trends(figures.days, trend_days, {group.fingerprint: group.fingerprint for group in shown})
-            return [_group_row(group, trends.get(group.fingerprint, ()), origins) for group in shown]
+            candidates = Candidates(origins)
+            return [_group_row(group, trends.get(group.fingerprint, ()), candidates) for group in shown]
         case SummaryBy.DAY:
             return _day_rows(shown, figures)
         case SummaryBy.PAGE:
@@ -372,7 +373,7 @@ def _trends(
     return {key: tuple(trend) for key, trend in trends.items()}
 
 
-def _group_row(group: ViolationGroup, trend: tuple[int, ...], origins: Sequence[str]) -> SummaryRow:
+def _group_row(group: ViolationGroup, trend: tuple[int, ...], candidates: Candidates) -> SummaryRow:
     is_genuine = group.evidence_class is EvidenceClass.GENUINE
     return SummaryRow(
         key=group.fingerprint,
@@ -385,7 +386,7 @@ def _group_row(group: ViolationGroup, trend: tuple[int, ...], origins: Sequence[
         attack_like_reports=group.reports if is_alarming(group) else 0,
         apart_reports=group.reports if group.evidence_class in APART_CLASSES else 0,
         group=group,
-        is_held=is_genuine and group.decision is None and isinstance(candidate(group, origins), Hold),
+        is_held=is_genuine and group.decision is None and isinstance(candidates.of(group), Hold),
         trend=trend,
     )
 

@@ -7,8 +7,8 @@ somebody really has.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import msgspec
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, or_, select
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
-from policybuilder.store.tables import is_any, lists_of, rows_as_json, rows_of, table_of, texts_in
+from policybuilder.store.tables import is_any, lists_of, rows_as, rows_as_json, rows_of, table_of, texts_in
 from policybuilder.suggestion.sorting import is_script_like
 from policybuilder.suggestion.trust import (
     Z_99,
@@ -148,56 +148,67 @@ class _Reader:
         """
         if not sources or not self.pages:
             return [None for _ in sources]
-        came = self._visitors()
+        visitors = self._visitors()
         members = {fingerprint: number for number, source in enumerate(sources) for fingerprint in source}
-        reporters: list[dict[int, int]] = [defaultdict(int) for _ in sources]
+        reporters: list[dict[int, set[int]]] = [defaultdict(set) for _ in sources]
         table = table_of(schema.GroupReporterRow)
-        for fingerprint, day, network in rows_of(
+        for fingerprint, day, network in rows_as(
             self.connection,
-            select(table.c.fingerprint, table.c.day, table.c.network).where(
+            tuple[str, int, int],
+            (table.c.fingerprint, table.c.day, table.c.network),
+            select(table).where(
                 *within_days(table, self.site, self.window), is_any(self.connection, table.c.fingerprint, members)
             ),
         ):
-            reporters[members[fingerprint]][day] |= came.bit_of.get(network, 0)
-        return [
-            max(
-                (Share(came.most_in(page, reported), audience) for page, audience in self.pages.items()),
-                key=lambda share: (wilson_lower_bound(share, Z_99), share.audience),
-            )
-            for reported in reporters
-        ]
+            reporters[members[fingerprint]][day].add(network)
+        return [visitors.best_page(by_day, self.pages) for by_day in reporters]
 
     def _visitors(self) -> _Visitors:
-        visitors = table_of(schema.PageReporterRow)
-        found = _Visitors()
-        for page, day, network in rows_of(
+        table = table_of(schema.PageReporterRow)
+        by_page: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+        for page, day, network in rows_as(
             self.connection,
-            select(visitors.c.page, visitors.c.day, visitors.c.network).where(
-                *within_days(visitors, self.site, self.window), is_any(self.connection, visitors.c.page, self.pages)
+            tuple[str, int, int],
+            (table.c.page, table.c.day, table.c.network),
+            select(table).where(
+                *within_days(table, self.site, self.window), is_any(self.connection, table.c.page, self.pages)
             ),
         ):
-            found.add(page, day, network)
-        return found
+            by_page[page][day].add(network)
+        return _Visitors(by_page)
 
 
-@dataclass(slots=True)
 class _Visitors:
     """Which networks came to which pages. A set of them is a number with a bit for each, so that sets meet quickly."""
 
-    bit_of: dict[int, int] = field(default_factory=dict)
-    by_page: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
-    """The networks of each day."""
+    def __init__(self, by_page: Mapping[str, Mapping[int, set[int]]]) -> None:
+        networks = {network for by_day in by_page.values() for came in by_day.values() for network in came}
+        self._place = {network: divmod(number, 8) for number, network in enumerate(sorted(networks))}
+        self._by_day: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        for page, by_day in by_page.items():
+            for day, came in by_day.items():
+                self._by_day[day].append((page, self._mask(came)))
 
-    def add(self, page: str, day: int, network: int) -> None:
-        bit = self.bit_of.get(network)
-        if bit is None:
-            bit = self.bit_of[network] = 1 << len(self.bit_of)
-        self.by_page[page][day] |= bit
+    def _mask(self, networks: Iterable[int]) -> int:
+        """Those of the networks that came to any page, as a set."""
+        marks = bytearray((len(self._place) + 7) // 8)
+        for network in networks:
+            place = self._place.get(network)
+            if place is not None:
+                marks[place[0]] |= 1 << place[1]
+        return int.from_bytes(marks, "little")
 
-    def most_in(self, page: str, reporters: Mapping[int, int]) -> int:
-        """How many of the reporters came to the page, on the day on which most did."""
-        came = self.by_page[page]
-        return max(((came[day] & networks).bit_count() for day, networks in reporters.items()), default=0)
+    def best_page(self, reporters: Mapping[int, set[int]], audiences: Mapping[str, int]) -> Share:
+        """The largest part of a page's audience that the networks of a day are; of `audiences`, which are not none."""
+        most = dict.fromkeys(audiences, 0)
+        for day, networks in reporters.items():
+            mask = self._mask(networks)
+            for page, came in self._by_day.get(day, ()):
+                most[page] = max(most[page], (came & mask).bit_count())
+        return max(
+            (Share(number, audiences[page]) for page, number in most.items()),
+            key=lambda share: (wilson_lower_bound(share, Z_99), share.audience),
+        )
 
 
 _DAYS = msgspec.json.Decoder(list[tuple[int, int]])

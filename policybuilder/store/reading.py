@@ -29,7 +29,7 @@ from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
-from policybuilder.store.tables import row_as_json, rows_as_json, rows_of, table_of
+from policybuilder.store.tables import row_as_json, rows_as, rows_as_json, rows_of, table_of
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -53,15 +53,16 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
     """
     table = table_of(schema.GroupRow)
     pages_table, policies_table = table_of(schema.GroupPageRow), table_of(schema.GroupPolicyRow)
+    # All that is known of a group in one row: to put rows of five queries together takes as long as to read them.
+    columns = (
+        *(table.c[name] for name in _GROUP_COLUMNS),
+        *_counts_of_group(connection, table, window, _leaked_days(connection, site, window)),
+        _networks_of_group(connection, table, window),
+        _members_of_group(connection, pages_table, table, ("page", "reports", "trusted_reports")),
+        _members_of_group(connection, policies_table, table, _PolicyUse.__struct_fields__),
+    )
     query = (
-        # All that is known of a group in one row: to put rows of five queries together takes as long as to read them.
-        select(
-            *(table.c[name] for name in _GROUP_COLUMNS),
-            *_counts_of_group(connection, table, window, _leaked_days(connection, site, window)),
-            _networks_of_group(connection, table, window),
-            _members_of_group(connection, pages_table, table, ("page", "reports", "trusted_reports")),
-            _members_of_group(connection, policies_table, table, _PolicyUse.__struct_fields__),
-        )
+        select(table)
         .where(
             table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
         )
@@ -69,62 +70,78 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
     )
     unpack, unpack_unvouched = _unpackers_of_policies(connection, site, window)
     groups = []
-    # By their places: to ask a hundred thousand rows for twenty columns each by name takes as long again.
-    for row in rows_of(connection, query):
-        fingerprint, origin, directive, blocked, disposition, evidence_class, rule, reason = row[:8]
-        sample, sample_extent, source_file, line_number, initiator = row[8:13]
-        first_seen_ms, last_seen_ms, received_first_ms, received_last_ms = row[13:17]
-        of_hours, of_days, networks, pages, policies = row[17:]
-        if of_hours is None and of_days is None:
+    for row in rows_as(connection, _Group, columns, query):
+        if not row.of_hours and not row.of_days:
             continue
-        reports, trusted_reports, estimated_reports = _counts_in(of_hours, of_days)
-        by_day = _NETWORKS.decode(networks) if networks else ()
+        reports, trusted_reports, estimated_reports = _counts_in(row.of_hours, row.of_days)
+        by_day = _NETWORKS.decode(row.networks) if isinstance(row.networks, str) else row.networks or ()
         groups.append(
             ViolationGroup(
-                fingerprint=fingerprint,
-                document_origin=origin,
-                directive=directive,
-                blocked=blocked,
-                disposition=_DISPOSITIONS[disposition],
-                evidence_class=_CLASSES[evidence_class],
-                rule=rule,
-                reason=reason,
-                sample=sample,
-                sample_extent=_EXTENTS[sample_extent],
-                source_file=source_file,
-                line_number=line_number,
-                initiator=initiator,
+                fingerprint=row.fingerprint,
+                document_origin=row.document_origin,
+                directive=row.directive,
+                blocked=row.blocked,
+                disposition=row.disposition,
+                evidence_class=row.evidence_class,
+                rule=row.rule,
+                reason=row.reason,
+                sample=row.sample,
+                sample_extent=row.sample_extent,
+                source_file=row.source_file,
+                line_number=row.line_number,
+                initiator=row.initiator,
                 reports=reports,
                 trusted_reports=trusted_reports,
                 estimated_reports=estimated_reports,
                 reporters=max([number for _, number in by_day], default=0),
                 days=len(by_day),
-                first_seen_at=from_ms(first_seen_ms),
-                last_seen_at=from_ms(last_seen_ms),
-                received_first_ms=received_first_ms,
-                received_last_ms=received_last_ms,
-                pages=Deferred(pages, _unpack_pages) if pages else (),
-                policies=Deferred(policies, unpack if trusted_reports else unpack_unvouched) if policies else (),
+                first_seen_at=from_ms(row.first_seen_ms),
+                last_seen_at=from_ms(row.last_seen_ms),
+                received_first_ms=row.received_first_ms,
+                received_last_ms=row.received_last_ms,
+                pages=Deferred(row.pages, _unpack_pages),
+                policies=Deferred(row.policies, unpack if trusted_reports else unpack_unvouched),
             )
         )
     return tuple(groups)
 
-
-_GROUP_COLUMNS = (
-    *("fingerprint", "document_origin", "directive", "blocked", "disposition", "evidence_class", "rule", "reason"),
-    *("sample", "sample_extent", "source_file", "line_number", "initiator", "first_seen_ms", "last_seen_ms"),
-    *("received_first_ms", "received_last_ms"),
-)
-_DISPOSITIONS = {each.value: each for each in Disposition}
-_CLASSES = {each.value: each for each in EvidenceClass}
-_EXTENTS = {each.value: each for each in SampleExtent}
 
 _Counts = tuple[int, int, int]
 """Reports, trusted and estimated reports."""
 
 _COUNTS: msgspec.json.Decoder[_Counts] = msgspec.json.Decoder(_Counts)
 _NETWORKS = msgspec.json.Decoder(list[tuple[int, int]])
-_PAGES = msgspec.json.Decoder(list[PageCount])
+_PAGES = msgspec.json.Decoder(list[PageCount] | str | None)
+
+
+class _Group(msgspec.Struct, array_like=True, gc=False):
+    """A row of the table of groups, and what other tables have of it."""
+
+    fingerprint: str
+    document_origin: str
+    directive: str
+    blocked: str
+    disposition: Disposition
+    evidence_class: EvidenceClass
+    rule: str
+    reason: str
+    sample: str
+    sample_extent: SampleExtent
+    source_file: str
+    line_number: int | None
+    initiator: str
+    first_seen_ms: int
+    last_seen_ms: int
+    received_first_ms: int
+    received_last_ms: int
+    of_hours: _Counts | str | None
+    of_days: _Counts | str | None
+    networks: list[tuple[int, int]] | str | None
+    pages: msgspec.Raw
+    policies: msgspec.Raw
+
+
+_GROUP_COLUMNS = _Group.__struct_fields__[: _Group.__struct_fields__.index("of_hours")]
 
 
 class _PolicyUse(msgspec.Struct, array_like=True, gc=False):
@@ -139,25 +156,26 @@ class _PolicyUse(msgspec.Struct, array_like=True, gc=False):
     trusted_last_ms: int | None
 
 
-_POLICY_USES = msgspec.json.Decoder(list[_PolicyUse])
+_POLICY_USES = msgspec.json.Decoder(list[_PolicyUse] | str | None)
 
 
-def _counts_in(of_hours: str | None, of_days: str | None) -> _Counts:
-    if of_days is None:
-        return _COUNTS.decode(of_hours or "")
-    counts = _COUNTS.decode(of_days)
-    if of_hours is None:
-        return counts
-    reports, trusted, estimated = _COUNTS.decode(of_hours)
-    return counts[0] + reports, counts[1] + trusted, counts[2] + estimated
+def _counts_in(of_hours: _Counts | str | None, of_days: _Counts | str | None) -> _Counts:
+    """What hours and days count together."""
+    hours = _COUNTS.decode(of_hours) if isinstance(of_hours, str) else of_hours
+    days = _COUNTS.decode(of_days) if isinstance(of_days, str) else of_days
+    if hours is None or days is None:
+        return hours or days or (0, 0, 0)
+    return hours[0] + days[0], hours[1] + days[1], hours[2] + days[2]
 
 
-def _unpack_pages(packed: str) -> tuple[PageCount, ...]:
+def _unpack_pages(packed: msgspec.Raw) -> tuple[PageCount, ...]:
     """Most reports first."""
-    return tuple(sorted(_PAGES.decode(packed), key=lambda page: (-page.reports, page.url)))
+    pages = _PAGES.decode(packed)
+    pages = _PAGES.decode(pages) if isinstance(pages, str) else pages
+    return tuple(sorted(pages or (), key=lambda page: (-page.reports, page.url)))
 
 
-_Unpacker = Callable[[str], tuple[PolicyCount, ...]]
+_Unpacker = Callable[[msgspec.Raw], tuple[PolicyCount, ...]]
 
 
 def _unpackers_of_policies(connection: Connection, site: str, window: Window) -> tuple[_Unpacker, _Unpacker]:
@@ -175,8 +193,10 @@ def _unpackers_of_policies(connection: Connection, site: str, window: Window) ->
         first_ms, last_ms = use.trusted_first_ms, use.trusted_last_ms
         return first_ms is not None and last_ms is not None and last_ms >= since_ms and first_ms <= until_ms
 
-    def unpack(packed: str, *, is_group_vouched: bool = True) -> tuple[PolicyCount, ...]:
-        uses = sorted(_POLICY_USES.decode(packed), key=lambda use: (-use.reports, use.policy_digest))
+    def unpack(packed: msgspec.Raw, *, is_group_vouched: bool = True) -> tuple[PolicyCount, ...]:
+        found = _POLICY_USES.decode(packed)
+        found = _POLICY_USES.decode(found) if isinstance(found, str) else found
+        uses = sorted(found or (), key=lambda use: (-use.reports, use.policy_digest))
         return tuple(
             PolicyCount(
                 text_of[use.policy_digest],
@@ -244,9 +264,11 @@ def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[
     of_hours, of_days = (
         tuple(
             DayCount(fingerprint, name(number), reports, estimated)
-            for fingerprint, number, reports, estimated in rows_of(
+            for fingerprint, number, reports, estimated in rows_as(
                 connection,
-                select(table.c.fingerprint, day.label("day"), _sum(table.c.reports), _sum(table.c.estimated_reports))
+                tuple[str, int, int, int],
+                (table.c.fingerprint, day, _sum(table.c.reports), _sum(table.c.estimated_reports)),
+                select(table)
                 .where(table.c.site == site, *is_within)
                 .group_by(table.c.fingerprint, day)
                 .order_by(table.c.fingerprint, day),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -49,6 +50,21 @@ def rows_of(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     """The rows of a query that may have many: one by one they take four times as long, and at once the most room."""
     for portion in connection.execute(query).partitions(_PORTION_ROWS):
         yield from portion
+
+
+def rows_as(
+    connection: Connection, kind: type[_T], columns: Sequence[ColumnElement[Any]], query: Select[Any]
+) -> Iterator[_T]:
+    """These columns of the rows of a query, each row as a tuple or a struct that is a list in JSON.
+
+    Of many rows this takes half of the time of `rows_of`: the database writes the lists, and msgspec reads a portion of
+    them in one go. What is JSON in a column may come as a list or as its text: no version of SQLite promises to
+    remember what it made.
+    """
+    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    texts = connection.execute(query.with_only_columns(row_as_json(connection, *columns))).scalars()
+    for portion in texts.partitions(_PORTION_ROWS):
+        yield from decode(f"[{','.join(portion)}]")
 
 
 def is_any(connection: Connection, column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:

@@ -18,12 +18,11 @@ from policybuilder.suggestion.candidates import (
     PARENTS,
     SCRIPT_LIKE,
     Admit,
+    Candidates,
     Exclude,
     Hold,
     Outcome,
     Unresolved,
-    candidate,
-    plain_origin,
 )
 from policybuilder.suggestion.current import Current
 from policybuilder.suggestion.exposure import Exposure
@@ -275,12 +274,12 @@ def _answered_under(group: ViolationGroup, decision: Decision) -> str | None:
 
 
 class _Outcomes:
-    """Says what groups ask for. Thousands ask for the same origin, and each is thought about once."""
+    """What becomes of what groups ask for, as people decided."""
 
     def __init__(self, origins: Sequence[str], decisions: Sequence[Decision]) -> None:
-        self._origins = origins
+        self._candidates = Candidates(origins)
         self._newest_first = sorted(decisions, key=lambda decision: -decision.number)
-        self._found: dict[tuple[str, str, str], Outcome] = {}
+        self._rejected: dict[tuple[str, str], bool] = {}
 
     def of(self, group: ViolationGroup) -> Outcome:
         for decision in self._newest_first:
@@ -308,21 +307,17 @@ class _Outcomes:
                 "more was new in an hour than the site's budget lets in, and this stands for the rest",
                 "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
             )
-        origin = plain_origin(group.blocked)
-        if origin is None:
-            return self._candidate(group)
-        key = group.directive, origin, group.document_origin
-        outcome = self._found.get(key)
-        if outcome is None:
-            outcome = self._found[key] = self._candidate(group)
-        return outcome
-
-    def _candidate(self, group: ViolationGroup) -> Outcome:
         # What is beyond the budget is counted by origin, which is what a source names.
-        outcome = candidate(group, self._origins)
-        if isinstance(outcome, Admit) and is_rejected(outcome.directive, outcome.source, self._newest_first):
+        outcome = self._candidates.of(group)
+        if self._newest_first and isinstance(outcome, Admit) and self._is_rejected(outcome.directive, outcome.source):
             return Exclude("rejected")
         return outcome
+
+    def _is_rejected(self, directive: str, source: str) -> bool:
+        rejected = self._rejected.get((directive, source))
+        if rejected is None:
+            rejected = self._rejected[directive, source] = is_rejected(directive, source, self._newest_first)
+        return rejected
 
 
 _MAY_BE_REDIRECTED = ("script-src", "form-action")
