@@ -12,6 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from policybuilder.csp.violation import Disposition, SampleExtent, Violation
+from policybuilder.times import from_ms
 
 
 class EvidenceClass(enum.StrEnum):
@@ -143,8 +144,10 @@ class ViolationGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     days: int
     """Days on which it was seen."""
 
-    first_seen_at: datetime
-    last_seen_at: datetime
+    first_seen_ms: int
+    last_seen_ms: int
+    """As browsers say: milliseconds since 1970, since a hundred thousand datetimes take long to make."""
+
     received_first_ms: int = 0
     received_last_ms: int = 0
     """Between the two all its reports arrived, by the collector's clock: milliseconds since 1970, 0 where unknown."""
@@ -158,6 +161,14 @@ class ViolationGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     varies: bool = False
     """Whether its inline code is another one each time, as the source of its pages tells where that was read."""
+
+    @property
+    def first_seen_at(self) -> datetime:
+        return from_ms(self.first_seen_ms)
+
+    @property
+    def last_seen_at(self) -> datetime:
+        return from_ms(self.last_seen_ms)
 
     @property
     def is_noise(self) -> bool:

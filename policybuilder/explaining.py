@@ -25,6 +25,7 @@ from policybuilder.reports.rules import Rules
 from policybuilder.reports.wire import Reason, RejectedReportError, WireReport, decode_each, text_of
 from policybuilder.smallest_change import SmallestChange, smallest_change
 from policybuilder.superseded import SUPERSEDED_RULE
+from policybuilder.times import to_ms
 
 MAX_REPORTS = 100
 """Browsers send some dozens in a batch."""
@@ -227,8 +228,8 @@ class _Reader:
             reporters=1,
             estimated_reports=1,
             days=1,
-            first_seen_at=seen_at,
-            last_seen_at=seen_at,
+            first_seen_ms=to_ms(seen_at),
+            last_seen_ms=to_ms(seen_at),
             pages=(),
             policies=(PolicyCount(policy, 1, 0, seen_at, seen_at),) if policy else (),
         )

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from policybuilder.times import from_ms as from_ms  # noqa: PLC0414  (the store has them from here)
+from policybuilder.times import to_ms as to_ms  # noqa: PLC0414  (the same)
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_ms(instant: datetime) -> int:
-    """Milliseconds since 1970."""
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
-
-
-def from_ms(ms: int) -> datetime:
-    """The aware UTC datetime of a stored instant."""
-    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def day_number(name: str) -> int:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 
 import msgspec
 from sqlalchemy import Connection, func, or_, select
@@ -205,10 +206,16 @@ class _Visitors:
             mask = self._mask(networks)
             for page, came in self._by_day.get(day, ()):
                 most[page] = max(most[page], (came & mask).bit_count())
-        return max(
-            (Share(number, audiences[page]) for page, number in most.items()),
-            key=lambda share: (wilson_lower_bound(share, Z_99), share.audience),
+        _, audience, number = max(
+            (_bound(number, audiences[page]), audiences[page], number) for page, number in most.items()
         )
+        return Share(number, audience)
+
+
+@lru_cache(maxsize=65_536)
+def _bound(reporters: int, audience: int) -> float:
+    """Of a page; thousands of sources are reported by as few."""
+    return wilson_lower_bound(Share(reporters, audience), Z_99)
 
 
 _DAYS = msgspec.json.Decoder(list[tuple[int, int]])

@@ -74,7 +74,8 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
         if not row.of_hours and not row.of_days:
             continue
         reports, trusted_reports, estimated_reports = _counts_in(row.of_hours, row.of_days)
-        by_day = _NETWORKS.decode(row.networks) if isinstance(row.networks, str) else row.networks or ()
+        seen = _NETWORKS.decode(row.networks) if isinstance(row.networks, str) else row.networks
+        reporters, days = seen or (0, 0)
         groups.append(
             ViolationGroup(
                 fingerprint=row.fingerprint,
@@ -93,10 +94,10 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
                 reports=reports,
                 trusted_reports=trusted_reports,
                 estimated_reports=estimated_reports,
-                reporters=max([number for _, number in by_day], default=0),
-                days=len(by_day),
-                first_seen_at=from_ms(row.first_seen_ms),
-                last_seen_at=from_ms(row.last_seen_ms),
+                reporters=reporters or 0,
+                days=days,
+                first_seen_ms=row.first_seen_ms,
+                last_seen_ms=row.last_seen_ms,
                 received_first_ms=row.received_first_ms,
                 received_last_ms=row.received_last_ms,
                 pages=Deferred(row.pages, _unpack_pages),
@@ -110,7 +111,10 @@ _Counts = tuple[int, int, int]
 """Reports, trusted and estimated reports."""
 
 _COUNTS: msgspec.json.Decoder[_Counts] = msgspec.json.Decoder(_Counts)
-_NETWORKS = msgspec.json.Decoder(list[tuple[int, int]])
+_Networks = tuple[int | None, int]
+"""The most of a day, and the number of days."""
+
+_NETWORKS: msgspec.json.Decoder[_Networks] = msgspec.json.Decoder(_Networks)
 _PAGES = msgspec.json.Decoder(list[PageCount] | str | None)
 
 
@@ -136,7 +140,7 @@ class _Group(msgspec.Struct, array_like=True, gc=False):
     received_last_ms: int
     of_hours: _Counts | str | None
     of_days: _Counts | str | None
-    networks: list[tuple[int, int]] | str | None
+    networks: _Networks | str | None
     pages: msgspec.Raw
     policies: msgspec.Raw
 
@@ -234,7 +238,7 @@ def _counts_of_group(
 
 
 def _networks_of_group(connection: Connection, group: Table, window: Window) -> ColumnElement[str | None]:
-    """As JSON, the days of a group, each with the number of distinct networks."""
+    """As JSON, the largest number of distinct networks of a group on one day (null where none are), and its days."""
     table = table_of(schema.GroupReporterRow)
     by_day = (
         select(table.c.day, func.count().label("networks"))
@@ -243,7 +247,9 @@ def _networks_of_group(connection: Connection, group: Table, window: Window) -> 
         .correlate(group)
         .subquery("by_day")
     )
-    return select(rows_as_json(connection, by_day.c.day, by_day.c.networks)).scalar_subquery()
+    return (
+        select(row_as_json(connection, func.max(by_day.c.networks), func.count())).select_from(by_day).scalar_subquery()
+    )
 
 
 def _members_of_group(connection: Connection, table: Table, group: Table, names: Iterable[str]) -> ColumnElement[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from policybuilder.csp import Policy, Verdict
@@ -253,7 +253,7 @@ def is_believed_alone(group: ViolationGroup, grounds: Grounds) -> bool:
         reporters=group.reporters,
         best_day=Share(group.reporters, grounds.prevalence.audience),
         days=group.days,
-        span=group.last_seen_at - group.first_seen_at,
+        span=timedelta(milliseconds=group.last_seen_ms - group.first_seen_ms),
     )
     return not missing(reach, grounds.prevalence, grounds.thresholds)
 
@@ -301,7 +301,7 @@ class _Outcomes:
         return Exclude(group.rule)
 
     def _of_genuine(self, group: ViolationGroup) -> Outcome:
-        if OTHER in {group.blocked, group.directive}:
+        if OTHER in (group.blocked, group.directive):
             return Unresolved(
                 group.directive,
                 "more was new in an hour than the site's budget lets in, and this stands for the rest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -89,11 +89,12 @@ def make_group(
         "last_seen_at": SEEN_AT,
         **known,
     }
+    first_seen_at, last_seen_at = described["first_seen_at"], described["last_seen_at"]
     origin = described["document_origin"]
     pages = pages or (f"{origin}/cart" if "://" in origin else origin,)
     identity = repr((directive, blocked, trusted, [described[name] for name in sorted(described)], policies))
     return ViolationGroup(
-        **{"fingerprint": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(), **described},
+        **{"fingerprint": hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(), **described_in_ms(described)},
         directive=directive,
         blocked=blocked,
         reports=reports,
@@ -104,12 +105,22 @@ def make_group(
                 canonical_text(policy),
                 reports,
                 trusted_reports,
-                described["first_seen_at"],
-                described["last_seen_at"],
+                first_seen_at,
+                last_seen_at,
             )
             for policy in policies
         ),
     )
+
+
+def described_in_ms(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a group, with its instants as it keeps them."""
+    return {
+        f"{name.removesuffix('_at')}_ms" if name.endswith("_seen_at") else name: to_ms(value)
+        if name.endswith("_seen_at")
+        else value
+        for name, value in described.items()
+    }
 
 
 def make_observation(

@@ -20,7 +20,7 @@ from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddlew
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
 from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
-from policybuilder.times import Window
+from policybuilder.times import Window, to_ms
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ADMIN_TOKEN = "correct-horse-battery-staple"
@@ -44,8 +44,8 @@ _PLAIN = ViolationGroup(
     reporters=3,
     estimated_reports=10,
     days=2,
-    first_seen_at=NOON - timedelta(days=3),
-    last_seen_at=NOON,
+    first_seen_ms=to_ms(NOON - timedelta(days=3)),
+    last_seen_ms=to_ms(NOON),
     pages=(PageCount("https://shop.example/", 10),),
     policies=(),
 )

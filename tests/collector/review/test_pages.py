@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -15,6 +15,7 @@ from collector.security_headers import DENY_POWERFUL_FEATURES, STRICT_POLICY
 from policybuilder.csp.violation import Disposition
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.evidence import EvidenceClass, PageCount
+from policybuilder.times import to_ms
 
 BASE_URL = "http://127.0.0.1:8000"
 HTML = {"Accept": "text/html"}
@@ -92,7 +93,7 @@ def test_most_reporters_come_first(shop: Any) -> None:
 def test_times_are_shown_in_utc(start: Start, make_group: MakeGroup) -> None:
     review = start()
     elsewhere = datetime(2026, 1, 2, 1, 30, tzinfo=timezone(timedelta(hours=3)))
-    review.evidence.groups["default"] = [make_group(first_seen_at=elsewhere, last_seen_at=elsewhere.astimezone(UTC))]
+    review.evidence.groups["default"] = [make_group(first_seen_ms=to_ms(elsewhere), last_seen_ms=to_ms(elsewhere))]
     page = page_of(review, "/")
     assert page.count('<time datetime="2026-01-01T22:30:00Z">2026-01-01 22:30</time>') == 2
 
