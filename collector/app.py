@@ -21,6 +21,7 @@ from collector.ingest.process_writer import ProcessWriter
 from collector.ingest.writer import GroupCommitWriter, Writer
 from collector.logs import set_up_logs
 from collector.review.access import Access
+from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
@@ -80,7 +81,11 @@ def create_service(settings: Settings, *, base_url: str | None = None, has_write
 
     counters = IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
-    access = Access(admin_token=token, client_network=lambda request: _client_network(request, settings))
+    access = Access(
+        StoredKeys(engine),
+        admin_token=token,
+        client_network=lambda request: _client_network(request, settings),
+    )
     ingest = _Ingest(settings, engine, counters, rules, has_writer_process=has_writer_process)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
     health = Health(engine, lambda: ingest.writer)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request, Response
 
+from collector.review.keys import Keys, Session
 from collector.review.throttle import FailureThrottle
 from collector.security_headers import canonical_host
 
 LOGIN_LINK_SECONDS = 10 * 60
 SESSION_SECONDS = 12 * 60 * 60
-MAX_SESSIONS = 64
-"""Only people who know a token open sessions; the oldest gives way."""
 
 SECURE_COOKIE = "__Host-csp_session"
 LOOPBACK_COOKIE = "csp_session"
@@ -28,17 +27,6 @@ LOOPBACK_COOKIE = "csp_session"
 NO_STORE = {"Cache-Control": "no-store"}
 
 _TOKEN_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A browser that has logged in."""
-
-    csrf_token: str
-    """Stands in every form of the session's pages."""
-
-    expires_at: float
-    """On the clock of `Access`, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +48,13 @@ def _peer_of(request: Request) -> str:
 class Access:
     """The keys of the review side, and the dependencies that ask for them.
 
-        access = Access(admin_token=None)
+        access = Access(MemoryKeys(), admin_token=None)
         print(access.new_login_link("http://127.0.0.1:8000"))
 
         @router.get("/metrics", dependencies=[Depends(access.require_bearer)])
 
-    Secrets are kept as digests and compared in constant time. Everything lives in this process's memory: a restart
-    logs everybody out, and with several worker processes only the admin token works as a Bearer token on each.
+    Secrets are kept as digests: how long it takes to look one up tells nothing about those that exist. `keys` keeps
+    sessions and links, where every process of the service finds them. Wrong answers are counted by each process.
 
     `client_network` names the network that wrong answers count against. A right one always passes, however many wrong
     ones came before it: whoever shares a network with others cannot be locked out by them.
@@ -74,26 +62,25 @@ class Access:
 
     def __init__(
         self,
+        keys: Keys,
         *,
         admin_token: str | None = None,
         client_network: Callable[[Request], str] = _peer_of,
         throttle: FailureThrottle | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._admin_digest = _digest(admin_token) if admin_token else None
         self._client_network = client_network
-        self._throttle = throttle or FailureThrottle(clock=clock)
+        self._throttle = throttle or FailureThrottle()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._link: tuple[bytes, float] | None = None
-        self._sessions: dict[bytes, Session] = {}
+        self._keys = keys
 
     @property
     def has_admin_token(self) -> bool:
         return self._admin_digest is not None
 
     def new_login_link(self, base_url: str) -> str:
-        """A link that logs one browser in, once, within ten minutes; an older link ends.
+        """A link that logs one browser in, once, within ten minutes.
 
         The token travels in the query. A fragment would stay out of logs, but only a script could read it, and these
         pages work without one. So the link alone does nothing: its page has a button that posts the token. Link
@@ -101,24 +88,13 @@ class Access:
         once posted, whoever reads it in a log or a history finds it spent.
         """
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        with self._lock:
-            self._link = (_digest(token), self._clock() + LOGIN_LINK_SECONDS)
+        now = self._clock()
+        self._keys.add_link(_digest(token), now + LOGIN_LINK_SECONDS, now)
         return f"{base_url.rstrip('/')}/login?token={token}"
 
     def redeem_login_token(self, token: str) -> bool:
-        """Whether `token` is that of the current login link, which is then used up."""
-        presented = _digest(token)
-        with self._lock:
-            if self._link is None:
-                return False
-            digest, expires_at = self._link
-            if self._clock() >= expires_at:
-                self._link = None
-                return False
-            if not hmac.compare_digest(presented, digest):
-                return False
-            self._link = None
-            return True
+        """Whether `token` is that of a login link, which is then used up."""
+        return self._keys.take_link(_digest(token), self._clock())
 
     def is_admin_token(self, token: str) -> bool:
         """Whether `token` is the admin token; it takes as long for every answer."""
@@ -136,11 +112,7 @@ class Access:
         now = self._clock()
         session_id = secrets.token_urlsafe(_TOKEN_BYTES)
         session = Session(csrf_token=secrets.token_urlsafe(_TOKEN_BYTES), expires_at=now + SESSION_SECONDS)
-        with self._lock:
-            self._sessions = {key: kept for key, kept in self._sessions.items() if kept.expires_at > now}
-            while len(self._sessions) >= MAX_SESSIONS:
-                del self._sessions[next(iter(self._sessions))]
-            self._sessions[_digest(session_id)] = session
+        self._keys.add_session(_digest(session_id), session, now)
         # Strict: no other site's link or form carries the session. A link typed or clicked in a terminal still does.
         response.set_cookie(name, session_id, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="strict")
         return session
@@ -148,12 +120,7 @@ class Access:
     def session(self, request: Request) -> Session | None:
         """The browser's session, if it has one that has not ended."""
         session_id = _session_id(request)
-        if session_id is None:
-            return None
-        with self._lock:
-            # Looked up by digest: how long this takes tells nothing about the ids that exist.
-            session = self._sessions.get(_digest(session_id))
-        return session if session is not None and session.expires_at > self._clock() else None
+        return None if session_id is None else self._keys.session(_digest(session_id), self._clock())
 
     def close_session(self, request: Request, response: Response) -> None:
         """Ends the browser's session, if it has one, and takes its cookie back."""
@@ -165,8 +132,7 @@ class Access:
     def _forget(self, request: Request) -> None:
         session_id = _session_id(request)
         if session_id is not None:
-            with self._lock:
-                self._sessions.pop(_digest(session_id), None)
+            self._keys.drop_session(_digest(session_id), self._clock())
 
     def retry_after(self, request: Request) -> int:
         """Seconds until this client's network may give a wrong token again; 0 when it may now."""
@@ -193,7 +159,7 @@ class Access:
         """Dependency: a session, or the admin token; raises 303 to the login page for browsers, else 401 or 429."""
         if "authorization" in request.headers:
             return await self.require_bearer(request)
-        session = self.session(request)
+        session = await asyncio.to_thread(self.session, request) if _session_id(request) else None
         if session is not None:
             return Login(session=session)
         if request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", ""):

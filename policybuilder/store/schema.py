@@ -407,6 +407,21 @@ class WaiverRow(SQLModel, table=True):
     undone_at_ms: int | None = Field(sa_column=_big(nullable=True))
 
 
+class ReviewKeyRow(SQLModel, table=True):
+    """A session of the review pages, or a link that opens one."""
+
+    __tablename__ = "review_key"
+
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True, nullable=False))
+    kind: str = Field(sa_column=_text())
+    """`link` or `session`."""
+
+    csrf_token: str = Field(sa_column=_text())
+    """Of a session; else empty."""
+
+    expires_at_ms: int = Field(sa_column=_big())
+
+
 class SeenLineRow(SQLModel, table=True):
     """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
 

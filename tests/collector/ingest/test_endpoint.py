@@ -921,7 +921,8 @@ def _everything_kept(endpoint: Endpoint) -> Iterator[tuple[str, bytes]]:
 
 
 _NEVER_WRITTEN = {
-    *("decision", "deployment", "group_day", "growth", "page_view", "seen_line", "site_alias", "view_log", "waiver"),
+    *("decision", "deployment", "group_day", "growth", "page_view", "review_key", "seen_line"),
+    *("site_alias", "view_log", "waiver"),
 }
 """Tables that ingest has no part in."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,16 @@ from msgspec import structs
 from starlette.testclient import TestClient
 
 from collector.review.access import Access
+from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.throttle import FailureThrottle
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
+from policybuilder.store.engine import open_unmigrated
+from policybuilder.store.schema import ReviewKeyRow
+from policybuilder.store.tables import table_of
 from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
 from policybuilder.times import Window, to_ms
 
@@ -132,11 +137,19 @@ class Review:
 
 
 @pytest.fixture
-def start() -> Callable[..., Review]:
+def keys(tmp_path: Path) -> Iterator[StoredKeys]:
+    engine = open_unmigrated(f"sqlite:///{tmp_path / 'keys.db'}")
+    table_of(ReviewKeyRow).create(engine)
+    yield StoredKeys(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def start(keys: StoredKeys) -> Callable[..., Review]:
     def start(*, admin_token: str | None = None, evidence: Evidence | None = None, **access_options: Any) -> Review:
         clock = Clock()
         throttle = FailureThrottle(burst=3, refill_seconds=10, clock=clock)
-        access = Access(admin_token=admin_token, clock=clock, throttle=throttle, **access_options)
+        access = Access(keys, admin_token=admin_token, clock=clock, throttle=throttle, **access_options)
         evidence = evidence or Evidence()
         api = FastAPI(openapi_url=None)
         api.include_router(create_router(evidence, access, try_path="/try"))

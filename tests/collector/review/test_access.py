@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
 
-from collector.review.access import LOGIN_LINK_SECONDS, MAX_SESSIONS, SESSION_SECONDS, is_loopback_host
+from collector.review.access import LOGIN_LINK_SECONDS, SESSION_SECONDS, is_loopback_host
+from policybuilder.store.review_keys import MAX_KEYS_OF_A_KIND
 
 BASE_URL = "http://127.0.0.1:8000"
 ADMIN_TOKEN = "correct-horse-battery-staple"
@@ -113,12 +115,21 @@ def test_the_login_link_ends_after_ten_minutes(review: Any) -> None:
     assert review.browser().post("/login", data={"link_token": token_of(link)}).status_code == 303
 
 
-def test_a_wrong_guess_leaves_the_link_alone_and_a_new_link_ends_the_old(review: Any) -> None:
+def test_a_wrong_guess_leaves_the_link_alone_and_so_does_another_link(review: Any) -> None:
     old = review.access.new_login_link(BASE_URL)
     assert review.browser().post("/login", data={"link_token": "guess"}).status_code == 403
     new = review.access.new_login_link(BASE_URL)
-    assert review.browser().post("/login", data={"link_token": token_of(old)}).status_code == 403
-    assert review.browser().post("/login", data={"link_token": token_of(new)}).status_code == 303
+    for link in (old, new):
+        assert review.browser().post("/login", data={"link_token": token_of(link)}).status_code == 303
+
+
+def test_every_process_of_the_service_knows_sessions_and_links(start: Start) -> None:
+    one, other = start(), start()
+    session_id = one.logged_in().cookies["csp_session"]
+    assert other.browser().get("/", headers={"Cookie": f"csp_session={session_id}"}).status_code == 200
+    link = one.access.new_login_link(BASE_URL)
+    assert other.browser().post("/login", data={"link_token": token_of(link)}).status_code == 303
+    assert one.browser().post("/login", data={"link_token": token_of(link)}).status_code == 403
 
 
 def test_a_get_never_logs_in(review: Any) -> None:
@@ -199,17 +210,22 @@ def test_logging_in_again_changes_the_session(review: Any) -> None:
 
 
 def test_sessions_are_bounded_and_the_oldest_gives_way(review: Any) -> None:
-    browsers = [review.logged_in() for _ in range(MAX_SESSIONS + 1)]
+    browsers = []
+    for _ in range(MAX_KEYS_OF_A_KIND + 1):
+        browsers.append(review.logged_in())
+        review.clock.now += 1
     assert browsers[0].get("/").status_code == 303
     assert browsers[1].get("/").status_code == 200
     assert browsers[-1].get("/").status_code == 200
 
 
-def test_secrets_are_not_kept(start: Start) -> None:
+def test_secrets_are_not_kept(start: Start, tmp_path: Path) -> None:
     review = start(admin_token=ADMIN_TOKEN)
     session_id = review.logged_in().cookies["csp_session"]
     token = token_of(review.access.new_login_link(BASE_URL))
-    kept = repr(vars(review.access))
+    files = b"".join(file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    assert b"session" in files
+    kept = repr(vars(review.access)) + files.decode("latin-1")
     assert ADMIN_TOKEN not in kept
     assert session_id not in kept
     assert token not in kept

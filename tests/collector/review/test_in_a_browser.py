@@ -14,7 +14,6 @@ import uvicorn
 from fastapi import FastAPI, Request
 from playwright.sync_api import Browser, sync_playwright
 
-from collector.review.access import Access
 from collector.review.pages import create_router
 from collector.review.try_page import create_try_router
 from collector.security_headers import SecurityHeadersMiddleware, TrustedHosts
@@ -129,7 +128,7 @@ def test_a_visit_to_the_try_out_page_sends_real_reports(browser: Browser, start:
     def make_headers(base_url: str) -> list[tuple[str, str]]:
         return [("Content-Security-Policy-Report-Only", OBSERVE.replace("{base_url}", base_url))]
 
-    api.include_router(create_router(start().evidence, Access(), try_path="/try"))
+    api.include_router(create_router(start().evidence, start().access, try_path="/try"))
     api.include_router(create_try_router(make_headers, next_commands=["cspbuild summary", "cspbuild suggest"]))
     app = SecurityHeadersMiddleware(TrustedHosts(api, hosts=["127.0.0.1", "localhost"]))
     with serving(app) as own, browser.new_context() as context:
