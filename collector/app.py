@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from collector.health import Health, create_health_router
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
 from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
-from collector.ingest.process_writer import ProcessWriter
+from collector.ingest.process_writer import ProcessWriter, WriterHome
 from collector.ingest.writer import GroupCommitWriter, Writer
 from collector.logs import set_up_logs
 from collector.review.access import Access
@@ -39,6 +40,9 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
 """Ingest has its own list of hosts; load balancers ask for health by address."""
 
+
+_PUBLISH_SECONDS = 0.5
+"""How old what other processes know of this one may be."""
 
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -64,11 +68,17 @@ class Service:
         return self.settings.review and self.settings.listens_on_loopback
 
 
-def create_service(settings: Settings, *, base_url: str | None = None, has_writer_process: bool = False) -> Service:
+def create_service(
+    settings: Settings,
+    *,
+    base_url: str | None = None,
+    writer_home: WriterHome | None = None,
+    counters: IngestCounters | None = None,
+) -> Service:
     """Open the database (creating and migrating it), and put the application together.
 
-    `base_url` is where browsers reach it, if not at the settings' host and port. With a writer process the application
-    starts one that writes for it; else a thread of this process does. Raises CspbuildError when the database, the data
+    `base_url` is where browsers reach it, if not at the settings' host and port. With a `writer_home` a process of its
+    own writes for it; else a thread of this one does. Raises CspbuildError when the database, the data
     directory or the rules cannot be used.
     """
     base = base_url or settings.base_url
@@ -79,14 +89,14 @@ def create_service(settings: Settings, *, base_url: str | None = None, has_write
     key = rehearsal_key if settings.listens_on_loopback else get_site(engine, DEFAULT_SITE).key
     report_key = key if find_key(engine, key) else None
 
-    counters = IngestCounters()
+    counters = counters or IngestCounters()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
     access = Access(
         StoredKeys(engine),
         admin_token=token,
         client_network=lambda request: _client_network(request, settings),
     )
-    ingest = _Ingest(settings, engine, counters, rules, has_writer_process=has_writer_process)
+    ingest = _Ingest(settings, engine, counters, rules, writer_home=writer_home)
     inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
     health = Health(engine, lambda: ingest.writer)
     inner.include_router(create_health_router(engine, health, counters, access))
@@ -137,9 +147,9 @@ class _Ingest:
         counters: IngestCounters,
         rules: Rules,
         *,
-        has_writer_process: bool,
+        writer_home: WriterHome | None,
     ) -> None:
-        self._has_writer_process = has_writer_process
+        self._writer_home = writer_home
         self._settings = settings
         self._engine = engine
         self._counters = counters
@@ -156,21 +166,27 @@ class _Ingest:
         try:
             # Whoever asks meanwhile waits for a moment, and is not told that nothing can be stored.
             await writer.until_running()
+            publishing = asyncio.create_task(self._publish(), name="counters")
             yield
+            publishing.cancel()
         finally:
             await writer.close()
             self._engine.dispose()
 
+    async def _publish(self) -> None:
+        while True:
+            self._counters.publish()
+            await asyncio.sleep(_PUBLISH_SECONDS)
+
     def _new_writer(self) -> Writer:
         settings = self._settings
-        if self._has_writer_process:
+        if self._writer_home is not None:
             return ProcessWriter(
                 settings.database_url,
                 self._counters,
                 max_queued=settings.queue_reports,
                 max_queued_bytes=settings.queue_bytes,
-                log_format=settings.log_format,
-                log_level=settings.log_level,
+                home=self._writer_home,
             )
         return GroupCommitWriter(self._engine, self._counters, max_queued=settings.queue_reports)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import signal
 from collections.abc import Callable
-from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -19,15 +16,10 @@ from collector.settings import SECRET_SETTINGS, Settings, describe_settings, loa
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
-from policybuilder.errors import EnvironmentFailedError, ExitCode
+from policybuilder.errors import ExitCode
 from policybuilder.program import site_flag, typed
 
-logger = logging.getLogger(__name__)
-
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_GRACEFUL_SECONDS = 8
-"""For requests under way when the service is told to stop; what is left then is cut, so that it ends within ten."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,60 +50,10 @@ def _setting_options(function: _Command) -> _Command:
 @_setting_options
 def serve(**flags: Any) -> None:
     """Serve the report endpoint and the review pages until told to stop."""
-    import uvicorn  # noqa: PLC0415  (only serve needs the server)
-
-    from collector.app import create_service  # noqa: PLC0415  (the same)
-    from collector.banner import banner  # noqa: PLC0415  (the same)
-    from collector.ingest.connections import allow_connections  # noqa: PLC0415  (the same)
-    from collector.ingest.protocol import bounded_protocol  # noqa: PLC0415  (the same)
-    from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context  # noqa: PLC0415  (the same)
-    from collector.logs import set_up_logs  # noqa: PLC0415  (the same)
-    from policybuilder.store.engine import parse_database_url  # noqa: PLC0415  (the same)
+    from collector.serving import serve as serve_until_told_to_stop  # noqa: PLC0415  (only serve needs the server)
 
     signal.signal(signal.SIGTERM, _end)
-    settings = load_settings(**flags)
-    set_up_logs(settings.log_format, settings.log_level)
-    logger.info(
-        "csp-collector %(version)s starts with %(database)s, %(settings)d settings changed",
-        {
-            "version": version("cspbuild"),
-            "database": parse_database_url(settings.database_url).get_backend_name(),
-            "settings": len(settings.model_fields_set),
-        },
-    )
-    connections = allow_connections(settings.max_connections)
-    if connections < settings.max_connections:
-        logger.warning(
-            "only %(connections)d connections: the system grants no more open files; see  ulimit -Hn",
-            {"connections": connections},
-        )
-    settings = settings.model_copy(update={"max_connections": connections})
-    tls = tls_context(settings)
-    listeners, settings = listen(settings)
-    service = create_service(settings, has_writer_process=True)
-    if settings.metrics_port:
-        _serve_metrics(service.counters.registry, settings.host, settings.metrics_port)
-    config = uvicorn.Config(
-        LocalPeers(service.app),
-        http=bounded_protocol(settings, service.counters),
-        ws="none",
-        ssl_context_factory=None if tls is None else lambda *_: tls,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Clients are told by our own rule, which knows the header of a CDN.
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-    )
-    click.echo(banner(service))
-    config.load()
-    # What is loaded by now stays: to look through it for garbage, over and over, makes everybody wait for 0.1 s.
-    gc.collect()
-    gc.freeze()
-    server = AnnouncedServer(config)
-    server.run(sockets=listeners)
-    if not server.started:
-        raise EnvironmentFailedError("the service did not start; what it logged says why")
+    serve_until_told_to_stop(load_settings(**flags))
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -120,15 +62,6 @@ def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
     systemd would take a death by SIGTERM for a clean end too, but containers' supervisors show it as an error, 143.
     """
     raise SystemExit(ExitCode.DONE)
-
-
-def _serve_metrics(registry: Any, host: str, port: int) -> None:
-    from prometheus_client import start_http_server  # noqa: PLC0415  (only with a port of their own)
-
-    try:
-        start_http_server(port, host, registry)
-    except OSError as error:
-        raise EnvironmentFailedError(f"cannot serve metrics on port {port}: {error.strerror}") from None
 
 
 @command.command("import")

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path("data"), description="directory of the rehearsal key, kept for reprinting")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=128,
+        description="processes that answer, with one that writes for all; rates, queues and connections are of each",
+    )
     tls_certificate: Path | None = Field(
         default=None, description="file of the certificate to speak https with, and its chain, in PEM; none: http"
     )

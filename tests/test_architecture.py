@@ -50,7 +50,10 @@ LIBRARY_ROOMS = {
     "click": ("policybuilder/cli/", "collector/cli.py", "collector/commands/"),
     "rich": ("policybuilder/cli/", "collector/progress.py"),
     "fastapi": ("collector/app.py", "collector/health.py", "collector/review/"),
-    "uvicorn": ("collector/cli.py", "collector/ingest/protocol.py", "collector/listening.py"),
+    "uvicorn": (
+        *("collector/serving.py", "collector/supervising.py"),
+        *("collector/ingest/protocol.py", "collector/listening.py"),
+    ),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from collector.ingest.refusals import Refusal
 from policybuilder.reports.wire import Reason
@@ -21,8 +25,18 @@ class IngestCounters:
     A body that cannot be read counts as one report. `filtered` are report types that are not about a policy.
     """
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, shared: Path | None = None) -> None:
+        """With a `shared` directory, which `share_counters` set up, they are those of all processes that have it."""
+        self._shared = shared
+        self._metrics = CollectorRegistry()
+        self._figures = _Figures()
+        self.registry = self._metrics
+        """What is shown."""
+
+        if shared is not None:
+            self.registry = CollectorRegistry()
+            self.registry.register(_Together(shared))
+        self.registry.register(self._figures)
         self._received = self._counter("csp_reports_received", "Reports that arrived, whatever became of them")
         self._accepted = self._counter("csp_reports_accepted", "Reports stored", ("kind",))
         self._accepted_of: dict[str, Counter] = {}
@@ -37,25 +51,28 @@ class IngestCounters:
         self.writer_restarts = self._counter("csp_writer_restarts", "Writer processes that died and were started anew")
         self.preflights = self._counter("csp_preflights", "CORS preflights answered")
         self.commit_seconds = Histogram(
-            "csp_commit_seconds", "Time of one group commit", registry=self.registry, buckets=_COMMIT_BUCKETS
+            "csp_commit_seconds", "Time of one group commit", registry=self._metrics, buckets=_COMMIT_BUCKETS
         )
         self.batch_reports = Histogram(
-            "csp_commit_reports", "Reports in one group commit", registry=self.registry, buckets=_BATCH_BUCKETS
+            "csp_commit_reports", "Reports in one group commit", registry=self._metrics, buckets=_BATCH_BUCKETS
         )
         # Numbers, since they change with every request and are asked for a few times a minute.
         self.queued = 0
         self.queued_bytes = 0
-        waiting = Gauge("csp_queue_reports", "Reports waiting for the database", registry=self.registry)
-        waiting.set_function(lambda: self.queued)
-        waiting_bytes = Gauge("csp_queue_bytes", "Bytes of the bodies they came in", registry=self.registry)
-        waiting_bytes.set_function(lambda: self.queued_bytes)
-        # By the monotonic clock: the other one may be set back.
+        self._published: list[tuple[Gauge, Callable[[], float]]] = []
+        self.show_each("csp_queue_reports", "Reports waiting for the database", lambda: self.queued)
+        self.show_each("csp_queue_bytes", "Bytes of the bodies they came in", lambda: self.queued_bytes)
+        # By the monotonic clock: the other one may be set back. It is the same for all processes of a machine.
         self._last_accepted_at: float | None = None
-        self.show(
-            "csp_seconds_since_last_accepted",
-            "Seconds since a report was last stored; NaN before",
-            lambda: math.nan if self._last_accepted_at is None else time.monotonic() - self._last_accepted_at,
-        )
+        if shared is None:
+            self.show(
+                _SINCE_ACCEPTED,
+                _SINCE_ACCEPTED_TEXT,
+                lambda: math.nan if self._last_accepted_at is None else time.monotonic() - self._last_accepted_at,
+            )
+        else:
+            latest = Gauge(_ACCEPTED_AT, "By the monotonic clock", registry=self._metrics, multiprocess_mode="max")
+            self._published.append((latest, lambda: self._last_accepted_at or 0.0))
 
     def accepted(self, kinds: Mapping[str, int]) -> None:
         """Count reports that are durably stored, by kind."""
@@ -86,14 +103,77 @@ class IngestCounters:
 
     def show(self, name: str, text: str, figure: Callable[[], float]) -> None:
         """Add a figure that is asked for at each exposition, by the thread that makes it."""
-        Gauge(name, text, registry=self.registry).set_function(figure)
+        self._figures.add(name, text, figure)
+
+    def show_each(self, name: str, text: str, figure: Callable[[], float]) -> None:
+        """Add a figure of this process alone, of which the sum over all processes is shown."""
+        if self._shared is None:
+            self.show(name, text, figure)
+        else:
+            gauge = Gauge(name, text, registry=self._metrics, multiprocess_mode="livesum")
+            self._published.append((gauge, figure))
+
+    def publish(self) -> None:
+        """Tell the other processes this one's figures, where there are others; to be called every moment."""
+        for gauge, figure in self._published:
+            gauge.set(figure())
 
     def exposition(self) -> bytes:
         """The counters in Prometheus' text format."""
+        self.publish()
         return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
+        return Counter(name, text, labels, registry=self._metrics)
+
+
+_SINCE_ACCEPTED = "csp_seconds_since_last_accepted"
+_SINCE_ACCEPTED_TEXT = "Seconds since a report was last stored; NaN before"
+_ACCEPTED_AT = "csp_last_accepted_at"
+
+
+def share_counters(directory: Path) -> None:
+    """Have the counters of this process and those it forks kept in files of a directory, so that they can be added up.
+
+    To be called in a process that has no counters yet. https://prometheus.github.io/client_python/multiprocess/
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+def forget_process(directory: Path, pid: int) -> None:
+    """Leave out the figures of a process that has ended, but for what it counted."""
+    multiprocess.mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]
+
+
+class _Together(Collector):
+    """What the processes counted, added up."""
+
+    def __init__(self, directory: Path) -> None:
+        self._files = multiprocess.MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._files.collect():  # type: ignore[no-untyped-call]
+            if metric.name != _ACCEPTED_AT:
+                yield metric
+                continue
+            at = max((sample.value for sample in metric.samples), default=0.0)
+            since = math.nan if not at else time.monotonic() - at
+            yield GaugeMetricFamily(_SINCE_ACCEPTED, _SINCE_ACCEPTED_TEXT, value=since)
+
+
+class _Figures(Collector):
+    """What is asked for when it is shown, and which each process knows."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[str, str, Callable[[], float]]] = []
+
+    def add(self, name: str, text: str, figure: Callable[[], float]) -> None:
+        self._all.append((name, text, figure))
+
+    def collect(self) -> Iterable[Metric]:
+        for name, text, figure in self._all:
+            yield GaugeMetricFamily(name, text, value=figure())
 
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

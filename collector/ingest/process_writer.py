@@ -1,4 +1,4 @@
-"""The collector's end of its writer process: starts it, hands it reports, and starts it anew when it dies.
+"""The worker's end of the writer process: hands it reports, and holds on to them when it dies.
 
 Whatever arrives while two frames are under way goes into the next one, so that frames grow with the load, without a
 timer. A frame that was sent and not answered is in doubt when the writer dies: the next one knows whether it was
@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Protocol, cast
 
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation
@@ -68,11 +69,10 @@ class ProcessWriter:
         *,
         max_queued: int,
         max_queued_bytes: int,
-        log_format: LogFormat = LogFormat.TEXT,
-        log_level: LogLevel = LogLevel.WARNING,
+        home: WriterHome | None = None,
     ) -> None:
         self._database_url = database_url
-        self._how_to_log = (log_format, log_level)
+        self._home = home or OwnWriter()
         self._counters = counters
         self._max_queued = max_queued
         self._max_queued_bytes = max_queued_bytes
@@ -100,7 +100,7 @@ class ProcessWriter:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the process; call it on the running event loop."""
+        """Find the process, or start it; call it on the running event loop."""
         self._task = asyncio.create_task(self._run(), name="writer-process")
 
     async def until_running(self) -> None:
@@ -271,7 +271,7 @@ class ProcessWriter:
         pause = _FIRST_PAUSE_SECONDS
         refusing = asyncio.get_running_loop().call_later(_START_SECONDS, self._give_up)
         while not self._closing.is_set() or self._sent:
-            process, connection = await self._start_process()
+            connection = await self._connect()
             self._latest = connection
             if self._closing.is_set() and not self._queued:
                 connection.close()
@@ -286,24 +286,27 @@ class ProcessWriter:
                 await connection.lost.wait()
                 self._connection = None
                 refusing = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._give_up)
-            await asyncio.to_thread(_wait_for, process)
+            code = await asyncio.to_thread(self._home.until_ended)
             if self._closing.is_set():
                 break
-            logger.warning("the writer process ended with %(code)s, and is started anew", {"code": process.returncode})
-            self._counters.writer_restarts.inc()
+            if code is not None:
+                logger.warning("the writer process ended with %(code)s, and is started anew", {"code": code})
+                self._counters.writer_restarts.inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         refusing.cancel()
 
-    async def _start_process(self) -> tuple[subprocess.Popen[bytes], _Connection]:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.to_thread(_start, theirs, self._how_to_log)
+    async def _connect(self) -> _Connection:
         connection = _Connection(self._on_ack)
+        try:
+            ours = await asyncio.to_thread(self._home.connect)
+        except OSError:
+            connection.connection_lost(None)
+            return connection
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=ours)
         connection.send(pack(Hello(self._database_url, self._stream)))
-        return process, connection
+        return connection
 
     def _resume(self, connection: _Connection, stored: int | None) -> None:
         """Go on with a new process, which knows what of that in doubt is stored."""
@@ -321,17 +324,75 @@ class ProcessWriter:
         self._flush_soon()
 
 
-def _start(connection: socket.socket, how_to_log: tuple[LogFormat, LogLevel]) -> subprocess.Popen[bytes]:
+class WriterHome(Protocol):
+    """Where a worker finds its writer. What is here may wait, and is called in a thread."""
+
+    def connect(self) -> socket.socket:
+        """A socket with a writer at the other end, or soon. Raises OSError."""
+
+    def until_ended(self) -> int | None:
+        """After the connection is lost: see that the process ends. Returns its exit code, where it was our own."""
+
+
+class OwnWriter:
+    """A writer of this worker alone, which starts it."""
+
+    def __init__(self, log_format: LogFormat = LogFormat.TEXT, log_level: LogLevel = LogLevel.WARNING) -> None:
+        self._how_to_log = (log_format, log_level)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def connect(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = start_writer(theirs, None, *self._how_to_log)
+        return ours
+
+    def until_ended(self) -> int | None:
+        if self._process is None:
+            return None
+        end_writer(self._process)
+        return self._process.returncode
+
+
+class SharedWriter:
+    """A writer of several workers, which somebody else starts: at the other end of a socket file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(self._path))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def until_ended(self) -> int | None:
+        return None
+
+
+def start_writer(
+    first: socket.socket, lifeline: socket.socket | None, log_format: LogFormat, log_level: LogLevel
+) -> subprocess.Popen[bytes]:
+    """Start a writer process; for the sockets see there. Raises OSError."""
+    sockets = [first] if lifeline is None else [first, lifeline]
+    numbers = [str(each.fileno()) for each in sockets]
     return subprocess.Popen(  # noqa: S603  (this very program)
         # Whatever lies in the directory that the collector was started in is not to be taken for its packages.
-        [sys.executable, "-P", "-m", "collector.ingest.writer_process", str(connection.fileno()), *how_to_log],
-        pass_fds=[connection.fileno()],
+        [
+            *(sys.executable, "-P", "-m", "collector.ingest.writer_process", *numbers),
+            *(() if lifeline else ("-",)),
+            *(log_format, log_level),
+        ],
+        pass_fds=[each.fileno() for each in sockets],
         stdin=subprocess.DEVNULL,
     )
 
 
-def _wait_for(process: subprocess.Popen[bytes]) -> None:
-    """A writer whose socket is closed ends by itself, after the commit that it is at."""
+def end_writer(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a writer whose socket is closed: it ends by itself, after the commit that it is at."""
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:

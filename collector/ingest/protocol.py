@@ -305,7 +305,7 @@ def bounded_protocol(settings: Settings, counters: IngestCounters) -> type[Bound
         most_per_client=settings.max_connections_per_client,
         trusted_proxies=settings.trusted_proxies,
     )
-    counters.show("csp_connections_open", "Connections open now", lambda: ServiceProtocol.open_connections.in_all)
+    counters.show_each("csp_connections_open", "Connections open now", lambda: ServiceProtocol.open_connections.in_all)
     ServiceProtocol.seconds = (
         settings.keep_alive_seconds or _NEVER,
         settings.header_seconds or _NEVER,

@@ -52,11 +52,17 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
         _drop_unread_output()
         return ExitCode.DONE
     except Exception as error:
-        failure = _describe(error, name)
-        if failure is None:
+        code = tell(error, name)
+        if code is None:
             raise
-        return _fail(*failure)
+        return code
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def tell(error: Exception, name: str) -> int | None:
+    """Say on standard error what went wrong, and return the exit code; None, and nothing said, for a bug of ours."""
+    failure = _describe(error, name)
+    return None if failure is None else _fail(*failure)
 
 
 def _describe(error: Exception, name: str) -> tuple[str, int] | None:

@@ -640,14 +640,14 @@ def record(
     batch: Batch,
     now_ms: int,
     known: Recollection | None = None,
-    position: Position | None = None,
+    positions: Sequence[Position] = (),
 ) -> None:
     """Add one batch, durably, in one transaction.
 
-    `known` is what the writer remembers of those before; `position` is how far the batch brings a stream.
+    `known` is what the writer remembers of those before; `positions` is how far the batch brings streams.
 
     Raises SQLAlchemyError when the database fails; then nothing of it is stored, except that with InDoubtError nobody
-    knows: with a `position`, `read_position` tells once the database answers.
+    knows: with `positions`, `read_position` tells once the database answers.
     """
     if not batch:
         return
@@ -655,7 +655,7 @@ def record(
         try:
             with recording(engine, now_ms, known) as transaction:
                 transaction.record(batch)
-                if position is not None:
+                for position in positions:
                     transaction.advance(position)
         except OperationalError as error:
             # Whoever prunes or reclassifies locks rows of several groups too, in an order of their own.

@@ -200,7 +200,7 @@ def test_both_processes_log_alike_from_the_start_to_the_end(tmp_path: Path, log_
         return
     events = {event["logger"]: event for event in reversed(log_of(tmp_path))}
     assert {"collector.ingest.process_writer", "collector.ingest.housekeeping", "uvicorn.error"} <= events.keys()
-    start = events["collector.cli"]
+    start = events["collector.serving"]
     assert start["event"].endswith(" starts with sqlite, 3 settings changed")
     assert (start["level"], start["database"], start["settings"]) == ("info", "sqlite", 3)
 

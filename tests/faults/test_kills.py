@@ -19,11 +19,11 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.02, 0.5
 """From the first acknowledgement to the end."""
 
 
-def kill_and_start(cycles: int, directory: Path, database_url: str) -> None:
+def kill_and_start(cycles: int, directory: Path, database_url: str, *arguments: str) -> None:
     """Kill all processes at once or, every other time, first one of them."""
     chance = random.Random(cycles)  # noqa: S311  (the same each time)
     tally = Tally()
-    with service(directory, database_url) as running:
+    with service(directory, database_url, *arguments) as running:
         running.start()
         for cycle in range(cycles):
             with load(running.port, tally=tally) as clients:
@@ -45,7 +45,12 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(database_url: str, tmp_pat
     kill_and_start(20, tmp_path / "service", database_url)
 
 
+def test_several_workers_and_their_writer_lose_nothing_and_repeat_nothing(database_url: str, tmp_path: Path) -> None:
+    kill_and_start(8, tmp_path / "service", database_url, "--workers", "3")
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
-def test_two_hundred_kills_lose_nothing_and_repeat_nothing(database_url: str, tmp_path: Path) -> None:
-    kill_and_start(200, tmp_path / "service", database_url)
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_two_hundred_kills_lose_nothing_and_repeat_nothing(database_url: str, tmp_path: Path, workers: str) -> None:
+    kill_and_start(200, tmp_path / "service", database_url, "--workers", workers)

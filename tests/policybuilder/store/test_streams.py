@@ -22,7 +22,7 @@ NOW_MS = to_ms(SEEN_AT)
 def store(engine: Engine, stream: str, frame: int) -> None:
     batch = Batch()
     fold(batch, make_observation())
-    record(engine, batch, NOW_MS, position=Position(stream, frame))
+    record(engine, batch, NOW_MS, positions=[Position(stream, frame)])
 
 
 def test_each_stream_is_as_far_as_its_last_frame(engine: Engine) -> None:
