@@ -17,9 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.health import Health, create_health_router
 from collector.ingest.client import client_network, is_trusted_peer
 from collector.ingest.counters import IngestCounters
-from collector.ingest.endpoint import PATH_PREFIX, KeyDirectory, Receive, ReportEndpoint, Scope, Send
+from collector.ingest.endpoint import (
+    PATH_PREFIX,
+    STORED,
+    Answer,
+    KeyDirectory,
+    Receive,
+    ReportEndpoint,
+    Scope,
+    Send,
+)
 from collector.ingest.process_writer import ProcessWriter, WriterHome
+from collector.ingest.whole import MadeAnswer, WholeReports
 from collector.ingest.writer import GroupCommitWriter, Writer
+from collector.listening import with_local_peer
 from collector.logs import set_up_logs
 from collector.review.access import Access
 from collector.review.keys import StoredKeys
@@ -27,7 +38,7 @@ from collector.review.pages import create_router
 from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
-from collector.settings import Settings, load_settings
+from collector.settings import IPNetwork, Settings, load_settings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, write_rehearsal_key
@@ -62,6 +73,8 @@ class Service:
 
     access: Access
     counters: IngestCounters
+    whole_reports: WholeReports
+    """Takes reports before there is anything of ASGI, from a server that can."""
 
     @property
     def has_try_page(self) -> bool:
@@ -118,8 +131,9 @@ def create_service(
             )
     hosts = settings.allowed_hosts or _default_hosts(settings)
     guarded = TrustedHosts(NoStoreMiddleware(inner), hosts=hosts, exempt=_UNGUARDED_PATHS)
-    app = _ForwardedScheme(SecurityHeadersMiddleware(_Front(ingest, guarded)), settings)
-    return Service(app, settings, base, report_key, access, counters)
+    secured = SecurityHeadersMiddleware(_Front(ingest, guarded))
+    app = _ForwardedScheme(secured, settings)
+    return Service(app, settings, base, report_key, access, counters, _WholeReports(ingest, secured, settings))
 
 
 def _rehearsal_key(engine: Engine, settings: Settings) -> str:
@@ -190,6 +204,10 @@ class _Ingest:
             )
         return GroupCommitWriter(self._engine, self._counters, max_queued=settings.queue_reports)
 
+    @property
+    def endpoint(self) -> ReportEndpoint | None:
+        return self._endpoint
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._endpoint is None:
             raise RuntimeError("a report arrived before the application's lifespan began")
@@ -210,6 +228,39 @@ class _Front:
             await self._rest(scope, receive, send)
 
 
+class _WholeReports:
+    """The report endpoint, to a server that has read the whole request; the answer is that of the application."""
+
+    def __init__(self, ingest: _Ingest, secured: SecurityHeadersMiddleware, settings: Settings) -> None:
+        self._ingest = ingest
+        self._secured = secured
+        self._proxies = settings.trusted_proxies
+        self._stored = {secure: self._made(STORED, secure=secure) for secure in (False, True)}
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether it is for reports at all."""
+        path: str = scope["path"]
+        return scope["method"] == "POST" and path.startswith(PATH_PREFIX)
+
+    def take(self, scope: Scope, body: bytes, answer: Callable[[MadeAnswer], None]) -> bool:
+        """Take the request, and answer it now or later; False where it is for the application."""
+        endpoint = self._ingest.endpoint
+        if endpoint is None:
+            return False
+        scope = with_local_peer(scope)
+        secure = scope["scheme"] == "https" or _came_by_https(scope, self._proxies)
+
+        def made(given: Answer) -> None:
+            answer(self._stored[secure] if given is STORED else self._made(given, secure=secure))
+
+        return endpoint.take_whole(scope, body, made)
+
+    def _made(self, answer: Answer, *, secure: bool) -> MadeAnswer:
+        headers = self._secured.headers_of(answer.headers, secure=secure)
+        lines = b"".join(b"%b: %b\r\n" % each for each in headers)
+        return MadeAnswer(answer.status, lines, answer.body, closes=(b"connection", b"close") in headers)
+
+
 class _ForwardedScheme:
     """Believes a trusted proxy that the visitor came by https: HSTS and the flags of cookies follow from it."""
 
@@ -218,12 +269,17 @@ class _ForwardedScheme:
         self._proxies = settings.trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            peer = scope["client"][0] if scope.get("client") else None
-            said = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
-            if said and said[-1].strip().lower() == b"https" and is_trusted_peer(peer, self._proxies):
-                scope = {**scope, "scheme": "https"}
+        if scope["type"] == "http" and scope["scheme"] != "https" and _came_by_https(scope, self._proxies):
+            scope = {**scope, "scheme": "https"}
         await self._app(scope, receive, send)
+
+
+def _came_by_https(scope: Scope, proxies: Sequence[IPNetwork]) -> bool:
+    """Whether a trusted proxy says so."""
+    said = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+    if not said or said[-1].strip().lower() != b"https":
+        return False
+    return is_trusted_peer(scope["client"][0] if scope.get("client") else None, proxies)
 
 
 def _client_network(request: Request, settings: Settings) -> str:

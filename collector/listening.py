@@ -178,11 +178,14 @@ class LocalPeers:
         self._app = app
 
     async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
-        server = scope.get("server")
-        # Only a socket file has no port.
-        if server is not None and server[1] is None:
-            scope = {**scope, "client": ("127.0.0.1", 0)}
-        await self._app(scope, receive, send)
+        await self._app(with_local_peer(scope), receive, send)
+
+
+def with_local_peer(scope: _Scope) -> _Scope:
+    """The scope, as from loopback where it came through a socket file."""
+    server = scope.get("server")
+    # Only a socket file has no port.
+    return {**scope, "client": ("127.0.0.1", 0)} if server is not None and server[1] is None else scope
 
 
 def notify(state: str) -> None:

@@ -166,6 +166,10 @@ class SecurityHeadersMiddleware:
                 await _answer(secured_send, 500, "Internal Server Error", close=_is_http1(scope))
             raise
 
+    def headers_of(self, given: Iterable[tuple[bytes, bytes]], *, secure: bool) -> Headers:
+        """The headers of an answer that is made outside of ASGI, over https where `secure`; without a nonce in it."""
+        return self._merged(given, self._fixed[self._hsts_over_http or secure])
+
     def _headers(self, *, nonce: str, secure: bool) -> Headers:
         return [
             (name.encode(), _NONCE_PLACEHOLDER.sub(nonce, value).encode())

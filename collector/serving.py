@@ -69,7 +69,7 @@ def _serve_at(place: Place, settings: Settings, listeners: list[socket.socket], 
         _serve_metrics(counters.registry, settings.host, settings.metrics_port)
     config = uvicorn.Config(
         LocalPeers(service.app),
-        http=bounded_protocol(settings, counters),
+        http=bounded_protocol(settings, counters, service.whole_reports),
         ws="none",
         ssl_context_factory=None if tls is None else lambda *_: tls,
         log_config=None,

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.ingest.client import client_network
 from collector.ingest.counters import IngestCounters
-from collector.ingest.intake import take_in
+from collector.ingest.intake import Intake, take_in
 from collector.ingest.limits import RateLimiter
 from collector.ingest.sampling import stands_for
 from collector.ingest.writer import QueueFullError, StoreUnreachableError, Writer
@@ -75,6 +76,24 @@ _PREFLIGHT_HEADERS = (
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with, but for the headers that every answer of the service has."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = (_ALLOW_ORIGIN, _NO_STORE, _ANY_EMBEDDER)
+    body: bytes = b""
+
+
+STORED = Answer(204)
+_PREFLIGHT = Answer(204, _PREFLIGHT_HEADERS)
+_FAILED = Answer(
+    500,
+    ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21"), (b"connection", b"close")),
+    b"Internal Server Error",
+)
+
+
 class KeyDirectory:
     """Site keys, looked up in the database and remembered for five seconds; unknown ones too.
 
@@ -88,12 +107,18 @@ class KeyDirectory:
         self._engine = engine
         self._known: OrderedDict[str, tuple[float, SiteKey | None]] = OrderedDict()
 
+    def remembered(self, key: str) -> tuple[SiteKey | None] | None:
+        """The live key's site, or None, in a tuple; None where the database has to be asked."""
+        remembered = self._known.get(key)
+        if remembered is None or time.monotonic() - remembered[0] >= self._TTL_SECONDS:
+            return None
+        return remembered[1:]
+
     async def find(self, key: str) -> SiteKey | None:
         """The live key's site, or None. Raises SQLAlchemyError when the database cannot be asked."""
+        if (remembered := self.remembered(key)) is not None:
+            return remembered[0]
         now = time.monotonic()
-        remembered = self._known.get(key)
-        if remembered is not None and now - remembered[0] < self._TTL_SECONDS:
-            return remembered[1]
         found = await asyncio.to_thread(find_key, self._engine, key)
         self._known.pop(key, None)
         if found is not None and found.kind is KeyKind.REHEARSAL:
@@ -139,25 +164,82 @@ class ReportEndpoint:
         """Answer one request whose path begins with `PATH_PREFIX`."""
         if scope["method"] == "OPTIONS":
             self._counters.preflights.inc()
-            await _answer(send, 204, headers=_PREFLIGHT_HEADERS)
+            await _send(send, _PREFLIGHT)
             return
         try:
             await self._take(scope, receive)
-        except _RefusedError as refused:
-            await self._refuse(refused, send)
-        except RejectedReportError as rejected:
-            self._counters.refused(rejected.reason)
-            await _answer(send, rejected.status_code, error=rejected.reason)
-        except SQLAlchemyError as error:
-            await self._refuse(_not_stored(error), send)
+        except (_RefusedError, RejectedReportError, SQLAlchemyError) as error:
+            await _send(send, self._refusal(error))
         except ConnectionResetError:
             self._counters.refused(Reason.CLIENT_GONE)
         else:
-            await _answer(send, 204)
+            await _send(send, STORED)
+
+    def take_whole(self, scope: Scope, body: bytes, answer: Callable[[Answer], None]) -> bool:
+        """Take a request that is here with its whole body, and `answer` it: before this returns, or when it is stored.
+
+        False where somebody would have to wait before; then nothing is taken, and it is for `__call__`.
+        """
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        remembered = self._keys.remembered(scope["path"].removeprefix(PATH_PREFIX))
+        if remembered is None or not _is_soon_read(body):
+            return False
+        try:
+            network = self._let_in(scope, headers)
+            key = self._let_to_site(remembered[0], headers)
+            intake = self._read(scope, headers, body, key, network)()
+            self._account_for(intake, key, network)
+            if not intake.observations:
+                self._counters.accepted(intake.kinds)
+                answer(STORED)
+                return True
+            storing = self._writer.enqueue(intake.observations, len(body))
+        except (_RefusedError, RejectedReportError) as error:
+            answer(self._refusal(error))
+            return True
+        except (QueueFullError, StoreUnreachableError) as error:
+            answer(self._refusal(_not_stored(error, reports=len(intake.observations))))
+            return True
+        storing.add_done_callback(lambda stored: answer(self._outcome(stored, intake)))
+        return True
+
+    def _outcome(self, stored: asyncio.Future[None], intake: Intake) -> Answer:
+        try:
+            stored.result()
+        except (QueueFullError, StoreUnreachableError) as error:
+            return self._refusal(_not_stored(error, reports=len(intake.observations)))
+        except Exception as error:
+            logger.exception("not stored, for a fault of ours", exc_info=error)
+            return _FAILED
+        self._counters.accepted(intake.kinds)
+        return STORED
 
     async def _take(self, scope: Scope, receive: Receive) -> None:
         """Store what the request holds, or raise what to answer instead."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        network = self._let_in(scope, headers)
+        key_text = scope["path"].removeprefix(PATH_PREFIX)
+        found = await self._keys.find(key_text) if 0 < len(key_text) <= _MAX_KEY_CHARACTERS else None
+        key = self._let_to_site(found, headers)
+        body = await _read_body(receive, is_batch=_essence(headers.get(b"content-type", b"")) == _BATCH_TYPE)
+        # Commas stand between items, and the usual body has too few of them to be decoded for this.
+        if (
+            body.count(b",") >= MAX_BATCH_ITEMS
+            and (items := await self._aside(partial(_items, body))) > MAX_BATCH_ITEMS
+        ):
+            self._clients.charge(network, MAX_BATCH_ITEMS)
+            raise _RefusedError(413, Reason.TOO_LARGE, reports=items)
+        read = self._read(scope, headers, body, key, network)
+        intake = read() if _is_soon_read(body) else await self._aside(read)
+        self._account_for(intake, key, network)
+        try:
+            await self._writer.store(intake.observations, len(body))
+        except (QueueFullError, StoreUnreachableError) as error:
+            raise _not_stored(error, reports=len(intake.observations)) from error
+        self._counters.accepted(intake.kinds)
+
+    def _let_in(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+        """The client's network, if it may send something here now."""
         self._check_host(headers)
         if scope["method"] != "POST":
             raise _RefusedError(405, Reason.METHOD, allow="POST, OPTIONS")
@@ -168,25 +250,22 @@ class ReportEndpoint:
             client_header=self._settings.client_header,
         )
         self._check_rate(self._clients, network)
-        key_text = scope["path"].removeprefix(PATH_PREFIX)
-        key = await self._keys.find(key_text) if 0 < len(key_text) <= _MAX_KEY_CHARACTERS else None
+        return network
+
+    def _let_to_site(self, key: SiteKey | None, headers: dict[bytes, bytes]) -> SiteKey:
         if key is None:
             raise _RefusedError(404, Reason.UNKNOWN_SITE)
         self._check_rate(self._sites, key.site, key.reports_per_second)
-        content_type = _essence(headers.get(b"content-type", b""))
-        if content_type not in _CONTENT_TYPES:
+        if _essence(headers.get(b"content-type", b"")) not in _CONTENT_TYPES:
             raise _RefusedError(415, Reason.CONTENT_TYPE)
         if b"content-encoding" in headers:
             raise _RefusedError(415, Reason.CONTENT_ENCODING)
-        body = await _read_body(receive, is_batch=content_type == _BATCH_TYPE)
-        # Commas stand between items, and the usual body has too few of them to be decoded for this.
-        if (
-            body.count(b",") >= MAX_BATCH_ITEMS
-            and (items := await self._aside(partial(_items, body))) > MAX_BATCH_ITEMS
-        ):
-            self._clients.charge(network, MAX_BATCH_ITEMS)
-            raise _RefusedError(413, Reason.TOO_LARGE, reports=items)
-        read = partial(
+        return key
+
+    def _read(
+        self, scope: Scope, headers: dict[bytes, bytes], body: bytes, key: SiteKey, network: str
+    ) -> Callable[[], Intake]:
+        return partial(
             take_in,
             body,
             key,
@@ -196,18 +275,14 @@ class ReportEndpoint:
             stands_for=stands_for(scope.get("query_string", b"")),
             rules=self._rules,
         )
-        intake = read() if _is_soon_read(body) else await self._aside(read)
-        # What is ignored was read all the same.
+
+    def _account_for(self, intake: Intake, key: SiteKey, network: str) -> None:
+        """What is ignored was read all the same."""
         reports = len(intake.observations) + intake.ignored.total()
         self._charge(self._clients, network, reports)
         self._charge(self._sites, key.site, reports, key.reports_per_second)
         for reason, ignored in intake.ignored.items():
             self._counters.refused(reason, ignored)
-        try:
-            await self._writer.store(intake.observations, len(body))
-        except (QueueFullError, StoreUnreachableError) as error:
-            raise _not_stored(error, reports=len(intake.observations)) from error
-        self._counters.accepted(intake.kinds)
 
     async def _aside(self, read: Callable[[], _T]) -> _T:
         """What `read` makes of a body that others would wait for: in a thread."""
@@ -231,17 +306,25 @@ class ReportEndpoint:
         if wait := limiter.wait_beyond_burst(reports, own_rate):
             raise _RefusedError(429, Reason.RATE_LIMITED, reports=reports, retry_after=str(wait))
 
-    async def _refuse(self, refused: _RefusedError, send: Send) -> None:
+    def _refusal(self, error: Exception) -> Answer:
+        """The answer to a request that is not stored, which is counted."""
+        if isinstance(error, RejectedReportError):
+            self._counters.refused(error.reason)
+            return _error(error.status_code, error.reason)
+        refused = error if isinstance(error, _RefusedError) else _not_stored(error)
         self._counters.refused(refused.reason, refused.reports)
         if refused.status in {429, 503} and self._settings.shed is Shed.ACCEPT:
-            await _answer(send, 204)
-            return
+            return STORED
         headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in refused.headers.items()]
         if refused.status == 413:
             headers.append((b"connection", b"close"))
-        await _answer(
-            send, refused.status, error=refused.reason, headers=(_ALLOW_ORIGIN, _NO_STORE, _ANY_EMBEDDER, *headers)
-        )
+        return _error(refused.status, refused.reason, *headers)
+
+
+def _error(status: int, reason: Reason, *headers: tuple[bytes, bytes]) -> Answer:
+    body = json.dumps({"error": reason.value}).encode()
+    content = (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())
+    return Answer(status, (_ALLOW_ORIGIN, _NO_STORE, _ANY_EMBEDDER, *headers, *content), body)
 
 
 def _not_stored(error: Exception, *, reports: int = 1) -> _RefusedError:
@@ -299,15 +382,6 @@ def _essence(content_type: bytes) -> str:
     return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
-async def _answer(
-    send: Send,
-    status: int,
-    *,
-    error: Reason | None = None,
-    headers: tuple[tuple[bytes, bytes], ...] = (_ALLOW_ORIGIN, _NO_STORE, _ANY_EMBEDDER),
-) -> None:
-    body = b"" if error is None else json.dumps({"error": error.value}).encode()
-    content = () if error is None else ((b"content-type", b"application/json"),)
-    length = () if status == 204 else ((b"content-length", str(len(body)).encode()),)
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, *content, *length]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, answer: Answer) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})

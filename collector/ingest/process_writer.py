@@ -135,12 +135,12 @@ class ProcessWriter:
         return "no answer" if self._is_stalled else self._latest_commit.failure
 
     async def store(self, observations: Sequence[Observation | HashObservation], size: int) -> None:
-        """Return when the observations are durable, all of them or none; `size` is about how many bytes they hold.
+        """Return when the observations are durable, all of them or none; see `Writer`."""
+        if observations:
+            await self.enqueue(observations, size)
 
-        Raises QueueFullError or StoreUnreachableError; then none is stored.
-        """
-        if not observations:
-            return
+    def enqueue(self, observations: Sequence[Observation | HashObservation], size: int) -> asyncio.Future[None]:
+        """Have observations stored; see `Writer`."""
         if self._has_given_up or self._is_stalled:
             raise StoreUnreachableError("no writer")
         is_alone = not self._queued
@@ -159,7 +159,7 @@ class ProcessWriter:
         self._pending.append(waiting)
         self._count(len(observations), size)
         self._flush_soon()
-        await waiting.stored
+        return waiting.stored
 
     @property
     def _is_stalled(self) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import ClassVar, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from collector.ingest.connections import OpenConnections
 from collector.ingest.counters import IngestCounters
 from collector.ingest.refusals import Refusal, answer_to
+from collector.ingest.whole import MadeAnswer, WholeReports
 from collector.settings import Settings
 
 MAX_TARGET_BYTES = 8 * 1024
@@ -60,6 +63,8 @@ class BoundedProtocol(HttpToolsProtocol):
     seconds: ClassVar[tuple[float, float, float]]
     """How long the client has for what it owes, which is the index; for its next request, when that is nothing."""
 
+    reports: ClassVar[WholeReports | None] = None
+
     # The state of a connection; these are its values before the first byte.
     _is_counted = False
     _refusal: Refusal | None = None
@@ -67,6 +72,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _running: RequestResponseCycle | None = None
     """The request that the application has begun with last. `cycle` is the one read last, which may have to wait."""
+
+    _is_parsing = False
+    _held: tuple[RequestResponseCycle, ASGI3Application] | None = None
+    """A report whose head is here, while the rest of the piece is parsed: its body may be in it."""
 
     _owed = _NOTHING
     _owed_bytes = 0
@@ -126,6 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._refusal is not None:
             return
+        self._is_parsing = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -134,9 +144,63 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
         except httptools.HttpParserError as error:
             cause = error.__context__
+            self._release()
             self._refuse(cause.refusal if isinstance(cause, _StopParsingError) else Refusal.MALFORMED)
+        self._is_parsing = False
+        self._release()
         if self._owed:
             self._weigh(len(data))
+
+    # Reports that are here as a whole.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self.reports is None or not self._may_be_taken_whole(cycle):
+            super()._start_asgi_task(cycle, app)
+        elif self._is_parsing and cycle.more_body:
+            self._held = cycle, app
+        elif cycle.more_body or not self._is_taken_whole(cycle):
+            super()._start_asgi_task(cycle, app)
+
+    def _may_be_taken_whole(self, cycle: RequestResponseCycle) -> bool:
+        is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and not self.parser.should_upgrade()
+        return is_plain and self.reports is not None and self.reports.wants(cycle.scope)
+
+    def _is_taken_whole(self, cycle: RequestResponseCycle) -> bool:
+        try:
+            return self.reports is not None and self.reports.take(
+                cycle.scope, bytes(cycle.body), partial(self._answer, cycle)
+            )
+        except Exception:  # noqa: BLE001  (a bug: the application has it again, and somebody to tell)
+            return False
+
+    def _release(self) -> None:
+        """The body of what is held is not here: the application waits for it."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            super()._start_asgi_task(*held)
+
+    def _answer(self, cycle: RequestResponseCycle, answer: MadeAnswer) -> None:
+        """As the cycle itself sends what the application gives it."""
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        cycle.response_started = cycle.response_complete = True
+        if answer.closes:
+            cycle.keep_alive = False
+        self.transport.write(
+            b"".join(
+                (
+                    STATUS_LINE[answer.status],
+                    *(part for name, value in cycle.default_headers for part in (name, b": ", value, b"\r\n")),
+                    answer.header_lines,
+                    b"" if cycle.keep_alive or answer.closes else b"connection: close\r\n",
+                    b"\r\n",
+                    answer.body,
+                )
+            )
+        )
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _weigh(self, size: int) -> None:
         """After a piece that left something incomplete: begin its deadline, keep it within bounds."""
@@ -183,6 +247,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._send_by = _NEVER
         cycle.more_body = False
+        if self._held is not None:
+            (cycle, app), self._held = self._held, None
+            if self._is_taken_whole(cycle):
+                return
+            super()._start_asgi_task(cycle, app)
         cycle.message_event.set()
 
     def _head_bytes(self) -> int:
@@ -293,13 +362,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._set_timer()
 
 
-def bounded_protocol(settings: Settings, counters: IngestCounters) -> type[BoundedProtocol]:
-    """The protocol of one service, for `uvicorn.Config(http=…)`, which takes a class."""
+def bounded_protocol(
+    settings: Settings, counters: IngestCounters, reports: WholeReports | None = None
+) -> type[BoundedProtocol]:
+    """The protocol of one service, for `uvicorn.Config(http=…)`, which takes a class.
+
+    It hands `reports` what is for them and is here as a whole; all else, or all, goes to the application.
+    """
 
     class ServiceProtocol(BoundedProtocol):
         pass
 
     ServiceProtocol.counters = counters
+    ServiceProtocol.reports = reports
     ServiceProtocol.open_connections = OpenConnections(
         most=settings.max_connections,
         most_per_client=settings.max_connections_per_client,

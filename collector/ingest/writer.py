@@ -61,6 +61,12 @@ class Writer(Protocol):
         Raises QueueFullError or StoreUnreachableError; then none is stored.
         """
 
+    def enqueue(self, observations: Sequence[Observation | HashObservation], size: int) -> asyncio.Future[None]:
+        """The same of one or more, without waiting: what is done, or fails, when `store` would return.
+
+        Raises QueueFullError or StoreUnreachableError where that is known at once.
+        """
+
 
 class LatestCommit:
     """How the latest commit ended, for as long as that says something of the next."""
@@ -143,13 +149,17 @@ class GroupCommitWriter:
     def failure(self) -> str:
         return self._latest.failure
 
-    async def store(self, observations: Sequence[Observation | HashObservation], size: int = 0) -> None:  # noqa: ARG002
-        """Return when the observations are durable, all of them or none.
+    async def store(self, observations: Sequence[Observation | HashObservation], size: int = 0) -> None:
+        """Return when the observations are durable, all of them or none; see `Writer`."""
+        if observations:
+            await self.enqueue(observations, size)
 
-        Raises QueueFullError or StoreUnreachableError; then none is stored.
-        """
-        if not observations:
-            return
+    def enqueue(
+        self,
+        observations: Sequence[Observation | HashObservation],
+        size: int = 0,  # noqa: ARG002
+    ) -> asyncio.Future[None]:
+        """Have observations stored; see `Writer`."""
         if self._closing.is_set() or self._queued + len(observations) > max(self._max_queued, len(observations)):
             raise QueueFullError
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -157,7 +167,7 @@ class GroupCommitWriter:
         self._queued += len(observations)
         self._counters.queued = self._queued
         self._wake.set()
-        await stored
+        return stored
 
     async def _run(self) -> None:
         while True:
