@@ -100,7 +100,9 @@ class Settings(BaseSettings):
         default=20_000, ge=1, description="reports waiting for the database before the answer is 503"
     )
     queue_bytes: int = Field(
-        default=64 * 1024 * 1024, ge=1, description="bytes of reports waiting for the database before it is 503"
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="bytes of reports that wait for the database, or for their rest, before the answer is 503",
     )
     header_seconds: float = Field(
         default=5.0,

@@ -159,6 +159,8 @@ class ReportEndpoint:
         self._clients = RateLimiter(settings.rate_per_client)
         self._sites = RateLimiter(settings.rate_per_site)
         self._readers = asyncio.Semaphore(_READERS)
+        self._arriving_bytes = 0
+        """Of bodies that come in pieces, of which the last is still to come: any number of clients may send one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path begins with `PATH_PREFIX`."""
@@ -221,7 +223,7 @@ class ReportEndpoint:
         key_text = scope["path"].removeprefix(PATH_PREFIX)
         found = await self._keys.find(key_text) if 0 < len(key_text) <= _MAX_KEY_CHARACTERS else None
         key = self._let_to_site(found, headers)
-        body = await _read_body(receive, is_batch=_essence(headers.get(b"content-type", b"")) == _BATCH_TYPE)
+        body = await self._read_body(receive, is_batch=_essence(headers.get(b"content-type", b"")) == _BATCH_TYPE)
         # Commas stand between items, and the usual body has too few of them to be decoded for this.
         if (
             body.count(b",") >= MAX_BATCH_ITEMS
@@ -237,6 +239,33 @@ class ReportEndpoint:
         except (QueueFullError, StoreUnreachableError) as error:
             raise _not_stored(error, reports=len(intake.observations)) from error
         self._counters.accepted(intake.kinds)
+
+    async def _read_body(self, receive: Receive, *, is_batch: bool) -> bytes:
+        """The body, within its bound: larger for batches, which are told by their type or their first byte."""
+        chunks: list[bytes] = []
+        size = 0
+        limit = MAX_BATCH_BYTES if is_batch else MAX_BODY_BYTES
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionResetError
+                chunk: bytes = message.get("body", b"")
+                if not size and chunk[:1] == b"[":
+                    limit = MAX_BATCH_BYTES
+                size += len(chunk)
+                self._arriving_bytes += len(chunk)
+                if size > limit:
+                    await _drain(receive, size - limit, more=message.get("more_body", False))
+                    raise _RefusedError(413, Reason.TOO_LARGE)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                # One alone has room, as in the queue.
+                if self._arriving_bytes > max(size, self._settings.queue_bytes):
+                    raise _RefusedError(503, Reason.QUEUE_FULL, retry_after=str(_RETRY_AFTER_SECONDS))
+        finally:
+            self._arriving_bytes -= size
 
     def _let_in(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """The client's network, if it may send something here now."""
@@ -344,27 +373,6 @@ def _items(body: bytes) -> int:
     """How many items a body holds. Raises RejectedReportError for one that cannot be read."""
     decoded = decode_body(body)
     return len(decoded.reports) + decoded.ignored.total()
-
-
-async def _read_body(receive: Receive, *, is_batch: bool) -> bytes:
-    """The body, within its bound: larger for batches, which are told by their type or their first byte."""
-    chunks: list[bytes] = []
-    size = 0
-    limit = MAX_BATCH_BYTES if is_batch else MAX_BODY_BYTES
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError
-        chunk: bytes = message.get("body", b"")
-        if size == 0 and chunk[:1] == b"[":
-            limit = MAX_BATCH_BYTES
-        size += len(chunk)
-        if size > limit:
-            await _drain(receive, size - limit, more=message.get("more_body", False))
-            raise _RefusedError(413, Reason.TOO_LARGE)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 async def _drain(receive: Receive, drained: int, *, more: bool) -> None:

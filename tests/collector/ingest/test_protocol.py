@@ -619,3 +619,32 @@ def test_where_a_stream_of_requests_is_cut_makes_no_difference(echo: Served, cut
 def test_the_defaults_are_those_that_are_promised() -> None:
     default = Settings()
     assert (default.header_seconds, default.body_seconds, default.keep_alive_seconds) == (5, 10, 5)
+
+
+def test_bodies_that_arrive_slowly_are_bounded_together(tmp_path: Path) -> None:
+    """Each may be a megabyte, and any number of clients may send one."""
+    piece = b"[" + b" " * 60_000
+    batch = head("content-length: 1000000").replace(b"application/csp-report", b"application/reports+json")
+    with run_collector(tmp_path, CSP_QUEUE_BYTES="150000", CSP_ADMIN_TOKEN=ADMIN_TOKEN) as collector:
+        slow = [RawClient(collector.base_url) for _ in range(4)]
+        for one in slow[:3]:
+            one.send(batch + piece)
+            time.sleep(0.2)
+        refused = slow[2].answer()
+        assert refused is not None
+        assert (refused.status, refused.body) == (503, b'{"error": "queue-full"}')
+        assert refused.headers["retry-after"]
+        with RawClient(collector.base_url) as client:
+            answer = client.ask(post())
+            assert answer is not None
+            assert answer.status == 204, "what is here whole finds room"
+        for one in slow[:2]:
+            one.close()
+        time.sleep(0.2)
+        slow[3].send(batch + piece)
+        slow[3].send(b" " * (1_000_000 - len(piece) - 1) + b"]")
+        answer = slow[3].answer()
+        assert answer is not None
+        assert answer.status == 204, "there is room again"
+        for one in slow[2:]:
+            one.close()
