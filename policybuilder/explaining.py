@@ -5,6 +5,7 @@ Everything is read from the report itself, and from what its operator knows of t
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -102,6 +103,31 @@ def explain(
         return (_refused(error.reason),)
     reader = _Reader(user_agent, received_at, site, rules)
     return tuple(reader.explain(item) for item in items[:MAX_REPORTS])
+
+
+def explain_kept(
+    violation: Violation, *, site: SiteKnowledge = NOTHING_KNOWN, rules: Rules | None = None
+) -> Explanation:
+    """The same of a violation that was recorded: as of a report that says what was kept of it."""
+    members = {wire: getattr(violation, name) for wire, name in _MEMBERS.items() if getattr(violation, name)}
+    [explanation] = explain(json.dumps({"csp-report": members}).encode(), site=site, rules=rules)
+    return explanation
+
+
+_MEMBERS = {
+    "document-uri": "document_uri",
+    "effective-directive": "effective_directive",
+    "blocked-uri": "blocked_uri",
+    "original-policy": "original_policy",
+    "disposition": "disposition",
+    "script-sample": "sample",
+    "source-file": "source_file",
+    "line-number": "line_number",
+    "column-number": "column_number",
+    "referrer": "referrer",
+    "status-code": "status_code",
+}
+"""Of `report-uri`'s format: https://w3c.github.io/webappsec-csp/#deprecated-serialize-violation"""
 
 
 # Reports that cannot be used

@@ -8,8 +8,8 @@ from fastapi import HTTPException, Request
 
 from collector.review.access import NO_STORE
 
-MAX_FORM_BYTES = 4096
-MAX_FIELDS = 8
+MAX_FORM_BYTES = 16 * 1024
+MAX_FIELDS = 16
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 

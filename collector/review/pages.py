@@ -9,9 +9,13 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from collector.review.access import Access, Login, local_path
 from collector.review.assets import ASSETS_BY_HASHED_NAME
+from collector.review.decision_pages import create_decision_router
+from collector.review.group_page import create_group_router
 from collector.review.login import create_login_router
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
+from collector.review.site_frame import address_of, site_of, tabs
+from collector.review.suggestion_page import create_suggestion_router
 from collector.review.templating import page
 from policybuilder.summary import SummaryBy
 
@@ -49,6 +53,9 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
     """
     router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
     router.include_router(create_login_router(access))
+    router.include_router(create_group_router(service, access))
+    router.include_router(create_decision_router(service, access))
+    router.include_router(create_suggestion_router(service, access))
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def overview(
@@ -59,11 +66,7 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
         noise: str = "",
     ) -> Response:
         sites = tuple(service.sites())
-        if not sites:
-            raise HTTPException(404, "No site is registered. Type: cspbuild site add NAME --host HOST")
-        shown_site = site or sites[0]
-        if shown_site not in sites:
-            raise HTTPException(404, f"No site is called {shown_site!r}.")
+        shown_site = site_of(sites, site)
         if by not in set(SummaryBy):
             raise HTTPException(404, f"No view is called {by!r}.")
         view = SummaryBy(by)
@@ -90,10 +93,12 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
             "hidden_rows": len(summary.rows) - len(rows),
             "most_reports": max((row.reports for row in rows), default=0),
             "max_pages": MAX_PAGES,
+            "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", shown_site),
             "header_lines": () if has_evidence else tuple(service.header_lines(shown_site)),
             "next_command": service.next_command(shown_site),
             "snippet_command": service.snippet_command(shown_site),
             "try_path": local_path(request, try_path) if try_path else None,
+            **tabs(request, shown_site, "violations"),
             "session": login.session,
         }
         return page(request, "summary.html" if has_evidence else "empty.html", context)

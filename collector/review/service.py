@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from policybuilder.deciding import Answer
+from policybuilder.decisions import Decision
+from policybuilder.explaining import Explanation
+from policybuilder.store.detail import GroupDetail
+from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 
 
@@ -32,4 +38,30 @@ class ReviewService(Protocol):
 
     def snippet_command(self, site: str) -> str:
         """The command that prints the same headers as the lines of a server's configuration."""
+        ...
+
+    def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
+        """All that is kept of a group; None where there is none of this fingerprint."""
+        ...
+
+    def explanation(self, site: str, detail: GroupDetail) -> Explanation:
+        """Why a group’s reports came, and what it would take to allow what they name."""
+        ...
+
+    def suggestion(self, site: str) -> Suggestion | None:
+        """The policy that the evidence speaks for; None where there is no evidence."""
+        ...
+
+    def decisions(self, site: str) -> Sequence[Decision]:
+        """Every answer that was ever given, newest first."""
+        ...
+
+    def decide(
+        self, site: str, make: Callable[[Sequence[Decision]], Answer], *, note: str, until: datetime | None
+    ) -> Decision:
+        """Keep the answer that `make` makes beside those that stand. Raises CspbuildError where it cannot be kept."""
+        ...
+
+    def undo(self, site: str, number: int) -> Decision:
+        """Take an answer back. Raises CspbuildError where none of this number stands."""
         ...

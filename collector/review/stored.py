@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from policybuilder.deciding import Answer
+from policybuilder.decisions import Decision
+from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.program import site_flag, typed
 from policybuilder.stages import Stage, headers_for
+from policybuilder.store.decisions import add_decision, read_decisions, read_standing_decisions, undo_decision
+from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
+from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import DEFAULT_SITE, get_site, list_sites
 from policybuilder.store.summarizing import read_summary
+from policybuilder.suggestion.propose import propose
+from policybuilder.suggestion.trust import Thresholds
+from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import Window
 
@@ -42,6 +52,65 @@ class StoredReview:
             with snapshot(self._engine) as connection:
                 window = Window(None, datetime.now(UTC))
                 return read_summary(connection, site, window, by=by, include_noise=include_noise)
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
+        """All that is kept of a group, as of now."""
+        with self._reading(site) as connection:
+            return read_detail(connection, site, fingerprint, Window(None, datetime.now(UTC)))
+
+    def explanation(self, site: str, detail: GroupDetail) -> Explanation:
+        """Of its first sample, or else of the violation that stands for the group."""
+        found = get_site(self._engine, site)
+        group = detail.group
+        policy = next((count.policy for count in group.policies), "")
+        violation = detail.samples[0] if detail.samples else group.violation(policy)
+        # Pages on a host that stands for another are the site's, too.
+        hosts = (*found.hosts, *(alias.alias for alias in found.aliases)) if found.hosts else ()
+        return explain_kept(violation, site=SiteKnowledge(hosts=hosts, deployments=detail.deployments))
+
+    def suggestion(self, site: str) -> Suggestion | None:
+        """As `cspbuild suggest` makes it, without options, as of now."""
+        window, thresholds = Window(None, datetime.now(UTC)), Thresholds()
+        with self._reading(site) as connection:
+            groups = read_evidence(connection, site, window)
+            if not groups:
+                return None
+            grounds = read_grounds(connection, site, window, groups, thresholds)
+        return propose(site, groups, grounds)
+
+    def decisions(self, site: str) -> Sequence[Decision]:
+        """Every answer that was ever given, newest first."""
+        with self._reading(site) as connection:
+            return read_decisions(connection, site, undone_too=True)[::-1]
+
+    def decide(
+        self, site: str, make: Callable[[Sequence[Decision]], Answer], *, note: str, until: datetime | None
+    ) -> Decision:
+        """Keep an answer. Raises CspbuildError where it cannot be kept."""
+        now = datetime.now(UTC)
+        with self._reading(site) as connection:
+            answer = make(read_standing_decisions(connection, site, now))
+        try:
+            return add_decision(self._engine, site, answer, note=note, until=until, now=now)
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def undo(self, site: str, number: int) -> Decision:
+        """Take an answer back. Raises CspbuildError where none of this number stands."""
+        try:
+            get_site(self._engine, site)
+            return undo_decision(self._engine, site, number, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    @contextmanager
+    def _reading(self, site: str) -> Iterator[Connection]:
+        try:
+            get_site(self._engine, site)
+            with snapshot(self._engine) as connection:
+                yield connection
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
 

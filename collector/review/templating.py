@@ -45,6 +45,19 @@ def _minute(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
+def _sentence(text: str) -> str:
+    """A clause as a sentence of its own."""
+    text = text.strip()
+    if not text:
+        return ""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def _visible_lines(text: str) -> str:
+    """Text of several lines, what cannot be seen in each made visible."""
+    return "\n".join(map(visible, text.splitlines()))
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -53,7 +66,8 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals.update(percent=_percent)
-_environment.filters.update(count=_count, minute=_minute, iso=isoformat, visible=visible)
+_environment.filters.update(count=_count, minute=_minute, iso=isoformat, visible=visible, sentence=_sentence)
+_environment.filters.update(visible_lines=_visible_lines)
 
 
 def render(request: Request, template: str, context: Mapping[str, Any]) -> str:

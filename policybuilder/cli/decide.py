@@ -10,12 +10,10 @@ import click
 
 from policybuilder.cli.options import database_option, format_option, site_option
 from policybuilder.cli.output import console, hint, print_json, table
-from policybuilder.csp import NONCE_PLACEHOLDER, NonceSource, parse_source_expression
-from policybuilder.csp.directives import LIST_DIRECTIVES, SOURCE_LIST_DIRECTIVES
-from policybuilder.decisions import Decision, DecisionAction, rejecting_initiator
+from policybuilder.deciding import CLASSES, Answer, allowing, classing, refusing, refusing_initiator, trusting
+from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
-from policybuilder.initiators import parse_initiator, parse_initiator_pattern
 from policybuilder.program import site_flag, typed
 from policybuilder.store.decisions import (
     add_decision,
@@ -31,8 +29,7 @@ from policybuilder.times import isoformat, parse_until
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_NEVER_WIDENED = frozenset({"child-src", "default-src", "fenced-frame-src"})
-_CLASSES = [each.value for each in EvidenceClass if each is not EvidenceClass.SUPERSEDED]
+_CLASSES = [each.value for each in CLASSES]
 
 
 def _answer_options(command: _Command) -> _Command:
@@ -70,30 +67,11 @@ def allow(*, expression: str | None, loaded_by: str | None, directive: str, **an
     """
     _check_one_is_given("EXPRESSION", expression, loaded_by)
     if expression is None:
-        _trust_initiator(parse_initiator(loaded_by or ""), _any_directive(directive), **answer)
+        _trust_initiator(loaded_by or "", directive, **answer)
         return
     if not directive:
         raise click.UsageError("Missing option '--directive'.", click.get_current_context())
-    directive = _directive(directive)
-    if directive in _NEVER_WIDENED:
-        raise CspbuildError(f"{directive} stands in for others; list the source under the directive of its kind")
-    source = parse_source_expression(expression)
-    if source is None and not (expression == "'none'" and directive in LIST_DIRECTIVES):
-        raise CspbuildError(
-            f"{expression!r} is no source expression; write https://cdn.example, *.example.com, data: or 'unsafe-eval'"
-        )
-    if isinstance(source, NonceSource) and source.value != NONCE_PLACEHOLDER:
-        raise CspbuildError(
-            f"a fixed nonce protects nothing: whoever injects code reads it in any page; write "
-            f"'nonce-{NONCE_PLACEHOLDER}' for one that is made for each response"
-        )
-    if expression.lower() == "'unsafe-inline'" and directive.endswith(("-elem", "-attr")):
-        parent = directive.rpartition("-")[0]
-        raise CspbuildError(
-            f"{directive} is printed as part of {parent}, where 'unsafe-inline' would let in all inline code; "
-            f"say --directive {parent} if you mean that"
-        )
-    _decide(DecisionAction.ALLOW, expression, directive, **answer)
+    _decide(allowing(expression, directive), **answer)
 
 
 @command.command("reject")
@@ -124,24 +102,21 @@ def class_(
     *, group: str, evidence_class: str, note: str, until: str | None, site: str, database: str, output_format: str
 ) -> None:
     """Say of what CLASS a GROUP is; its fingerprint, or the beginning of it, as  summary --format json  shows it."""
-    now = datetime.now(UTC)
-    end = _end(until, now)
+    _end(until, datetime.now(UTC))
     open_for_reading(database).dispose()  # what there is to class was reported: a database that is new has none
-    engine = open_sites(database, now)
+    engine = open_sites(database, datetime.now(UTC))
     get_site(engine, site)
     with snapshot(engine) as connection:
         fingerprint = find_group(connection, site, group)
-    decided = add_decision(
-        engine,
-        site,
-        DecisionAction.CLASS,
-        fingerprint,
-        evidence_class=EvidenceClass(evidence_class),
+    engine.dispose()
+    _decide(
+        classing(fingerprint, EvidenceClass(evidence_class)),
         note=note,
-        until=end,
-        now=now,
+        until=until,
+        site=site,
+        database=database,
+        output_format=output_format,
     )
-    _print([decided], output_format, now)
 
 
 @command.command("list")
@@ -177,59 +152,29 @@ def undo(*, number: int, site: str, database: str, output_format: str) -> None:
 def _refuse(action: DecisionAction, pattern: str | None, loaded_by: str | None, directive: str, **answer: Any) -> None:
     """A rejection or a dismissal, of what a pattern means or of all that an initiator loads."""
     _check_one_is_given("PATTERN", pattern, loaded_by)
-    directive = _any_directive(directive)
     if pattern is None:
-        _decide(action, "", directive, loaded_by=parse_initiator_pattern(loaded_by or ""), **answer)
+        _decide(refusing_initiator(action, loaded_by or "", directive), **answer)
     else:
-        _decide(action, pattern, directive, **answer)
+        _decide(refusing(action, pattern, directive), **answer)
 
 
 def _trust_initiator(origin: str, directive: str, *, site: str, database: str, **answer: Any) -> None:
-    """Raises CspbuildError where a rejection or dismissal stands against it, which would make it mean nothing."""
-    if directive in _NEVER_WIDENED:
-        raise CspbuildError(f"{directive} stands in for others; leave --directive out, or name the one of its kind")
     now = datetime.now(UTC)
     engine = open_sites(database, now)
     get_site(engine, site)
     with snapshot(engine) as connection:
-        against = rejecting_initiator(read_standing_decisions(connection, site, now), origin, directive)
-    if against is not None:
-        raise CspbuildError(
-            f"decision {against.number} is to {against.action} what {against.loaded_by} loads; take it back first:  "
-            f"{typed('cspbuild')} decide undo {against.number}{site_flag(site)}"
-        )
-    _decide(DecisionAction.ALLOW, "", directive, loaded_by=origin, site=site, database=database, **answer)
-    hint(f"what many visitors say {origin} loads is believed now; what few say stays held")
+        trusted = trusting(origin, directive, read_standing_decisions(connection, site, now), site)
+    engine.dispose()
+    _decide(trusted, site=site, database=database, **answer)
+    hint(f"what many visitors say {trusted.loaded_by} loads is believed now; what few say stays held")
 
 
-def _decide(
-    action: DecisionAction,
-    subject: str,
-    directive: str,
-    *,
-    loaded_by: str = "",
-    note: str,
-    until: str | None,
-    site: str,
-    database: str,
-    output_format: str,
-) -> None:
+def _decide(answer: Answer, *, note: str, until: str | None, site: str, database: str, output_format: str) -> None:
     now = datetime.now(UTC)
     end = _end(until, now)
     engine = open_sites(database, now)
     get_site(engine, site)
-    decided = add_decision(
-        engine,
-        site,
-        action,
-        subject if loaded_by else _text(subject),
-        directive=directive,
-        loaded_by=loaded_by,
-        note=note,
-        until=end,
-        now=now,
-    )
-    _print([decided], output_format, now)
+    _print([add_decision(engine, site, answer, note=note, until=end, now=now)], output_format, now)
 
 
 def _check_one_is_given(name: str, subject: str | None, loaded_by: str | None) -> None:
@@ -239,31 +184,12 @@ def _check_one_is_given(name: str, subject: str | None, loaded_by: str | None) -
         raise click.UsageError(f"give {name} or --loaded-by{both}", click.get_current_context())
 
 
-def _text(pattern: str) -> str:
-    """Raises CspbuildError for what means nothing, or cannot be shown."""
-    if not pattern.strip() or any(ord(character) < 32 for character in pattern):
-        raise CspbuildError("the pattern is empty, or has control characters in it")
-    return pattern.strip()
-
-
 def _end(until: str | None, now: datetime) -> datetime | None:
     """When a decision ends, if it does. Raises CspbuildError for what is no time, or is over."""
     try:
         return None if until is None else parse_until(until, now)
     except ValueError as error:
         raise CspbuildError(f"--until {error}") from None
-
-
-def _any_directive(text: str) -> str:
-    return _directive(text) if text else ""
-
-
-def _directive(text: str) -> str:
-    name = text.strip().lower()
-    if name not in SOURCE_LIST_DIRECTIVES:
-        known = ", ".join(sorted(SOURCE_LIST_DIRECTIVES))
-        raise CspbuildError(f"{text!r} is no directive with a source list; there are {known}")
-    return name
 
 
 def _print(decisions: Iterable[Decision], output_format: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision, DecisionAction, standing
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
@@ -22,21 +23,13 @@ MAX_NOTE_CHARACTERS = 1_000
 
 
 def add_decision(
-    engine: Engine,
-    site: str,
-    action: DecisionAction,
-    subject: str,
-    *,
-    directive: str = "",
-    loaded_by: str = "",
-    evidence_class: EvidenceClass | None = None,
-    note: str = "",
-    until: datetime | None = None,
-    now: datetime,
+    engine: Engine, site: str, answer: Answer, *, note: str = "", until: datetime | None = None, now: datetime
 ) -> Decision:
-    """Keep an answer of a person. Raises CspbuildError for a note that is too long."""
+    """Keep an answer of a person. Raises CspbuildError for a note that is too long, or cannot be shown."""
     if len(note) > MAX_NOTE_CHARACTERS:
         raise CspbuildError(f"the note has {len(note)} characters; write at most {MAX_NOTE_CHARACTERS}")
+    if "\0" in note:
+        raise CspbuildError("the note has a NUL character in it, which no database keeps")
     table = table_of(schema.DecisionRow)
     with writing(engine).begin() as connection:
         number = (connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0) + 1
@@ -44,11 +37,11 @@ def add_decision(
             insert(table).values(
                 site=site,
                 number=number,
-                action=action.value,
-                directive=directive,
-                subject=subject,
-                loaded_by=loaded_by,
-                evidence_class=evidence_class.value if evidence_class else "",
+                action=answer.action.value,
+                directive=answer.directive,
+                subject=answer.subject,
+                loaded_by=answer.loaded_by,
+                evidence_class=answer.evidence_class.value if answer.evidence_class else "",
                 note=note,
                 decided_at_ms=to_ms(now),
                 undone_at_ms=None,
@@ -57,11 +50,11 @@ def add_decision(
         )
     return Decision(
         number=number,
-        action=action,
-        directive=directive,
-        subject=subject,
-        loaded_by=loaded_by,
-        evidence_class=evidence_class,
+        action=answer.action,
+        directive=answer.directive,
+        subject=answer.subject,
+        loaded_by=answer.loaded_by,
+        evidence_class=answer.evidence_class,
         note=note,
         decided_at=now,
         until=until,

@@ -44,8 +44,10 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def read_groups(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
-    """A site's groups with reports in the window, by fingerprint; counts are those of the window.
+def read_groups(
+    connection: Connection, site: str, window: Window, *, fingerprint: str | None = None
+) -> tuple[ViolationGroup, ...]:
+    """A site's groups with reports in the window, or the one named; by fingerprint, with the counts of the window.
 
     A window is rounded outwards to whole days (reporters), and to whole hours (reports), or days where hours are rolled
     up. Pages are kept without times, so they are those of all evidence; so are policies, but one is trusted only for
@@ -68,6 +70,8 @@ def read_groups(connection: Connection, site: str, window: Window) -> tuple[Viol
         )
         .order_by(table.c.fingerprint)
     )
+    if fingerprint is not None:
+        query = query.where(table.c.fingerprint == fingerprint)
     unpack, unpack_unvouched = _unpackers_of_policies(connection, site, window)
     groups = []
     for row in rows_as(connection, _Group, columns, query):
@@ -262,8 +266,10 @@ def _is_of(table: Table, group: Table) -> tuple[ColumnElement[bool], ...]:
     return table.c.site == group.c.site, table.c.fingerprint == group.c.fingerprint
 
 
-def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[DayCount, ...]:
-    """Reports of each group on each day of the window, by fingerprint."""
+def read_day_counts(
+    connection: Connection, site: str, window: Window, *, fingerprint: str | None = None
+) -> tuple[DayCount, ...]:
+    """Reports of each group, or of the one named, on each day of the window, by fingerprint."""
     hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
     name = lru_cache(day_name)
     # One after the other: each table is in the order of fingerprints, and both together would have to be sorted.
@@ -275,7 +281,9 @@ def read_day_counts(connection: Connection, site: str, window: Window) -> tuple[
                 tuple[str, int, int, int],
                 (table.c.fingerprint, day, _sum(table.c.reports), _sum(table.c.estimated_reports)),
                 select(table)
-                .where(table.c.site == site, *is_within)
+                .where(
+                    table.c.site == site, *is_within, *((table.c.fingerprint == fingerprint,) if fingerprint else ())
+                )
                 .group_by(table.c.fingerprint, day)
                 .order_by(table.c.fingerprint, day),
             )

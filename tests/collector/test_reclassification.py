@@ -14,6 +14,7 @@ from sqlalchemy import Engine, delete, event, func, select, update
 from collector.importing import import_files
 from collector.ingest.folding import Observation, fold
 from collector.reclassification import Reclassified, reclassify
+from policybuilder.deciding import Answer
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.noise import classify
@@ -224,8 +225,10 @@ def test_pages_policies_and_samples_keep_their_bounds(engine: Engine) -> None:
 def test_a_persons_answer_follows_the_group(engine: Engine) -> None:
     count_in(engine, observed())
     fingerprint = rows(engine, schema.GroupRow)[0]["fingerprint"]
-    add_decision(engine, "default", DecisionAction.CLASS, fingerprint, evidence_class=BOT, now=SEEN_AT)
-    add_decision(engine, "default", DecisionAction.IGNORE, "https://img.example", now=SEEN_AT)
+    add_decision(
+        engine, "default", Answer(action=DecisionAction.CLASS, subject=fingerprint, evidence_class=BOT), now=SEEN_AT
+    )
+    add_decision(engine, "default", Answer(action=DecisionAction.IGNORE, subject="https://img.example"), now=SEEN_AT)
     run(engine, own_rules())
     moved = rows(engine, schema.GroupRow)[0]["fingerprint"]
     assert moved != fingerprint

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from collector.ingest.folding import HashObservation, fold, fold_hash
 from collector.ingest.intake import take_in
+from policybuilder.deciding import Answer
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
 from policybuilder.store.batch import Batch
@@ -452,7 +453,7 @@ def from_file(source_file: str) -> dict[str, Any]:
 @pytest.fixture
 def trusting(collector: Collector) -> Collector:
     """The owner trusts the tag manager, and many visitors report a script that nobody is said to load."""
-    add_decision(collector.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    add_decision(collector.engine, SITE, Answer(action=DecisionAction.ALLOW, loaded_by=TAG), now=START)
     collector.take((WIDGET, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(500))
     return collector
 
@@ -553,7 +554,7 @@ def test_no_campaign_in_the_name_of_a_trusted_initiator_changes_a_byte(
 
 
 def test_whoever_names_a_trusted_initiator_first_does_not_speak_for_those_who_come_after(collector: Collector) -> None:
-    add_decision(collector.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    add_decision(collector.engine, SITE, Answer(action=DecisionAction.ALLOW, loaded_by=TAG), now=START)
     collector.take(by_the_tag_manager(1, "https://widget.example"))
     collector.take((WIDGET, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(500))
     assert "https://widget.example" in {held.source for held in collector.suggestion().held}
@@ -593,7 +594,7 @@ def test_what_many_visitors_say_a_trusted_initiator_loads_is_let_in_until_the_tr
     undo_decision(trusting.engine, SITE, trust.number, START)
     unchanged(trusting)
     for until, is_over in ((NOW, False), (NOW - timedelta(milliseconds=1), True)):
-        add_decision(trusting.engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, until=until, now=START)
+        add_decision(trusting.engine, SITE, Answer(action=DecisionAction.ALLOW, loaded_by=TAG), until=until, now=START)
         assert (str(trusting.suggestion().policy) == EXPECTED) is is_over
         undo_decision(trusting.engine, SITE, trust.number + 1 + is_over, START)
 
@@ -602,7 +603,7 @@ def test_what_a_refused_initiator_is_said_to_load_is_no_evidence_however_many_sa
     picture = report("img-src", "https://ads.example/a.png", **from_file(f"{TAG}/t.js"))
     collector.take((picture, visitor(number), START + day * DAY) for day in range(DAYS) for number in range(400))
     assert "https://ads.example" in str(collector.suggestion().policy)
-    add_decision(collector.engine, SITE, DecisionAction.REJECT, "", loaded_by="*.example", now=START)
+    add_decision(collector.engine, SITE, Answer(action=DecisionAction.REJECT, loaded_by="*.example"), now=START)
     suggestion = collector.suggestion()
     assert str(suggestion.policy) == EXPECTED
     assert {excluded.rule for excluded in suggestion.excluded} == {"rejected"}
@@ -732,7 +733,7 @@ def test_both_databases_believe_alike(engine: Engine) -> None:
 
 def test_both_databases_count_a_trusted_initiators_loads_alike(engine: Engine) -> None:
     add_site(engine, SITE, [HOST], START)
-    add_decision(engine, SITE, DecisionAction.ALLOW, "", loaded_by=TAG, now=START)
+    add_decision(engine, SITE, Answer(action=DecisionAction.ALLOW, loaded_by=TAG), now=START)
     collector = Collector(engine)
     own = report("style-src-elem", "https://styles.example/a.css")
     collector.take([(own, "192.0.2.0/24", START)], kind=KeyKind.REHEARSAL)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import Depends, FastAPI
@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from collector.review.access import Access
 from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
+from collector.review.service import ReviewService
 from collector.review.throttle import FailureThrottle
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
@@ -146,13 +147,13 @@ def keys(tmp_path: Path) -> Iterator[StoredKeys]:
 
 @pytest.fixture
 def start(keys: StoredKeys) -> Callable[..., Review]:
-    def start(*, admin_token: str | None = None, evidence: Evidence | None = None, **access_options: Any) -> Review:
+    def start(*, admin_token: str | None = None, evidence: Any = None, **access_options: Any) -> Review:
         clock = Clock()
         throttle = FailureThrottle(burst=3, refill_seconds=10, clock=clock)
         access = Access(keys, admin_token=admin_token, clock=clock, throttle=throttle, **access_options)
         evidence = evidence or Evidence()
         api = FastAPI(openapi_url=None)
-        api.include_router(create_router(evidence, access, try_path="/try"))
+        api.include_router(create_router(cast("ReviewService", evidence), access, try_path="/try"))
         api.include_router(
             create_try_router(
                 lambda _base_url: [("Content-Security-Policy-Report-Only", OBSERVE)],

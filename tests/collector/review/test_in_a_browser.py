@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from collector.review.pages import create_router
 from collector.review.try_page import create_try_router
 from collector.security_headers import SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.evidence import EvidenceClass, PageCount
+from tests.collector.ingest.builders import report_body
+from tests.support.service import post, run_collector
 from tests.support.try_page import reported_by_try
 
 pytestmark = pytest.mark.browser
@@ -147,3 +149,106 @@ def test_a_visit_to_the_try_out_page_sends_real_reports(browser: Browser, start:
         assert int(page.locator("#count").inner_text()) >= len(expected)
         assert [url for url in failed if "/report/" not in url] == []
         assert all(url.startswith((f"{own}/", f"{other}/", "data:")) for url in asked)
+
+
+@contextmanager
+def collected(directory: Path) -> Iterator[tuple[str, str]]:
+    """A collector with one report of a visitor's; its address, and a login link."""
+    with run_collector(directory) as collector:
+        body = report_body(effective_directive="img-src", blocked_uri="https://img.example/a.png")
+        headers = [("Content-Type", "application/csp-report")]
+        assert post(f"{collector.base_url}/report/{collector.rehearsal_key}", body, headers)[0] == 204
+        script = report_body(effective_directive="script-src-elem", blocked_uri="https://cdn.example/lib.js")
+        assert post(f"{collector.base_url}/report/default", script, headers)[0] == 204
+        yield collector.base_url, collector.login_link
+
+
+def watched(context: BrowserContext, base_url: str) -> list[str]:
+    """What the browser complains of, and whom it asks but the collector."""
+    complaints: list[str] = []
+    context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    context.on("request", lambda request: None if request.url.startswith(base_url) else complaints.append(request.url))
+    return complaints
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_person_reads_a_violation_decides_and_copies_the_policy(
+    *, scripts: bool, browser: Browser, tmp_path: Path
+) -> None:
+    with collected(tmp_path) as (base_url, link), browser.new_context(java_script_enabled=scripts) as context:
+        complaints = watched(context, base_url)
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("button", name="Open the review pages").click()
+        page.get_by_role("link", name="https://cdn.example/lib.js").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "https://cdn.example/lib.js"
+        page.get_by_role("link", name="Policy").click()
+        assert "https://cdn.example" not in page.locator("#copy ~ details pre").first.inner_text()
+        page.go_back()
+        page.get_by_label("Note").fill("our library")
+        page.get_by_role("button", name="Allow", exact=True).click()
+        assert "our library" in page.get_by_role("region", name="What was decided").inner_text()
+        page.get_by_role("link", name="Policy").click()
+        assert "https://cdn.example/lib.js" in page.locator("#copy ~ details pre").first.inner_text()
+        page.get_by_role("link", name="Decisions").click()
+        page.get_by_role("button", name="Take back decision 1").click()
+        assert "taken back" in page.get_by_role("table").inner_text()
+        assert complaints == []
+
+
+def test_the_same_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    with collected(tmp_path) as (base_url, link), browser.new_context() as context:
+        page = context.new_page()
+
+        def tab_to(name: str, *, most: int = 60) -> None:
+            for _ in range(most):
+                page.keyboard.press("Tab")
+                focused = page.evaluate(
+                    "(e => (e.labels?.[0]?.innerText || e.innerText || e.value || '').trim())(document.activeElement)"
+                )
+                if focused == name:
+                    return
+            raise AssertionError(f"no way to {name} by Tab")
+
+        page.goto(link)
+        tab_to("Open the review pages")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{base_url}/")
+        tab_to("Skip to the content")
+        tab_to("https://cdn.example/lib.js")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{base_url}/group/*")
+        tab_to("Note")
+        page.keyboard.type("our library")
+        tab_to("Allow")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert "our library" in page.get_by_role("region", name="What was decided").inner_text()
+
+
+def test_nothing_that_a_stranger_wrote_runs_on_any_page(browser: Browser, tmp_path: Path) -> None:
+    hostile = {
+        "document_uri": f"https://shop.example/{HOSTILE}",
+        "blocked_uri": f"https://evil.example/{HOSTILE}",
+        "source_file": f"https://tag.example/{HOSTILE}",
+        "script_sample": HOSTILE[:40],
+        "original_policy": f"script-src 'self' {HOSTILE}",
+        "referrer": HOSTILE,
+    }
+    with run_collector(tmp_path) as collector, browser.new_context() as context:
+        headers = [("Content-Type", "application/csp-report")]
+        for directive in ("script-src-elem", "img-src"):
+            body = report_body(effective_directive=directive, **hostile)
+            assert post(f"{collector.base_url}/report/{collector.rehearsal_key}", body, headers)[0] == 204
+        complaints = watched(context, collector.base_url)
+        page = context.new_page()
+        page.goto(collector.login_link)
+        page.get_by_role("button", name="Open the review pages").click()
+        page.goto(f"{collector.base_url}/?noise=1")
+        addresses = {link.get_attribute("href") for link in page.locator("a.to-group").all()}
+        assert len(addresses) == 2
+        for address in (*addresses, "/suggestion", "/decisions", "/?by=page&noise=1"):
+            page.goto(f"{collector.base_url}{address}")
+            assert page.title().endswith(" · CSP reports"), "or a script had set it"
+            assert page.locator("main script, main img").count() == 0
+        assert complaints == []

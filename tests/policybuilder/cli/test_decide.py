@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from policybuilder.deciding import Answer
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
 from policybuilder.store.decisions import add_decision
@@ -139,7 +140,11 @@ def test_an_initiator_is_not_trusted_while_it_is_refused(cspbuild: Cspbuild) -> 
 
 def test_an_answer_ends_and_is_then_shown_as_expired(cspbuild: Cspbuild, evidence: Engine) -> None:
     add_decision(
-        evidence, "shop", DecisionAction.REJECT, "evil.example", until=SEEN_AT + timedelta(hours=1), now=SEEN_AT
+        evidence,
+        "shop",
+        Answer(action=DecisionAction.REJECT, subject="evil.example"),
+        until=SEEN_AT + timedelta(hours=1),
+        now=SEEN_AT,
     )
     (ended,) = decide(cspbuild, "list")
     assert (ended["until"], ended["expired"]) == ("2026-11-20T11:30:00Z", True)
@@ -158,13 +163,17 @@ def test_an_answer_ends_and_is_then_shown_as_expired(cspbuild: Cspbuild, evidenc
 def test_an_expired_answer_is_obeyed_by_the_clock_it_is_asked_for(cspbuild: Cspbuild, evidence: Engine) -> None:
     """So that a suggestion of a day in the past is what it was on that day."""
     ends_at = SEEN_AT + timedelta(hours=1)
-    add_decision(evidence, "shop", DecisionAction.REJECT, "img.example", until=ends_at, now=SEEN_AT)
+    add_decision(
+        evidence, "shop", Answer(action=DecisionAction.REJECT, subject="img.example"), until=ends_at, now=SEEN_AT
+    )
     add_decision(
         evidence,
         "shop",
-        DecisionAction.CLASS,
-        fingerprint_of(evidence, "https://evil.example/a.js"),
-        evidence_class=EvidenceClass.BOT,
+        Answer(
+            action=DecisionAction.CLASS,
+            subject=fingerprint_of(evidence, "https://evil.example/a.js"),
+            evidence_class=EvidenceClass.BOT,
+        ),
         until=ends_at,
         now=SEEN_AT,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from policybuilder.deciding import Answer
 from policybuilder.decisions import DecisionAction
 from policybuilder.store.decisions import add_decision
 from tests.policybuilder.cli.conftest import Cspbuild
@@ -190,7 +191,9 @@ def test_with_a_database_the_site_s_hosts_decisions_and_deployments_count(cspbui
 def test_decisions_count_by_who_had_it_loaded_and_until_they_end(cspbuild: Cspbuild, evidence: Engine) -> None:
     known = ("--database", str(evidence.url), "--site", "shop")
     loaded = json.dumps({"csp-report": {**MEMBERS, "source-file": "https://tag.example/t.js"}})
-    add_decision(evidence, "shop", DecisionAction.IGNORE, "img.example", until=SEEN_AT, now=SEEN_AT)
+    add_decision(
+        evidence, "shop", Answer(action=DecisionAction.IGNORE, subject="img.example"), until=SEEN_AT, now=SEEN_AT
+    )
     assert document(cspbuild, loaded, *known)["decision"] is None
     assert cspbuild("decide", "reject", "--loaded-by", "tag.example", "--site", "shop").code == 0
     assert document(cspbuild, loaded, *known)["decision"] == "reject"

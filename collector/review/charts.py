@@ -1,0 +1,38 @@
+"""Charts: numbers by day as the bars of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+MAX_DAYS = 60
+"""As many bars as can be told apart."""
+
+MIN_DAYS = 30
+"""Fewer would be planks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day."""
+
+    day: str
+    reports: int
+    height: float
+    """Of 100, for the day with most; what is not nothing can be seen."""
+
+
+def bars(reports: Mapping[str, int], last: date) -> tuple[Bar, ...]:
+    """Every day from the first with reports to `last`, oldest first, of many the last; days are `2026-11-23`."""
+    if not reports:
+        return ()
+    earliest, latest = last - timedelta(days=MAX_DAYS - 1), last - timedelta(days=MIN_DAYS - 1)
+    first = min(max(date.fromisoformat(min(reports)), earliest), latest)
+    days = [f"{first + timedelta(days=number)}" for number in range((last - first).days + 1)]
+    most = max((reports.get(day, 0) for day in days), default=0)
+    return tuple(Bar(day, reports.get(day, 0), _height(reports.get(day, 0), most)) for day in days)
+
+
+def _height(number: int, most: int) -> float:
+    return max(2.0, 100 * number / most) if number else 0.0

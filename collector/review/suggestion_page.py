@@ -1,0 +1,50 @@
+"""The page of the suggestion: the policy that the evidence speaks for, and what waits for a person."""
+
+# Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from collector.review.access import Access, Login
+from collector.review.routes import ReviewRoute
+from collector.review.service import ReviewService
+from collector.review.site_frame import frame
+from collector.review.templating import page
+from policybuilder.rendering.snippets import SnippetFormat, render
+from policybuilder.stages import ENFORCED, Header
+
+MAX_ROWS = 100
+"""Of what is held, and of what no source answers; the command line lists all."""
+
+_FORMATS = {
+    SnippetFormat.HEADER: "Header",
+    SnippetFormat.NGINX: "nginx",
+    SnippetFormat.APACHE: "Apache",
+    SnippetFormat.CADDY: "Caddy",
+    SnippetFormat.CLOUDFLARE: "Cloudflare Workers",
+    SnippetFormat.NETLIFY: "Netlify",
+    SnippetFormat.HELMET: "Express with helmet",
+    SnippetFormat.DJANGO: "Django",
+    SnippetFormat.FASTAPI: "FastAPI",
+}
+
+
+def create_suggestion_router(service: ReviewService, access: Access) -> APIRouter:
+    """`/suggestion`."""
+    router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
+
+    @router.api_route("/suggestion", methods=["GET", "HEAD"])
+    def suggestion(
+        request: Request, login: Annotated[Login, Depends(access.require_login)], site: str = ""
+    ) -> Response:
+        context = frame(request, service, login, site, "suggestion")
+        found = service.suggestion(context["site"])
+        headers = [] if found is None or found.policy is None else [Header(ENFORCED, str(found.policy))]
+        context |= {
+            "suggestion": found,
+            "snippets": [(title, render(headers, fmt)) for fmt, title in _FORMATS.items()] if headers else [],
+            "max_rows": MAX_ROWS,
+        }
+        return page(request, "suggestion.html", context)
+
+    return router
