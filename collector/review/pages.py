@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from collector.review.access import Access, Login, local_path
 from collector.review.assets import ASSETS_BY_HASHED_NAME
 from collector.review.decision_pages import create_decision_router
+from collector.review.filtering import Filter, choices_of, portion
 from collector.review.group_page import create_group_router
 from collector.review.login import create_login_router
 from collector.review.routes import ReviewRoute
@@ -19,8 +20,8 @@ from collector.review.suggestion_page import create_suggestion_router
 from collector.review.templating import page
 from policybuilder.summary import SummaryBy
 
-MAX_ROWS = 200
-"""Rows on one page; the command line lists all."""
+MAX_ROWS = 100
+"""Rows on one page; of violations, more follow."""
 
 MAX_PAGES = 10
 """Pages listed below one row."""
@@ -46,6 +47,15 @@ _KEY_TITLES = {
 }
 
 
+NO_FILTER = Filter()
+
+
+def _filter(  # noqa: PLR0917  (the members of an address)
+    q: str = "", directive: str = "", kind: str = "", disposition: str = "", decision: str = "", page: str = ""
+) -> Filter:
+    return Filter(q=q, directive=directive, kind=kind, disposition=disposition, decision=decision, page=page)
+
+
 def create_router(service: ReviewService, access: Access, *, try_path: str | None = None) -> APIRouter:
     """The review side: `/`, `/login`, `/logout` and `/static/…`.
 
@@ -58,12 +68,14 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
     router.include_router(create_suggestion_router(service, access))
 
     @router.api_route("/", methods=["GET", "HEAD"])
-    def overview(
+    def overview(  # noqa: PLR0917  (the members of an address)
         request: Request,
         login: Annotated[Login, Depends(access.require_login)],
+        wanted: Annotated[Filter, Depends(_filter)],
         site: str = "",
         by: str = SummaryBy.GROUP,
         noise: str = "",
+        after: str = "",
     ) -> Response:
         sites = tuple(service.sites())
         shown_site = site_of(sites, site)
@@ -72,14 +84,31 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
         view = SummaryBy(by)
         with_noise = noise == "1"
 
-        def address(*, site: str = shown_site, by: SummaryBy = view, noise: bool = with_noise) -> str:
+        def address(
+            *,
+            site: str = shown_site,
+            by: SummaryBy = view,
+            noise: bool = with_noise,
+            asked: Filter = NO_FILTER,
+            after: str = "",
+        ) -> str:
             query = {"site": site} | ({"by": by} if by != SummaryBy.GROUP else {}) | ({"noise": "1"} if noise else {})
+            query |= asked.query() | ({"after": after} if after else {})
             return f"{local_path(request, '/')}?{urlencode(query)}"
 
         summary = service.summary(shown_site, by=view, include_noise=with_noise)
         has_evidence = summary.totals.groups > 0
-        # Days are read from first to last, so of too many the last are shown.
-        rows = summary.rows[-MAX_ROWS:] if view is SummaryBy.DAY else summary.rows[:MAX_ROWS]
+        found = summary.rows
+        following = ""
+        if view is SummaryBy.GROUP:
+            found = tuple(row for row in summary.rows if row.group is None or wanted.admits(row.group))
+            shown = portion(found, after, MAX_ROWS)
+            rows, hidden_rows = shown.rows, shown.left
+            following = address(asked=wanted, after=shown.following) if shown.following else ""
+        else:
+            # Days are read from first to last, so of too many the last are shown.
+            rows = found[-MAX_ROWS:] if view is SummaryBy.DAY else found[:MAX_ROWS]
+            hidden_rows = len(found) - len(rows)
         context = {
             "site": shown_site,
             "sites": [(name, address(site=name)) for name in sites],
@@ -87,10 +116,17 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
             "views": [(by, _View[by.name], address(by=by)) for by in SummaryBy],
             "key_title": _KEY_TITLES.get(view, ""),
             "with_noise": with_noise,
-            "noise_switch": address(noise=not with_noise),
+            "noise_switch": address(noise=not with_noise, asked=wanted),
+            "wanted": wanted,
+            "choices": choices_of(summary.rows),
+            "found": len(found),
+            "all_address": address(),
+            "following": following,
+            "is_first": not after,
+            "first_address": address(asked=wanted),
             "summary": summary,
             "rows": rows,
-            "hidden_rows": len(summary.rows) - len(rows),
+            "hidden_rows": hidden_rows,
             "most_reports": max((row.reports for row in rows), default=0),
             "max_pages": MAX_PAGES,
             "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", shown_site),

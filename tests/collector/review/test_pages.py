@@ -190,7 +190,12 @@ def test_many_rows_are_cut_with_a_word_about_the_rest(start: Start, make_group: 
     review.evidence.groups["default"] = [make_group(number) for number in range(MAX_ROWS + 3)]
     page = page_of(review, "/")
     assert page.count('<th scope="row"') == MAX_ROWS
-    assert "3 more: cspbuild summary --site default --by group --format csv" in text_of(page)
+    assert "Next 3 of 3 more" in text_of(page)
+    [following] = [link for link in Tags(page).links() if "after=" in link]
+    rest = page_of(review, following)
+    assert rest.count('<th scope="row"') == 3
+    assert "To the first" in text_of(rest)
+    assert not [link for link in Tags(rest).links() if "after=" in link]
 
 
 def test_the_pages_of_a_group_unfold(start: Start, make_group: MakeGroup) -> None:
