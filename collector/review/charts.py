@@ -22,17 +22,32 @@ class Bar:
     height: float
     """Of 100, for the day with most; what is not nothing can be seen."""
 
+    upper: int = 0
+    """Reports of another kind, which stand on top."""
 
-def bars(reports: Mapping[str, int], last: date) -> tuple[Bar, ...]:
+    upper_height: float = 0.0
+
+
+def bars(reports: Mapping[str, int], last: date, upper: Mapping[str, int] | None = None) -> tuple[Bar, ...]:
     """Every day from the first with reports to `last`, oldest first, of many the last; days are `2026-11-23`."""
-    if not reports:
+    upper = upper or {}
+    if not reports and not upper:
         return ()
     earliest, latest = last - timedelta(days=MAX_DAYS - 1), last - timedelta(days=MIN_DAYS - 1)
-    first = min(max(date.fromisoformat(min(reports)), earliest), latest)
+    first = min(max(date.fromisoformat(min((*reports, *upper))), earliest), latest)
     days = [f"{first + timedelta(days=number)}" for number in range((last - first).days + 1)]
-    most = max((reports.get(day, 0) for day in days), default=0)
-    return tuple(Bar(day, reports.get(day, 0), _height(reports.get(day, 0), most)) for day in days)
+    most = max(reports.get(day, 0) + upper.get(day, 0) for day in days)
+    return tuple(
+        Bar(
+            day,
+            reports.get(day, 0),
+            _height(reports.get(day, 0), most),
+            upper.get(day, 0),
+            _height(upper.get(day, 0), most),
+        )
+        for day in days
+    )
 
 
 def _height(number: int, most: int) -> float:
-    return max(2.0, 100 * number / most) if number else 0.0
+    return max(2.0, 98 * number / most) if number else 0.0

@@ -13,6 +13,7 @@ from collector.review.decision_pages import create_decision_router
 from collector.review.filtering import Filter, choices_of, portion
 from collector.review.group_page import create_group_router
 from collector.review.login import create_login_router
+from collector.review.overview_page import create_overview_router
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.site_frame import address_of, site_of, tabs
@@ -63,6 +64,7 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
     """
     router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
     router.include_router(create_login_router(access))
+    router.include_router(create_overview_router(service, access))
     router.include_router(create_group_router(service, access))
     router.include_router(create_decision_router(service, access))
     router.include_router(create_suggestion_router(service, access))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
+from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
 from policybuilder.store.detail import GroupDetail
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
+from policybuilder.workflow import Standing
 
 
 class ReviewService(Protocol):
@@ -38,6 +40,14 @@ class ReviewService(Protocol):
 
     def snippet_command(self, site: str) -> str:
         """The command that prints the same headers as the lines of a server's configuration."""
+        ...
+
+    def standing(self, site: str) -> Standing:
+        """Where the site stands on the way, and what comes next."""
+        ...
+
+    def daily_reports(self, site: str) -> Mapping[tuple[str, EvidenceClass], int]:
+        """Reports of the last two months by day and class."""
         ...
 
     def detail(self, site: str, fingerprint: str) -> GroupDetail | None:

@@ -12,6 +12,7 @@ from collector.review.access import Login, local_path
 from collector.review.service import ReviewService
 
 _TABS = (
+    ("overview", "Overview", "/overview"),
     ("violations", "Violations", "/"),
     ("suggestion", "Policy", "/suggestion"),
     ("decisions", "Decisions", "/decisions"),
@@ -35,7 +36,7 @@ def address_of(request: Request, path: str, site: str, **more: str) -> str:
 def tabs(request: Request, site: str, tab: str) -> Mapping[str, Any]:
     """The ways between a site's pages, for the template; `tab` is the one that is shown."""
     shown = [(name, title, address_of(request, path, site)) for name, title, path in _TABS]
-    return {"tab": tab, "tabs": shown, "violations_address": shown[0][2]}
+    return {"tab": tab, "tabs": shown, "violations_address": shown[1][2]}
 
 
 def frame(request: Request, service: ReviewService, login: Login, asked: str, tab: str) -> dict[str, Any]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from collector.review.charts import MAX_DAYS
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
+from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.program import site_flag, typed
 from policybuilder.stages import Stage, headers_for
+from policybuilder.store.arrivals import read_arrivals
 from policybuilder.store.decisions import add_decision, read_decisions, read_standing_decisions, undo_decision
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
-from policybuilder.store.reading import snapshot
+from policybuilder.store.reading import read_daily_reports, snapshot
+from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import DEFAULT_SITE, get_site, list_sites
 from policybuilder.store.summarizing import read_summary
 from policybuilder.suggestion.propose import propose
@@ -26,6 +30,7 @@ from policybuilder.suggestion.trust import Thresholds
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import Window
+from policybuilder.workflow import Standing, standing_of
 
 
 class StoredReview:
@@ -54,6 +59,23 @@ class StoredReview:
                 return read_summary(connection, site, window, by=by, include_noise=include_noise)
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
+
+    def standing(self, site: str) -> Standing:
+        """As `cspbuild status` tells it, as of now."""
+        try:
+            found = get_site(self._engine, site)
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+        with self._reading(site) as connection:
+            record = read_site_record(connection, site, Window(None, datetime.now(UTC)), Thresholds())
+            return standing_of(record, read_arrivals(connection, found))
+
+    def daily_reports(self, site: str) -> Mapping[tuple[str, EvidenceClass], int]:
+        """Of as many days as a chart has room for."""
+        now = datetime.now(UTC)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._reading(site) as connection:
+            return read_daily_reports(connection, site, Window(midnight - timedelta(days=MAX_DAYS - 1), now))
 
     def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
         """All that is kept of a group, as of now."""

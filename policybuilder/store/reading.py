@@ -296,6 +296,23 @@ def read_day_counts(
     return of_hours if not of_days else tuple(_added_up(heapq.merge(of_hours, of_days, key=_group_and_day)))
 
 
+def read_daily_reports(connection: Connection, site: str, window: Window) -> Mapping[tuple[str, EvidenceClass], int]:
+    """Reports of the site by day and class, as rules gave it; in one pass, however many groups there are."""
+    hours, days, groups = (table_of(row) for row in (schema.GroupHourRow, schema.GroupDayRow, schema.GroupRow))
+    found: dict[tuple[str, EvidenceClass], int] = defaultdict(int)
+    for table, day, is_within in (
+        (hours, hours.c.hour // 24, _hours(hours, window)),
+        (days, days.c.day, _days(days, window)),
+    ):
+        for number, kind, reports in connection.execute(
+            select(day, groups.c.evidence_class, _sum(table.c.reports))
+            .where(table.c.site == site, *is_within, *_is_of(table, groups))
+            .group_by(day, groups.c.evidence_class)
+        ):
+            found[day_name(int(number)), EvidenceClass(kind)] += int(reports)
+    return found
+
+
 def _added_up(counts: Iterable[DayCount]) -> Iterator[DayCount]:
     for (fingerprint, day), alike in itertools.groupby(counts, key=_group_and_day):
         members = tuple(alike)

@@ -3,65 +3,22 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from starlette.testclient import TestClient
 
 from collector.review.stored import StoredReview
 from policybuilder.csp import Disposition
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.decisions import read_decisions
-from policybuilder.store.reading import read_groups, snapshot
 from policybuilder.store.sites import add_site, ensure_default_site
-from policybuilder.times import Window
+from tests.collector.review.shop import BASE_URL, Shop
 from tests.support.evidence import ORIGIN, SEEN_AT, make_observation, make_violation, record_observations
 
-BASE_URL = "http://127.0.0.1:8000"
 TAG = "https://tag.example"
 HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}"
-
-
-@dataclass
-class Shop:
-    """A review side over a database, and somebody who is logged in."""
-
-    engine: Engine
-    browser: TestClient
-    stranger: TestClient
-
-    def fingerprint(self, blocked: str, site: str = "default") -> str:
-        with snapshot(self.engine) as connection:
-            groups = read_groups(connection, site, Window(None, SEEN_AT.replace(year=2030)))
-        [found] = [group.fingerprint for group in groups if group.blocked == blocked]
-        return found
-
-    def page(self, address: str) -> str:
-        answer = self.browser.get(address)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    def text(self, address: str) -> str:
-        """What a reader sees, on one line."""
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.page(address))).split())
-
-    def csrf_token(self) -> str:
-        return self.page("/decisions").partition('name="csrf_token" value="')[2].partition('"')[0]
-
-    def post(self, path: str, **fields: str) -> Any:
-        return self.browser.post(path, data={"csrf_token": self.csrf_token(), "site": "default", **fields})
-
-    def decisions(self) -> list[tuple[Any, ...]]:
-        with snapshot(self.engine) as connection:
-            return [
-                (each.action, each.directive, each.subject, each.loaded_by, each.evidence_class, each.note)
-                for each in read_decisions(connection, "default")
-            ]
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""The overview of a site: where it stands on the way to an enforced policy, what comes next, and what arrives."""
+
+# Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from collector.review.access import Access, Login
+from collector.review.charts import bars
+from collector.review.routes import ReviewRoute
+from collector.review.service import ReviewService
+from collector.review.site_frame import frame
+from collector.review.templating import page
+from policybuilder.deployments import Deployment
+from policybuilder.summary import APART_CLASSES
+from policybuilder.workflow import Step, WorkflowStage
+
+_STEPS = {
+    Step.OBSERVE: "Observe",
+    Step.SUGGEST: "Suggest",
+    Step.TRY: "Try",
+    Step.ENFORCE: "Enforce",
+    Step.NARROW: "Narrow",
+}
+
+_STAGES = {
+    WorkflowStage.NOTHING_ARRIVES: "Nothing arrives yet",
+    WorkflowStage.OBSERVING: "Observing",
+    WorkflowStage.SUGGESTION_READY: "A policy can be suggested",
+    WorkflowStage.TRIAL: "A policy is on trial",
+    WorkflowStage.READY: "The policy on trial may be enforced",
+    WorkflowStage.ENFORCED: "A policy is enforced",
+    WorkflowStage.NARROWING: "The enforced policy can be narrowed",
+}
+
+
+def create_overview_router(service: ReviewService, access: Access) -> APIRouter:
+    """`/overview`."""
+    router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
+
+    @router.api_route("/overview", methods=["GET", "HEAD"])
+    def overview(request: Request, login: Annotated[Login, Depends(access.require_login)], site: str = "") -> Response:
+        context = frame(request, service, login, site, "overview")
+        standing = service.standing(context["site"])
+        own: dict[str, int] = defaultdict(int)
+        apart: dict[str, int] = defaultdict(int)
+        for (day, kind), reports in service.daily_reports(context["site"]).items():
+            (apart if kind in APART_CLASSES else own)[day] += reports
+        steps = list(Step)
+        place = steps.index(standing.step)
+        context |= {
+            "standing": standing,
+            "stage": _STAGES[standing.stage],
+            "steps": [
+                (_STEPS[step], "current" if step is standing.step else "done" if number < place else "to-do")
+                for number, step in enumerate(steps)
+            ],
+            "bars": bars(own, datetime.now(UTC).date(), apart),
+            "served": [
+                (title, deployment, isinstance(deployment, Deployment))
+                for title, deployment in (("Enforced", standing.enforced), ("On trial", standing.trial))
+                if deployment is not None
+            ],
+        }
+        return page(request, "overview.html", context)
+
+    return router
