@@ -1,0 +1,127 @@
+"""Every review page as axe-core and a narrow screen find it, in both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.collector.ingest.builders import report_body
+from tests.support.browser import run_chromium
+from tests.support.service import RunningCollector, post, run_collector
+
+pytestmark = pytest.mark.browser
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LONG = "x" * 300
+NARROW = 320
+"""CSS pixels: https://www.w3.org/TR/WCAG22/#reflow"""
+
+REPORTS: list[dict[str, Any]] = [
+    {"effective_directive": "img-src", "blocked_uri": "https://shop.example/a.png"},
+    {
+        "effective_directive": "script-src-elem",
+        "blocked_uri": f"https://cdn.example/{LONG}.js",
+        "source_file": f"https://tag.example/{LONG}.js",
+        "line_number": 3,
+    },
+    {"effective_directive": "script-src-elem", "blocked_uri": "inline", "script_sample": "alert(document.domain)"},
+    {"effective_directive": "style-src-attr", "blocked_uri": "inline", "script_sample": f"color: {LONG}"[:40]},
+    {"effective_directive": "img-src", "blocked_uri": "chrome-extension"},
+    {"effective_directive": "connect-src", "blocked_uri": "https://api.example/v1", "disposition": "enforce"},
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with run_chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
+    with run_collector(tmp_path_factory.mktemp("collector")) as running:
+        headers = [("Content-Type", "application/csp-report")]
+        for report in REPORTS:
+            for key in ("default", running.rehearsal_key):
+                assert post(f"{running.base_url}/report/{key}", report_body(**report), headers)[0] == 204
+        decide = ("decide", "reject", "https://evil.example", "--note", LONG)
+        assert running.cspbuild(*decide).code == 0
+        assert running.cspbuild("site", "add", "new").code == 0
+        policy = "default-src 'self'"
+        assert running.cspbuild("deploy", "record", "--policy", policy, "--stage", "report-only").code == 0
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, collector: RunningCollector) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(collector.login_link)
+    page.get_by_role("button", name="Open the review pages").click()
+    page.close()
+    yield context
+    context.close()
+
+
+PAGES = {
+    "overview": "/overview",
+    "overview of a new site": "/overview?site=new",
+    "violations": "/?noise=1",
+    "violations of a new site": "/?site=new",
+    "violations that are none": "/?q=nowhere",
+    "sources": "/?by=source",
+    "days": "/?by=day",
+    "policy": "/suggestion",
+    "policy of a new site": "/suggestion?site=new",
+    "decisions": "/decisions",
+    "no such page": "/group/nothing",
+    "login": "/login?token=spent",
+}
+
+
+def groups(session: BrowserContext, collector: RunningCollector) -> list[str]:
+    page = session.new_page()
+    page.goto(f"{collector.base_url}/?noise=1")
+    found = [link.get_attribute("href") or "" for link in page.locator("a.to-group").all()]
+    page.close()
+    assert len(found) == len(REPORTS)
+    return found
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core finds wrong, and what a reader of a narrow screen would have to scroll for."""
+    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    told = [
+        f"{each['id']}: {node['html'][:120]} ({node['failureSummary']})"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+    page.set_viewport_size({"width": NARROW, "height": 700})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [*told, *([f"{wide} pixels wide"] if wide > NARROW else [])]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_fault(session: BrowserContext, collector: RunningCollector, name: str, scheme: str) -> None:
+    page = session.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{collector.base_url}{PAGES[name]}")
+    assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
+    assert faults(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_violations_page_has_a_fault(session: BrowserContext, collector: RunningCollector, scheme: str) -> None:
+    for address in groups(session, collector):
+        page = session.new_page()
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.goto(f"{collector.base_url}{address}")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert faults(page) == [], page.title()
+        page.close()
