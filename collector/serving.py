@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import socket
 import ssl
+import sys
+import traceback
 from importlib.metadata import version
 from typing import Any
 
@@ -21,8 +24,9 @@ from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context
 from collector.logs import set_up_logs
 from collector.settings import Settings
 from collector.supervising import Place, supervise
-from policybuilder.errors import EnvironmentFailedError
-from policybuilder.store.engine import parse_database_url
+from policybuilder.cli.failures import tell
+from policybuilder.errors import EnvironmentFailedError, ExitCode
+from policybuilder.store.engine import open_for_writing, parse_database_url
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ def serve(settings: Settings) -> None:
     settings = settings.model_copy(update={"max_connections": connections})
     tls = tls_context(settings)
     listeners, settings = listen(settings)
+    _migrate(settings.database_url)
     # What is loaded by now stays: to look through it for garbage, over and over, makes everybody wait for 0.1 s.
     gc.collect()
     gc.freeze()
@@ -58,6 +63,31 @@ def serve(settings: Settings) -> None:
         _serve_at(place, settings, listeners, tls)
     else:
         supervise(settings, lambda place: _serve_at(place, settings, listeners, tls))
+
+
+def _migrate(database_url: str) -> None:
+    """Bring the schema up to date in a process of its own: what that loads, a service has no use for any more.
+
+    Raises SystemExit with the exit code where that cannot be; the reason is said already.
+    """
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            open_for_writing(database_url).dispose()
+            code = ExitCode.DONE
+        except Exception as error:  # noqa: BLE001  (whatever it is, this process ends here)
+            told = tell(error, "csp-collector")
+            if told is None:
+                traceback.print_exc()
+            else:
+                code = told
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        raise SystemExit(code if code > 0 else 1)
 
 
 def _serve_at(place: Place, settings: Settings, listeners: list[socket.socket], tls: ssl.SSLContext | None) -> None:

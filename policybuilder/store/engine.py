@@ -54,9 +54,13 @@ def open_for_writing(text_url: str) -> Engine:
     Raises CspbuildError when the schema is newer than this program or the tables there are somebody else's,
     EnvironmentFailedError when it cannot be reached.
     """
-    from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415  (readers start without it)
-
     engine = open_unmigrated(text_url)
+    with _reporting_failures(engine, engine.url), engine.connect() as connection:
+        if stored_revision(connection) == SCHEMA_REVISION:
+            return engine
+    # Eleven megabytes, for nothing at any start but the first.
+    from policybuilder.store.migrating import NewerSchemaError, migrate  # noqa: PLC0415
+
     try:
         with _reporting_failures(engine, engine.url), writing(engine).begin() as connection:
             migrate(connection)
