@@ -310,7 +310,7 @@ def read_daily_reports(connection: Connection, site: str, window: Window) -> Map
             .group_by(day, groups.c.evidence_class)
         ):
             found[day_name(int(number)), EvidenceClass(kind)] += int(reports)
-    return found
+    return dict(found)
 
 
 def _added_up(counts: Iterable[DayCount]) -> Iterator[DayCount]:

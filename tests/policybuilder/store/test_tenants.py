@@ -145,6 +145,7 @@ GIVEN: dict[str, Callable[[Connection, str], Any]] = {
     "thresholds": lambda _connection, _site: Thresholds(min_reporters=1, min_audience=1),
     "groups": lambda connection, site: read_groups(connection, site, WINDOW),
     "sources": lambda connection, site: asked_by_strangers(read_groups(connection, site, WINDOW), ()),
+    "fingerprint": lambda connection, site: read_groups(connection, site, WINDOW)[0].fingerprint,
     "prefix": lambda connection, site: read_groups(connection, site, WINDOW)[0].fingerprint[:8],
     "log": lambda _connection, _site: b"x",
     "now": lambda _connection, _site: NOW,
@@ -161,6 +162,8 @@ def answers(engine: Engine, reader: Callable[..., Any], site: str) -> list[str]:
     with snapshot(engine) as connection:
         given = {name: GIVEN[name](connection, site) for name in wanted if name in GIVEN}
         asked = [{**given, "by": by} for by in SummaryBy] if "by" in wanted else [given]
+        if "fingerprint" in given and wanted["fingerprint"].default is None:
+            asked = [given, {name: value for name, value in given.items() if name != "fingerprint"}]
         found = [reader(connection=connection, site=site, **arguments) for arguments in asked]
         return [repr(list(answer) if inspect.isgenerator(answer) else answer) for answer in found]
 
