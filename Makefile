@@ -44,7 +44,7 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 
 test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size
 	@sh tests/setup/system.sh

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
@@ -153,13 +155,25 @@ class _Together(Collector):
         self._files = multiprocess.MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterable[Metric]:
-        for metric in self._files.collect():  # type: ignore[no-untyped-call]
+        for metric in self._read():
             if metric.name != _ACCEPTED_AT:
                 yield metric
                 continue
             at = max((sample.value for sample in metric.samples), default=0.0)
             since = math.nan if not at else time.monotonic() - at
             yield GaugeMetricFamily(_SINCE_ACCEPTED, _SINCE_ACCEPTED_TEXT, value=since)
+
+    def _read(self) -> list[Metric]:
+        for _ in range(_ATTEMPTS):
+            # A worker that starts makes its files at this very moment, and one that ended may have them taken away.
+            with suppress(OSError, ValueError, RuntimeError, struct.error):
+                return list(self._files.collect())  # type: ignore[no-untyped-call]
+            time.sleep(_MOMENT_SECONDS)
+        return list(self._files.collect())  # type: ignore[no-untyped-call]
+
+
+_ATTEMPTS = 10
+_MOMENT_SECONDS = 0.02
 
 
 class _Figures(Collector):

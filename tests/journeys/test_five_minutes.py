@@ -209,7 +209,8 @@ def test_a_restart_keeps_the_rehearsal_key_and_what_was_stored(tmp_path: Path) -
         assert report_url(second) == f"{second.base_url}/report/{key}"
         assert post(report_url(second), REPORT, [CSP_REPORT])[0] == 204
         assert login_token(second) != login_token(first)
-        assert log_in(second, login_token(first)).status == 403
+        # Nobody used it yet.
+        assert [log_in(second, login_token(first)).status for _ in range(2)] == [303, 403]
         assert stored_reports(second) == 2
         [row] = done(second.cspbuild("summary", "--format", "json"))["rows"]
         assert row["trusted_reports"] == 2

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, text
 
@@ -202,3 +205,14 @@ def test_what_is_shed_is_counted_too(
     if limits.keys() <= {"queue_reports"}:
         # The body was read, so every report of it is known.
         assert parts == sum(sum(request.counted.values()) for request in requests)
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())  # type: ignore[no-untyped-call]
+    counters = IngestCounters(tmp_path)
+    counters.accepted({"csp-violation": 3})
+    made = tmp_path / "counter_1.db"
+    made.touch()
+    threading.Timer(0.05, made.unlink).start()
+    assert 'csp_reports_accepted_total{kind="csp-violation"} 3.0' in counters.exposition().decode()
