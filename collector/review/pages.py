@@ -15,6 +15,7 @@ from collector.review.group_page import create_group_router
 from collector.review.login import create_login_router
 from collector.review.overview_page import create_overview_router
 from collector.review.routes import ReviewRoute
+from collector.review.scripts_page import create_scripts_router
 from collector.review.service import ReviewService
 from collector.review.site_frame import address_of, site_of, tabs
 from collector.review.suggestion_page import create_suggestion_router
@@ -68,6 +69,7 @@ def create_router(service: ReviewService, access: Access, *, try_path: str | Non
     router.include_router(create_group_router(service, access))
     router.include_router(create_decision_router(service, access))
     router.include_router(create_suggestion_router(service, access))
+    router.include_router(create_scripts_router(service, access))
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def overview(  # noqa: PLR0917  (the members of an address)

@@ -10,6 +10,7 @@ from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
+from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
@@ -60,6 +61,10 @@ class ReviewService(Protocol):
 
     def suggestion(self, site: str) -> Suggestion | None:
         """The policy that the evidence speaks for; None where there is no evidence."""
+        ...
+
+    def scripts(self, site: str) -> Sequence[ReportedScript]:
+        """External scripts with the digests that browsers reported, alarming ones first."""
         ...
 
     def decisions(self, site: str) -> Sequence[Decision]:

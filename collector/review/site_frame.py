@@ -15,6 +15,7 @@ _TABS = (
     ("overview", "Overview", "/overview"),
     ("violations", "Violations", "/"),
     ("suggestion", "Policy", "/suggestion"),
+    ("scripts", "Scripts", "/scripts"),
     ("decisions", "Decisions", "/decisions"),
 )
 

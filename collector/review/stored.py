@@ -15,15 +15,16 @@ from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.program import site_flag, typed
+from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.arrivals import read_arrivals
 from policybuilder.store.decisions import add_decision, read_decisions, read_standing_decisions, undo_decision
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
-from policybuilder.store.reading import read_daily_reports, snapshot
+from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
 from policybuilder.store.site_record import read_site_record
-from policybuilder.store.sites import DEFAULT_SITE, get_site, list_sites
+from policybuilder.store.sites import DEFAULT_SITE, Site, get_site, list_sites
 from policybuilder.store.summarizing import read_summary
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.trust import Thresholds
@@ -62,10 +63,7 @@ class StoredReview:
 
     def standing(self, site: str) -> Standing:
         """As `cspbuild status` tells it, as of now."""
-        try:
-            found = get_site(self._engine, site)
-        except SQLAlchemyError as error:
-            raise describe_failure(error) from None
+        found = self._site(site)
         with self._reading(site) as connection:
             record = read_site_record(connection, site, Window(None, datetime.now(UTC)), Thresholds())
             return standing_of(record, read_arrivals(connection, found))
@@ -84,7 +82,7 @@ class StoredReview:
 
     def explanation(self, site: str, detail: GroupDetail) -> Explanation:
         """Of its first sample, or else of the violation that stands for the group."""
-        found = get_site(self._engine, site)
+        found = self._site(site)
         group = detail.group
         policy = next((count.policy for count in group.policies), "")
         violation = detail.samples[0] if detail.samples else group.violation(policy)
@@ -101,6 +99,13 @@ class StoredReview:
                 return None
             grounds = read_grounds(connection, site, window, groups, thresholds)
         return propose(site, groups, grounds)
+
+    def scripts(self, site: str) -> Sequence[ReportedScript]:
+        """As `cspbuild scripts` lists them, as of now."""
+        hosts = self._site(site).hosts
+        with self._reading(site) as connection:
+            own = (*hosts, *read_vouched_hosts(connection, site))
+            return reported_scripts(read_script_hashes(connection, site), Window(None, datetime.now(UTC)), own)
 
     def decisions(self, site: str) -> Sequence[Decision]:
         """Every answer that was ever given, newest first."""
@@ -124,6 +129,12 @@ class StoredReview:
         try:
             get_site(self._engine, site)
             return undo_decision(self._engine, site, number, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def _site(self, name: str) -> Site:
+        try:
+            return get_site(self._engine, name)
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
 

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.collector.ingest.builders import report_body
+from tests.collector.ingest.builders import batch_body, hash_envelope, report_body
 from tests.support.browser import run_chromium
 from tests.support.service import RunningCollector, post, run_collector
 
@@ -48,6 +48,9 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
         for report in REPORTS:
             for key in ("default", running.rehearsal_key):
                 assert post(f"{running.base_url}/report/{key}", report_body(**report), headers)[0] == 204
+        hashed = batch_body(hash_envelope())
+        batch = [("Content-Type", "application/reports+json")]
+        assert post(f"{running.base_url}/report/default", hashed, batch)[0] == 204
         decide = ("decide", "reject", "https://evil.example", "--note", LONG)
         assert running.cspbuild(*decide).code == 0
         assert running.cspbuild("site", "add", "new").code == 0
@@ -77,6 +80,7 @@ PAGES = {
     "days": "/?by=day",
     "policy": "/suggestion",
     "policy of a new site": "/suggestion?site=new",
+    "scripts": "/scripts",
     "decisions": "/decisions",
     "no such page": "/group/nothing",
     "login": "/login?token=spent",
