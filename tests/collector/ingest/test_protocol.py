@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -625,12 +626,18 @@ def test_bodies_that_arrive_slowly_are_bounded_together(tmp_path: Path) -> None:
     """Each may be a megabyte, and any number of clients may send one."""
     piece = b"[" + b" " * 60_000
     batch = head("content-length: 1000000").replace(b"application/csp-report", b"application/reports+json")
-    with run_collector(tmp_path, CSP_QUEUE_BYTES="150000", CSP_ADMIN_TOKEN=ADMIN_TOKEN) as collector:
-        slow = [RawClient(collector.base_url) for _ in range(4)]
-        for one in slow[:3]:
+    with (
+        run_collector(tmp_path, CSP_QUEUE_BYTES="150000", CSP_ADMIN_TOKEN=ADMIN_TOKEN) as collector,
+        ExitStack() as open_,
+    ):
+        slow = [open_.enter_context(RawClient(collector.base_url)) for _ in range(4)]
+        *arriving, last = slow
+        for one in arriving:
             one.send(batch + piece)
-            time.sleep(0.2)
-        refused = slow[2].answer()
+        # Whichever brings one byte too many.
+        ready, _, _ = select.select([one.socket for one in arriving], [], [], LATER_SECONDS)
+        [refused_one] = [one for one in arriving if one.socket in ready]
+        refused = refused_one.answer()
         assert refused is not None
         assert (refused.status, refused.body) == (503, b'{"error": "queue-full"}')
         assert refused.headers["retry-after"]
@@ -638,13 +645,11 @@ def test_bodies_that_arrive_slowly_are_bounded_together(tmp_path: Path) -> None:
             answer = client.ask(post())
             assert answer is not None
             assert answer.status == 204, "what is here whole finds room"
-        for one in slow[:2]:
+        for one in arriving:
             one.close()
-        time.sleep(0.2)
-        slow[3].send(batch + piece)
-        slow[3].send(b" " * (1_000_000 - len(piece) - 1) + b"]")
-        answer = slow[3].answer()
+        time.sleep(1)
+        last.send(batch + piece)
+        last.send(b" " * (1_000_000 - len(piece) - 1) + b"]")
+        answer = last.answer()
         assert answer is not None
         assert answer.status == 204, "there is room again"
-        for one in slow[2:]:
-            one.close()
