@@ -647,7 +647,12 @@ def test_bodies_that_arrive_slowly_are_bounded_together(tmp_path: Path) -> None:
             assert answer.status == 204, "what is here whole finds room"
         for one in arriving:
             one.close()
-        time.sleep(1)
+        deadline = time.monotonic() + LATER_SECONDS
+        metrics = head(f"authorization: Bearer {ADMIN_TOKEN}", request="GET /metrics HTTP/1.1")
+        with RawClient(collector.base_url) as client:
+            while (told := client.ask(metrics)) and b"csp_connections_open 2.0" not in told.body:
+                assert time.monotonic() < deadline, "they are still here"
+                time.sleep(0.05)
         last.send(batch + piece)
         last.send(b" " * (1_000_000 - len(piece) - 1) + b"]")
         answer = last.answer()
