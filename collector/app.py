@@ -181,8 +181,10 @@ class _Ingest:
             # Whoever asks meanwhile waits for a moment, and is not told that nothing can be stored.
             await writer.until_running()
             publishing = asyncio.create_task(self._publish(), name="counters")
-            yield
-            publishing.cancel()
+            try:
+                yield
+            finally:
+                publishing.cancel()
         finally:
             await writer.close()
             self._engine.dispose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from policybuilder.csp import Disposition
 from policybuilder.evidence import EvidenceClass, ViolationGroup
@@ -53,9 +53,6 @@ class Filter:
     def query(self) -> dict[str, str]:
         """The members of an address that say the same."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
-
-    def without(self, name: str) -> Filter:
-        return replace(self, **{name: ""})
 
     def admits(self, group: ViolationGroup) -> bool:
         """Whether the group is one of those that are wanted."""
