@@ -2,12 +2,14 @@
 
 # Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from collector.review.access import Access, Login
+from collector.review.access import Access, Login, local_path
 from collector.review.charts import bars
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
@@ -36,22 +38,42 @@ _STAGES = {
 }
 
 
-def create_overview_router(service: ReviewService, access: Access) -> APIRouter:
-    """`/overview`."""
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What leads to the first report."""
+
+    header_lines: Sequence[str]
+    snippet_command: str
+    next_command: str
+    try_path: str | None
+
+
+def create_overview_router(service: ReviewService, access: Access, *, try_path: str | None) -> APIRouter:
+    """`/`; `try_path` is where the page for a first try is served, if it is."""
     router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
 
-    @router.api_route("/overview", methods=["GET", "HEAD"])
+    @router.api_route("/", methods=["GET", "HEAD"])
     def overview(request: Request, login: Annotated[Login, Depends(access.require_login)], site: str = "") -> Response:
         context = frame(request, service, login, site, "overview")
-        standing = service.standing(context["site"])
+        site_shown = context["site"]
+        standing = service.standing(site_shown)
+        set_up = None
+        if standing.stage is WorkflowStage.NOTHING_ARRIVES:
+            set_up = SetUp(
+                header_lines=service.header_lines(site_shown),
+                snippet_command=service.snippet_command(site_shown),
+                next_command=service.next_command(site_shown),
+                try_path=local_path(request, try_path) if try_path else None,
+            )
         own: dict[str, int] = defaultdict(int)
         apart: dict[str, int] = defaultdict(int)
-        for (day, kind), reports in service.daily_reports(context["site"]).items():
+        for (day, kind), reports in service.daily_reports(site_shown).items():
             (apart if kind in APART_CLASSES else own)[day] += reports
         steps = list(Step)
         place = steps.index(standing.step)
         context |= {
             "standing": standing,
+            "set_up": set_up,
             "stage": _STAGES[standing.stage],
             "steps": [
                 (_STEPS[step], "current" if step is standing.step else "done" if number < place else "to-do")

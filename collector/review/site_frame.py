@@ -12,8 +12,8 @@ from collector.review.access import Login, local_path
 from collector.review.service import ReviewService
 
 _TABS = (
-    ("overview", "Overview", "/overview"),
-    ("violations", "Violations", "/"),
+    ("overview", "Overview", "/"),
+    ("violations", "Violations", "/violations"),
     ("suggestion", "Policy", "/suggestion"),
     ("scripts", "Scripts", "/scripts"),
     ("decisions", "Decisions", "/decisions"),
@@ -46,7 +46,7 @@ def frame(request: Request, service: ReviewService, login: Login, asked: str, ta
     site = site_of(sites, asked)
     path = request.url.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
     # A group is of one site alone.
-    path = "/" if path.startswith("/group/") else path
+    path = "/violations" if path.startswith("/group/") else path
     return {
         "site": site,
         "sites": [(name, address_of(request, path, name)) for name in sites],

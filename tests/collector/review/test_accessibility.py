@@ -71,13 +71,13 @@ def session(browser: Browser, collector: RunningCollector) -> Iterator[BrowserCo
 
 
 PAGES = {
-    "overview": "/overview",
-    "overview of a new site": "/overview?site=new",
-    "violations": "/?noise=1",
-    "violations of a new site": "/?site=new",
-    "violations that are none": "/?q=nowhere",
-    "sources": "/?by=source",
-    "days": "/?by=day",
+    "overview": "/",
+    "overview of a new site": "/?site=new",
+    "violations": "/violations?noise=1",
+    "violations of a new site": "/violations?site=new",
+    "violations that are none": "/violations?q=nowhere",
+    "sources": "/violations?by=source",
+    "days": "/violations?by=day",
     "policy": "/suggestion",
     "policy of a new site": "/suggestion?site=new",
     "scripts": "/scripts",
@@ -89,7 +89,7 @@ PAGES = {
 
 def groups(session: BrowserContext, collector: RunningCollector) -> list[str]:
     page = session.new_page()
-    page.goto(f"{collector.base_url}/?noise=1")
+    page.goto(f"{collector.base_url}/violations?noise=1")
     found = [link.get_attribute("href") or "" for link in page.locator("a.to-group").all()]
     page.close()
     assert len(found) == len(REPORTS)

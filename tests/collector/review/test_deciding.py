@@ -70,7 +70,7 @@ def test_what_was_blocked_and_what_is_noise_is_said(shop: Shop) -> None:
 def test_the_list_leads_to_each_violation_and_back(shop: Shop) -> None:
     fingerprint = shop.fingerprint("https://cdn.example/lib.js")
     assert f'href="/group/{fingerprint}?site=default"' in shop.page("/")
-    assert '<a href="/?site=default">All violations</a>' in shop.page(f"/group/{fingerprint}?site=default")
+    assert '<a href="/violations?site=default">All violations</a>' in shop.page(f"/group/{fingerprint}?site=default")
 
 
 @pytest.mark.parametrize("fingerprint", ["0" * 32, "nonsense", "%00" * 32, "0" * 31 + "G"])

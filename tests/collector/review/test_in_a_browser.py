@@ -244,10 +244,10 @@ def test_nothing_that_a_stranger_wrote_runs_on_any_page(browser: Browser, tmp_pa
         page = context.new_page()
         page.goto(collector.login_link)
         page.get_by_role("button", name="Open the review pages").click()
-        page.goto(f"{collector.base_url}/?noise=1")
+        page.goto(f"{collector.base_url}/violations?noise=1")
         addresses = {link.get_attribute("href") for link in page.locator("a.to-group").all()}
         assert len(addresses) == 2
-        for address in (*addresses, "/suggestion", "/decisions", "/?by=page&noise=1"):
+        for address in (*addresses, "/suggestion", "/decisions", "/violations?by=page&noise=1"):
             page.goto(f"{collector.base_url}{address}")
             assert page.title().endswith(" · CSP reports"), "or a script had set it"
             assert page.locator("main script, main img").count() == 0

@@ -40,7 +40,7 @@ def seen(shop: Shop, *, days_ago: int = 1, **known: Any) -> None:
 
 
 def test_where_nothing_arrives_it_says_why_that_may_be(shop: Shop) -> None:
-    text = shop.text("/overview")
+    text = shop.text("/")
     assert "Nothing arrives yet" in text
     assert "Why nothing may arrive" in text
     assert "cspbuild header" in text
@@ -50,7 +50,7 @@ def test_where_nothing_arrives_it_says_why_that_may_be(shop: Shop) -> None:
 def test_it_says_where_the_site_stands_and_what_comes_next(shop: Shop) -> None:
     seen(shop, is_trusted=True)
     seen(shop, days_ago=3, evidence_class=EvidenceClass.EXTENSION)
-    page, text = shop.page("/overview"), shop.text("/overview")
+    page, text = shop.page("/"), shop.text("/")
     assert "A policy can be suggested" in text
     assert "Observe , done" in text
     assert "Suggest , now" in text
@@ -72,12 +72,12 @@ def test_what_looks_like_an_attack_is_loud_and_leads_to_it(shop: Shop) -> None:
             evidence_class=EvidenceClass.ATTACK_LIKE,
         ),
     )
-    page = shop.page("/overview")
+    page = shop.page("/")
     assert 'role="alert"' in page
     assert "look like injected markup" in page
-    address = page.partition('<a href="/?site=default&amp;noise=1&amp;kind=attack-like">')[1]
+    address = page.partition('<a href="/violations?site=default&amp;noise=1&amp;kind=attack-like">')[1]
     assert address
-    listed = shop.text("/?site=default&noise=1&kind=attack-like")
+    listed = shop.text("/violations?site=default&noise=1&kind=attack-like")
     assert "alert(1)" in listed
     assert "1 of 2" in listed
 
@@ -89,7 +89,7 @@ def test_a_policy_on_trial_is_judged_by_every_criterion(shop: Shop) -> None:
         shop.engine, "default", policy=policy, stage=ServedStage.REPORT_ONLY, since_at=NOW - 2 * DAY, views_per_day=9
     )
     add_waiver(shop.engine, "default", "reporters", note="an intranet", now=NOW)
-    text = shop.text("/overview")
+    text = shop.text("/")
     assert "A policy is on trial" in text
     assert "May the policy on trial be enforced? Not yet" in text
     assert "reporters waived" in text

@@ -69,7 +69,7 @@ def page_of(review: Any, address: str) -> str:
 
 
 def test_totals_stand_on_top(shop: Any) -> None:
-    text = text_of(page_of(shop, "/?site=shop"))
+    text = text_of(page_of(shop, "/violations?site=shop"))
     assert "Reports 1,310" in text
     assert "Distinct violations 4" in text
     assert "Reporters 70" in text
@@ -77,7 +77,7 @@ def test_totals_stand_on_top(shop: Any) -> None:
 
 
 def test_a_row_tells_all_about_a_group(shop: Any) -> None:
-    text = text_of(page_of(shop, "/?site=shop"))
+    text = text_of(page_of(shop, "/violations?site=shop"))
     row = "https://cdn.example.net/app/main.js on https://shop.example/ script-src-elem report only 1,200 40"
     assert f"{row} 2026-11-20 12:00 2026-11-23 12:00" in text
     assert "inline let x = 1 < 2; on" in text
@@ -86,7 +86,7 @@ def test_a_row_tells_all_about_a_group(shop: Any) -> None:
 
 
 def test_most_reporters_come_first(shop: Any) -> None:
-    text = text_of(page_of(shop, "/?site=shop"))
+    text = text_of(page_of(shop, "/violations?site=shop"))
     assert text.index("img-src") < text.index("main.js") < text.index("let x")
 
 
@@ -99,11 +99,11 @@ def test_times_are_shown_in_utc(start: Start, make_group: MakeGroup) -> None:
 
 
 def test_noise_is_folded_away_until_asked_for(shop: Any) -> None:
-    folded = page_of(shop, "/?site=shop")
+    folded = page_of(shop, "/violations?site=shop")
     assert "moz-extension" not in folded
     assert "Show 1 noise violation" in text_of(folded)
-    assert "/?site=shop&noise=1" in Tags(folded).links()
-    shown = text_of(page_of(shop, "/?site=shop&noise=1"))
+    assert "/violations?site=shop&noise=1" in Tags(folded).links()
+    shown = text_of(page_of(shop, "/violations?site=shop&noise=1"))
     assert "moz-extension" in shown
     assert "extension rule extension-source" in shown
     assert "Hide noise" in shown
@@ -116,7 +116,7 @@ def test_contradictions_are_folded_away_with_the_noise(start: Start, make_group:
     review.evidence.groups["default"] = [contradiction, make_group(directive="style-src-elem")]
     assert "font-src" not in page_of(review, "/")
     assert "Show 1 contradiction" in text_of(page_of(review, "/"))
-    assert "font-src" in page_of(review, "/?noise=1")
+    assert "font-src" in page_of(review, "/violations?noise=1")
     review.evidence.groups["default"].append(noise)
     assert "Show 1 noise violation and 1 contradiction" in text_of(page_of(review, "/"))
 
@@ -129,11 +129,11 @@ def test_a_site_with_noise_alone_says_so(start: Start, make_group: MakeGroup) ->
 
 # (address, what the page must say)
 VIEW_CASES = [
-    ("/?site=shop&by=directive", "img-src 90 70 1"),
-    ("/?site=shop&by=source", "https://cdn.example.net 1,200 40 1"),
-    ("/?site=shop&by=page", "https://shop.example/ 30"),
-    ("/?site=shop&by=day", "2026-11-23 1,300"),
-    ("/?site=shop&by=day&noise=1", "2026-11-23 1,310 0 4 10"),
+    ("/violations?site=shop&by=directive", "img-src 90 70 1"),
+    ("/violations?site=shop&by=source", "https://cdn.example.net 1,200 40 1"),
+    ("/violations?site=shop&by=page", "https://shop.example/ 30"),
+    ("/violations?site=shop&by=day", "2026-11-23 1,300"),
+    ("/violations?site=shop&by=day&noise=1", "2026-11-23 1,310 0 4 10"),
 ]
 
 
@@ -143,16 +143,16 @@ def test_every_view_has_its_rows(shop: Any, address: str, expected: str) -> None
 
 
 def test_views_and_sites_are_links_that_keep_the_rest(shop: Any) -> None:
-    links = Tags(page_of(shop, "/?site=shop&by=source&noise=1")).links()
-    assert {"/?site=shop&noise=1", "/?site=shop&by=day&noise=1", "/?site=default&by=source&noise=1"} <= set(links)
-    assert "/?site=shop&by=source" in links
+    links = Tags(page_of(shop, "/violations?site=shop&by=source&noise=1")).links()
+    assert {"/violations?site=shop&noise=1", "/violations?site=shop&by=day&noise=1", "/violations?site=default&by=source&noise=1"} <= set(links)
+    assert "/violations?site=shop&by=source" in links
 
 
 def test_the_first_site_is_shown_when_none_is_named(shop: Any) -> None:
     assert "<h1>default</h1>" in page_of(shop, "/")
 
 
-@pytest.mark.parametrize("address", ["/?site=nowhere", "/?by=nothing", "/?by=GROUP", "/static/nothing.css"])
+@pytest.mark.parametrize("address", ["/violations?site=nowhere", "/violations?by=nothing", "/violations?by=GROUP", "/static/nothing.css"])
 def test_what_is_not_there_is_a_page_that_says_so(shop: Any, address: str) -> None:
     answer = shop.logged_in().get(address)
     assert answer.status_code == 404
@@ -180,7 +180,7 @@ def test_without_reports_the_page_says_what_to_do(review: Any) -> None:
 
 
 def test_header_lines_leave_when_evidence_comes(shop: Any) -> None:
-    page = page_of(shop, "/?site=shop")
+    page = page_of(shop, "/violations?site=shop")
     assert "Report-Only:" not in page
     assert "cspbuild suggest --site shop" in page
 
@@ -221,7 +221,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("address", ["/?noise=1", "/?by=directive", "/?by=source", "/?by=page"])
+@pytest.mark.parametrize("address", ["/violations?noise=1", "/violations?by=directive", "/violations?by=source", "/violations?by=page"])
 def test_report_text_is_only_ever_text(start: Start, make_group: MakeGroup, value: str, address: str) -> None:
     review = start()
     review.evidence.groups["default"] = [
@@ -256,7 +256,7 @@ def test_control_and_bidi_characters_are_shown_visibly(start: Start, make_group:
 
 def test_no_page_needs_what_its_policy_forbids(shop: Any) -> None:
     browser = shop.logged_in()
-    for address in ("/", "/?site=shop&noise=1", "/?site=shop&by=day", "/?site=nowhere", "/login?token=x"):
+    for address in ("/", "/violations?site=shop&noise=1", "/violations?site=shop&by=day", "/violations?site=nowhere", "/login?token=x"):
         tags = Tags(browser.get(address).text)
         assert not {"script", "style", "iframe", "object", "base"} & {tag for tag, _ in tags.found}
         for tag, attributes in tags.found:
