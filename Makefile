@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup lint format test soak bench bench-ingest mutants compare browser-oracle demo lock clean
+.PHONY: help run setup lint format test soak bench bench-ingest pictures mutants compare browser-oracle demo lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ bench: bench-ingest $(DEV_STAMP)  ## how fast things are, in times of a baseline
 INGEST ?=
 bench-ingest: $(DEV_STAMP)  ## how fast reports are taken, beside other servers; INGEST=--update writes it into the README
 	-@$(BIN)/python -m tests.benchmarks.ingest $(INGEST)
+
+pictures: $(DEV_STAMP)  ## the README's pictures of the review pages, taken anew in Chromium
+	@sh tests/setup/system.sh
+	@$(BIN)/python -m tests.showcase
 
 mutants: $(DEV_STAMP)  ## whether the tests notice one small mistake at a time in matching; about a quarter of an hour
 	@nice $(BIN)/python -m tests.mutation $(ARGS)

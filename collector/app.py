@@ -33,6 +33,7 @@ from collector.ingest.writer import GroupCommitWriter, Writer
 from collector.listening import with_local_peer
 from collector.logs import set_up_logs
 from collector.review.access import Access
+from collector.review.ingest_health import IngestHealth
 from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
@@ -121,7 +122,9 @@ def create_service(
             lambda site: _rehearsal_key(engine, settings) if is_local and site == DEFAULT_SITE else None,
         )
         try_path = "/try" if is_local else None
-        inner.include_router(create_router(service, access, try_path=try_path))
+        inner.include_router(
+            create_router(service, access, try_path=try_path, ingest_health=lambda: _ingest_health(counters, health))
+        )
         if try_path:
             inner.include_router(
                 create_try_router(
@@ -290,6 +293,16 @@ def _client_network(request: Request, settings: Settings) -> str:
         request.headers.raw,
         trusted_proxies=settings.trusted_proxies,
         client_header=settings.client_header,
+    )
+
+
+def _ingest_health(counters: IngestCounters, health: Health) -> IngestHealth:
+    totals = counters.totals()
+    refused = [item for outcome in ("invalid", "shed", "filtered") for item in totals[outcome].items()]
+    return IngestHealth(
+        **{outcome: sum(reports.values()) for outcome, reports in totals.items()},
+        reasons=dict(sorted(refused, key=lambda item: -item[1])),
+        problems=health.reasons_now(),
     )
 
 

@@ -41,9 +41,13 @@ class Health:
         """A short sentence each, which begins with the part it is about; none where reports can be stored."""
         return self._all(await self._database.answer())
 
+    def reasons_now(self) -> tuple[str, ...]:
+        """The same, for a thread that may wait."""
+        return self._all(self._database.wait())
+
     def is_ready(self) -> bool:
         """Whether there are none; for a thread that may wait."""
-        return not self._all(self._database.wait())
+        return not self.reasons_now()
 
     def _all(self, of_database: tuple[str, ...] | None) -> tuple[str, ...]:
         # The writer is asked each time: it is here, and says what is so now.

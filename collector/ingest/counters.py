@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import struct
@@ -125,9 +126,24 @@ class IngestCounters:
         self.publish()
         return generate_latest(self.registry)
 
+    def totals(self) -> Mapping[str, Mapping[str, int]]:
+        """What became of the reports of all processes, by kind or reason."""
+        found: dict[str, dict[str, int]] = {name: {} for name in _OUTCOMES}
+        counters = (self._accepted, self._filtered, self._shed, self._invalid)
+        sources = counters if self._shared is None else (_Together(self._shared),)
+        for metric in itertools.chain.from_iterable(source.collect() for source in sources):
+            outcome = metric.name.removeprefix("csp_reports_")
+            if outcome in found:
+                for sample in metric.samples:
+                    if sample.name.endswith("_total"):
+                        found[outcome][next(iter(sample.labels.values()))] = int(sample.value)
+        return found
+
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(name, text, labels, registry=self._metrics)
 
+
+_OUTCOMES = ("accepted", "filtered", "shed", "invalid")
 
 _SINCE_ACCEPTED = "csp_seconds_since_last_accepted"
 _SINCE_ACCEPTED_TEXT = "Seconds since a report was last stored; NaN before"

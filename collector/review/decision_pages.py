@@ -23,6 +23,9 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.times import parse_until
 
 Form = Annotated[dict[str, str], Depends(form_fields)]
+_BACK = {"initiators": "/initiators"}
+"""Where an answer was given, if neither at a violation nor at the suggestion."""
+
 _Make = Callable[[Sequence[Decision]], Answer]
 
 
@@ -39,7 +42,7 @@ def create_decision_router(service: ReviewService, access: Access) -> APIRouter:
 
     @router.post("/decide", dependencies=[Depends(require_same_origin)])
     def decide(request: Request, login: Annotated[Login, Depends(access.require_login)], form: Form) -> Response:
-        _check_it_is_the_sessions(login, form)
+        check_it_is_the_sessions(login, form)
         context = frame(request, service, login, form.get("site", ""), "violations")
         site, fingerprint = context["site"], form.get("group", "")
         try:
@@ -49,12 +52,14 @@ def create_decision_router(service: ReviewService, access: Access) -> APIRouter:
             if not fingerprint:
                 raise HTTPException(409, str(error)) from None
             return group_page(request, service, context, fingerprint, problem=str(error))
-        path = f"/group/{fingerprint}" if is_fingerprint(fingerprint) else "/suggestion"
+        path = (
+            f"/group/{fingerprint}" if is_fingerprint(fingerprint) else _BACK.get(form.get("back", ""), "/suggestion")
+        )
         return RedirectResponse(address_of(request, path, site), 303, NO_STORE)
 
     @router.post("/undo", dependencies=[Depends(require_same_origin)])
     def undo(request: Request, login: Annotated[Login, Depends(access.require_login)], form: Form) -> Response:
-        _check_it_is_the_sessions(login, form)
+        check_it_is_the_sessions(login, form)
         site = frame(request, service, login, form.get("site", ""), "decisions")["site"]
         number = form.get("number", "")
         if not (number.isascii() and number.isdecimal() and len(number) < 10):
@@ -65,7 +70,7 @@ def create_decision_router(service: ReviewService, access: Access) -> APIRouter:
     return router
 
 
-def _check_it_is_the_sessions(login: Login, form: dict[str, str]) -> None:
+def check_it_is_the_sessions(login: Login, form: dict[str, str]) -> None:
     """Raises 403. Whoever sends the admin token with each request is a script, which no page can make send it."""
     session = login.session
     if session and not hmac.compare_digest(form.get("csrf_token", "").encode(), session.csrf_token.encode()):

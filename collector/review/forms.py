@@ -9,23 +9,36 @@ from fastapi import HTTPException, Request
 from collector.review.access import NO_STORE
 
 MAX_FORM_BYTES = 16 * 1024
-MAX_FIELDS = 16
+MAX_FIELDS = 128
+"""A page of violations, each chosen, and what is decided of them."""
+
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-async def form_fields(request: Request) -> dict[str, str]:
-    """Dependency: the posted fields, the last of equal names; raises 415, 413 or 400.
-
-    Starlette's own reader of forms needs a multipart parser, which nothing here has a use for.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
-        raise HTTPException(415, f"post the form as {FORM_TYPE}", NO_STORE)
+async def read_body(request: Request) -> bytes:
+    """The body; raises 413 for one that no page of ours sends."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, f"the form is larger than {MAX_FORM_BYTES} bytes", NO_STORE)
+    return bytes(body)
+
+
+async def form_pairs(request: Request) -> list[tuple[str, str]]:
+    """Dependency: the posted fields in their order; raises 415, 413 or 400.
+
+    Starlette's own reader of forms needs a multipart parser, which nothing here has a use for.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
+        raise HTTPException(415, f"post the form as {FORM_TYPE}", NO_STORE)
+    body = await read_body(request)
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise HTTPException(400, "the form cannot be read", NO_STORE) from None
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """Dependency: the posted fields, the last of equal names; raises as `form_pairs` does."""
+    return dict(await form_pairs(request))

@@ -2,7 +2,7 @@
 
 # Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,10 +11,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from collector.review.access import Access, Login, local_path
 from collector.review.charts import bars
+from collector.review.ingest_health import IngestHealth
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
-from collector.review.site_frame import frame
+from collector.review.site_frame import address_of, frame
 from collector.review.templating import page
+from collector.review.visits import last_visit, remember_visit
 from policybuilder.deployments import Deployment
 from policybuilder.summary import APART_CLASSES
 from policybuilder.workflow import Step, WorkflowStage
@@ -48,7 +50,9 @@ class SetUp:
     try_path: str | None
 
 
-def create_overview_router(service: ReviewService, access: Access, *, try_path: str | None) -> APIRouter:
+def create_overview_router(
+    service: ReviewService, access: Access, *, try_path: str | None, ingest_health: Callable[[], IngestHealth]
+) -> APIRouter:
     """`/`; `try_path` is where the page for a first try is served, if it is."""
     router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
 
@@ -71,7 +75,13 @@ def create_overview_router(service: ReviewService, access: Access, *, try_path: 
             (apart if kind in APART_CLASSES else own)[day] += reports
         steps = list(Step)
         place = steps.index(standing.step)
+        now = datetime.now(UTC)
+        seen_at = last_visit(request, site_shown, now)
         context |= {
+            "news": None if seen_at is None else service.news(site_shown, seen_at),
+            "last_arrival": service.last_arrival(site_shown),
+            "health": ingest_health(),
+            "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", site_shown),
             "standing": standing,
             "set_up": set_up,
             "stage": _STAGES[standing.stage],
@@ -79,13 +89,16 @@ def create_overview_router(service: ReviewService, access: Access, *, try_path: 
                 (_STEPS[step], "current" if step is standing.step else "done" if number < place else "to-do")
                 for number, step in enumerate(steps)
             ],
-            "bars": bars(own, datetime.now(UTC).date(), apart),
+            "bars": bars(own, now.date(), apart),
             "served": [
                 (title, deployment, isinstance(deployment, Deployment))
                 for title, deployment in (("Enforced", standing.enforced), ("On trial", standing.trial))
                 if deployment is not None
             ],
         }
-        return page(request, "overview.html", context)
+        response = page(request, "overview.html", context)
+        if request.method == "GET":
+            remember_visit(request, response, site_shown, now)
+        return response
 
     return router

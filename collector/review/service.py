@@ -10,8 +10,10 @@ from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
+from policybuilder.loading import Loader
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
+from policybuilder.store.news import News
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.workflow import Standing
@@ -51,6 +53,18 @@ class ReviewService(Protocol):
         """Reports of the last two months by day and class."""
         ...
 
+    def news(self, site: str, since: datetime) -> News:
+        """What was reported for the first time since then."""
+        ...
+
+    def last_arrival(self, site: str) -> datetime | None:
+        """When a violation was last reported; None where none is stored."""
+        ...
+
+    def loaders(self, site: str) -> Sequence[Loader]:
+        """What loads what, from the site's pages by way of others' code."""
+        ...
+
     def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
         """All that is kept of a group; None where there is none of this fingerprint."""
         ...
@@ -75,6 +89,10 @@ class ReviewService(Protocol):
         self, site: str, make: Callable[[Sequence[Decision]], Answer], *, note: str, until: datetime | None
     ) -> Decision:
         """Keep the answer that `make` makes beside those that stand. Raises CspbuildError where it cannot be kept."""
+        ...
+
+    def decide_all(self, site: str, answers: Sequence[Answer], *, note: str, until: datetime | None) -> None:
+        """Keep answers, all or none. Raises CspbuildError where they cannot be kept."""
         ...
 
     def undo(self, site: str, number: int) -> Decision:

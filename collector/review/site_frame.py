@@ -15,6 +15,7 @@ _TABS = (
     ("overview", "Overview", "/"),
     ("violations", "Violations", "/violations"),
     ("suggestion", "Policy", "/suggestion"),
+    ("initiators", "Initiators", "/initiators"),
     ("scripts", "Scripts", "/scripts"),
     ("decisions", "Decisions", "/decisions"),
 )
@@ -37,7 +38,7 @@ def address_of(request: Request, path: str, site: str, **more: str) -> str:
 def tabs(request: Request, site: str, tab: str) -> Mapping[str, Any]:
     """The ways between a site's pages, for the template; `tab` is the one that is shown."""
     shown = [(name, title, address_of(request, path, site)) for name, title, path in _TABS]
-    return {"tab": tab, "tabs": shown, "violations_address": shown[1][2]}
+    return {"tab": tab, "tabs": shown, "overview_address": shown[0][2], "violations_address": shown[1][2]}
 
 
 def frame(request: Request, service: ReviewService, login: Login, asked: str, tab: str) -> dict[str, Any]:

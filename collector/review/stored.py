@@ -14,14 +14,22 @@ from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
+from policybuilder.loading import Loader, loaders_of
 from policybuilder.program import site_flag, typed
 from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.arrivals import read_arrivals
-from policybuilder.store.decisions import add_decision, read_decisions, read_standing_decisions, undo_decision
+from policybuilder.store.decisions import (
+    add_decision,
+    add_decisions,
+    read_decisions,
+    read_standing_decisions,
+    undo_decision,
+)
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
+from policybuilder.store.news import News, read_last_arrival, read_news
 from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import DEFAULT_SITE, Site, get_site, list_sites
@@ -32,6 +40,9 @@ from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import Window
 from policybuilder.workflow import Standing, standing_of
+
+MAX_NEWS = 10
+"""Of those shown; a link leads to all."""
 
 
 class StoredReview:
@@ -74,6 +85,23 @@ class StoredReview:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         with self._reading(site) as connection:
             return read_daily_reports(connection, site, Window(midnight - timedelta(days=MAX_DAYS - 1), now))
+
+    def news(self, site: str, since: datetime) -> News:
+        """Some of what is new, and how many there are."""
+        with self._reading(site) as connection:
+            return read_news(connection, site, since, most=MAX_NEWS)
+
+    def last_arrival(self, site: str) -> datetime | None:
+        """By the collector's own clock."""
+        with self._reading(site) as connection:
+            return read_last_arrival(connection, site)
+
+    def loaders(self, site: str) -> Sequence[Loader]:
+        """By all the evidence there is, as of now."""
+        now = datetime.now(UTC)
+        with self._reading(site) as connection:
+            groups = read_evidence(connection, site, Window(None, now))
+            return loaders_of(groups, read_standing_decisions(connection, site, now))
 
     def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
         """All that is kept of a group, as of now."""
@@ -121,6 +149,14 @@ class StoredReview:
             answer = make(read_standing_decisions(connection, site, now))
         try:
             return add_decision(self._engine, site, answer, note=note, until=until, now=now)
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def decide_all(self, site: str, answers: Sequence[Answer], *, note: str, until: datetime | None) -> None:
+        """In one transaction."""
+        try:
+            get_site(self._engine, site)
+            add_decisions(self._engine, site, answers, note=note, until=until, now=datetime.now(UTC))
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
 

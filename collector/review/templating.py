@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +11,27 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from collector.review.access import local_path
 from collector.review.assets import ASSETS
 from policybuilder.rendering.text_safety import visible
+from policybuilder.stages import ENFORCED
 from policybuilder.times import isoformat
 
-REVIEW_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+_POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "report-uri {report_path}"
 )
-"""What the review pages may load: their stylesheet and icon, and no script at all."""
+"""What the review pages may load: their stylesheet, icon and one script, which makes no markup of text."""
+
+OWN_REPORT_PATH = "/own-report"
+
+_NONCE_BYTES = 18
+"""144 bits; a multiple of three, so that base64 needs no padding."""
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": REVIEW_POLICY,
     "Cache-Control": "no-store",
     # The login link has its token in the address.
     "Referrer-Policy": "no-referrer",
@@ -41,8 +49,12 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole if whole else 0} %"
 
 
-def _minute(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
+def _moment(instant: datetime | None) -> Markup:
+    """An instant in UTC, which the pages' script shows in the reader's zone; a dash for none."""
+    if instant is None:
+        return Markup('<span class="muted">–</span>')
+    at = instant.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(isoformat(at), f"{at:%Y-%m-%d %H:%M}")
 
 
 def _sentence(text: str) -> str:
@@ -65,21 +77,24 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.globals.update(percent=_percent)
-_environment.filters.update(count=_count, minute=_minute, iso=isoformat, visible=visible, sentence=_sentence)
-_environment.filters.update(visible_lines=_visible_lines)
+_environment.globals.update(percent=_percent, moment=_moment)
+_environment.filters.update(count=_count, visible=visible, visible_lines=_visible_lines, sentence=_sentence)
 
 
-def render(request: Request, template: str, context: Mapping[str, Any]) -> str:
-    """The text of `template`, with `path(…)` and `asset(…)` for addresses."""
+def render(request: Request, template: str, context: Mapping[str, Any], *, nonce: str = "") -> str:
+    """The text of `template`, with `path(…)` for addresses and `asset(…)`, which has an `address` and an `integrity`.
+
+    Without a `nonce` there is no script in it.
+    """
 
     def path(local: str) -> str:
         return local_path(request, local)
 
-    def asset(name: str) -> str:
-        return path(f"/static/{ASSETS[name].name}")
+    def asset(name: str) -> Mapping[str, str]:
+        found = ASSETS[name]
+        return {"address": path(f"/static/{found.name}"), "integrity": found.integrity}
 
-    return _environment.get_template(template).render(context, path=path, asset=asset)
+    return _environment.get_template(template).render(context, path=path, asset=asset, nonce=nonce)
 
 
 def page(
@@ -91,4 +106,7 @@ def page(
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """A review page, under the review pages' own policy and never stored."""
-    return HTMLResponse(render(request, template, context), status, {**PAGE_HEADERS, **(headers or {})})
+    nonce = secrets.token_urlsafe(_NONCE_BYTES)
+    policy = _POLICY.format(nonce=nonce, report_path=local_path(request, OWN_REPORT_PATH))
+    given = {ENFORCED: policy, **PAGE_HEADERS, **(headers or {})}
+    return HTMLResponse(render(request, template, context, nonce=nonce), status, given)

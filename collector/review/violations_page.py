@@ -118,7 +118,6 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             "max_pages": MAX_PAGES,
             "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", shown_site),
             "next_command": service.next_command(shown_site),
-            "overview_address": address_of(request, "/", shown_site),
             **tabs(request, shown_site, "violations"),
             "session": login.session,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -26,39 +27,58 @@ def add_decision(
     engine: Engine, site: str, answer: Answer, *, note: str = "", until: datetime | None = None, now: datetime
 ) -> Decision:
     """Keep an answer of a person. Raises CspbuildError for a note that is too long, or cannot be shown."""
+    [decision] = add_decisions(engine, site, [answer], note=note, until=until, now=now)
+    return decision
+
+
+def add_decisions(
+    engine: Engine,
+    site: str,
+    answers: Sequence[Answer],
+    *,
+    note: str = "",
+    until: datetime | None = None,
+    now: datetime,
+) -> tuple[Decision, ...]:
+    """The same of several, all or none of which are kept."""
     if len(note) > MAX_NOTE_CHARACTERS:
         raise CspbuildError(f"the note has {len(note)} characters; write at most {MAX_NOTE_CHARACTERS}")
     if "\0" in note:
         raise CspbuildError("the note has a NUL character in it, which no database keeps")
     table = table_of(schema.DecisionRow)
     with writing(engine).begin() as connection:
-        number = (connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0) + 1
-        connection.execute(
-            insert(table).values(
-                site=site,
+        last = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0
+        decisions = tuple(
+            Decision(
                 number=number,
-                action=answer.action.value,
+                action=answer.action,
                 directive=answer.directive,
                 subject=answer.subject,
                 loaded_by=answer.loaded_by,
-                evidence_class=answer.evidence_class.value if answer.evidence_class else "",
+                evidence_class=answer.evidence_class,
                 note=note,
-                decided_at_ms=to_ms(now),
-                undone_at_ms=None,
-                until_ms=None if until is None else to_ms(until),
+                decided_at=now,
+                until=until,
             )
+            for number, answer in enumerate(answers, last + 1)
         )
-    return Decision(
-        number=number,
-        action=answer.action,
-        directive=answer.directive,
-        subject=answer.subject,
-        loaded_by=answer.loaded_by,
-        evidence_class=answer.evidence_class,
-        note=note,
-        decided_at=now,
-        until=until,
-    )
+        for each in decisions:
+            connection.execute(
+                insert(table).values(
+                    site=site,
+                    number=each.number,
+                    action=each.action.value,
+                    directive=each.directive,
+                    subject=each.subject,
+                    loaded_by=each.loaded_by,
+                    evidence_class=each.evidence_class.value if each.evidence_class else "",
+                    note=note,
+                    decided_at_ms=to_ms(now),
+                    undone_at_ms=None,
+                    until_ms=None if until is None else to_ms(until),
+                )
+            )
+    return decisions
 
 
 def undo_decision(engine: Engine, site: str, number: int, now: datetime) -> Decision:

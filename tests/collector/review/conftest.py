@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from msgspec import structs
 from starlette.testclient import TestClient
 
 from collector.review.access import Access
+from collector.review.ingest_health import IngestHealth
 from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.service import ReviewService
@@ -22,11 +23,15 @@ from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
+from policybuilder.readiness.values import SiteRecord
 from policybuilder.store.engine import open_unmigrated
+from policybuilder.store.news import News
 from policybuilder.store.schema import ReviewKeyRow
 from policybuilder.store.tables import table_of
+from policybuilder.suggestion.sorting import Grounds
 from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
 from policybuilder.times import Window, to_ms
+from policybuilder.workflow import Arrivals, Standing, standing_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ADMIN_TOKEN = "correct-horse-battery-staple"
@@ -91,6 +96,19 @@ class Evidence:
             ),
         )
 
+    def standing(self, site: str) -> Standing:
+        record = SiteRecord(site=site, window=Window(None, NOON), groups=self.groups[site], grounds=Grounds())
+        return standing_of(record, Arrivals())
+
+    def daily_reports(self, site: str) -> Mapping[tuple[str, EvidenceClass], int]:
+        return {(f"{each.last_seen_at:%Y-%m-%d}", each.evidence_class): each.reports for each in self.groups[site]}
+
+    def news(self, _site: str, since: datetime) -> News:
+        return News(since, 0, 0, ())
+
+    def last_arrival(self, site: str) -> datetime | None:
+        return max((group.last_seen_at for group in self.groups[site]), default=None)
+
     def header_lines(self, site: str) -> Sequence[str]:
         return [f"Content-Security-Policy-Report-Only: default-src 'none'; report-uri {BASE_URL}/report/{site}"]
 
@@ -147,13 +165,21 @@ def keys(tmp_path: Path) -> Iterator[StoredKeys]:
 
 @pytest.fixture
 def start(keys: StoredKeys) -> Callable[..., Review]:
-    def start(*, admin_token: str | None = None, evidence: Any = None, **access_options: Any) -> Review:
+    def start(
+        *,
+        admin_token: str | None = None,
+        evidence: Any = None,
+        ingest_health: Any = IngestHealth,
+        **access_options: Any,
+    ) -> Review:
         clock = Clock()
         throttle = FailureThrottle(burst=3, refill_seconds=10, clock=clock)
         access = Access(keys, admin_token=admin_token, clock=clock, throttle=throttle, **access_options)
         evidence = evidence or Evidence()
         api = FastAPI(openapi_url=None)
-        api.include_router(create_router(cast("ReviewService", evidence), access, try_path="/try"))
+        api.include_router(
+            create_router(cast("ReviewService", evidence), access, try_path="/try", ingest_health=ingest_health)
+        )
         api.include_router(
             create_try_router(
                 lambda _base_url: [("Content-Security-Policy-Report-Only", OBSERVE)],

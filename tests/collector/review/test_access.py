@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from collector.review.access import LOGIN_LINK_SECONDS, SESSION_SECONDS, is_loopback_host
+from collector.review.forms import MAX_FIELDS
 from policybuilder.store.review_keys import MAX_KEYS_OF_A_KIND
 
 BASE_URL = "http://127.0.0.1:8000"
@@ -356,7 +357,7 @@ FORM_CASES: list[tuple[bytes, str, int]] = [
     (b"admin_token=" + ADMIN_TOKEN.encode(), "text/plain", 415),
     (b'{"admin_token": "' + ADMIN_TOKEN.encode() + b'"}', "application/json", 415),
     (b"admin_token=" + b"x" * 17_000, "application/x-www-form-urlencoded", 413),
-    (b"&".join([b"a=b"] * 20), "application/x-www-form-urlencoded", 400),
+    (b"&".join([b"a=b"] * (MAX_FIELDS + 1)), "application/x-www-form-urlencoded", 400),
     (b"admin_token=\xff\xfe", "application/x-www-form-urlencoded", 400),
     (b"admin_token=%ff%00%f0%9f", "application/x-www-form-urlencoded", 403),
     (b"admin_token=%ED%A0%80", "application/x-www-form-urlencoded", 403),
@@ -375,7 +376,7 @@ def test_forms_are_read_with_bounds(start: Start, body: bytes, content_type: str
 @pytest.mark.parametrize("token", ['"><script>alert(1)</script>', "\u202e\x1b", "{{ 7 * 7 }}"])
 def test_a_hostile_token_is_shown_as_text(review: Any, token: str) -> None:
     page = review.browser().get(f"/login?{urlencode({'token': token})}").text
-    assert "<script" not in page
+    assert page.count("<script") == page.count('<script src="/static/review.') == 1, "our own"
     assert "49" not in page.partition("<main")[2]
 
 

@@ -80,6 +80,8 @@ PAGES = {
     "days": "/violations?by=day",
     "policy": "/suggestion",
     "policy of a new site": "/suggestion?site=new",
+    "initiators": "/initiators",
+    "initiators of a new site": "/initiators?site=new",
     "scripts": "/scripts",
     "decisions": "/decisions",
     "no such page": "/group/nothing",

@@ -71,7 +71,7 @@ def test_a_person_logs_in_by_the_link_and_out_again(start: Callable[..., Any], b
         page.goto(review.access.new_login_link(base_url))
         page.get_by_role("button", name="Open the review pages").click()
         page.wait_for_url(f"{base_url}/")
-        assert page.get_by_role("heading", level=1).inner_text() == "default"
+        assert page.get_by_role("heading", level=1).inner_text() == "Nothing arrives yet"
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url(f"{base_url}/login")
 
@@ -112,8 +112,8 @@ def test_hostile_reports_run_nothing_and_our_own_policy_is_kept(
         page.get_by_role("button").click()
         page.wait_for_url(f"{base_url}/")
         for query in ("", "?by=source", "?by=directive", "?by=page", "?by=day", "?noise=1"):
-            page.goto(f"{base_url}/{query}")
-            assert page.title() == "default · CSP reports"
+            page.goto(f"{base_url}/violations{query}")
+            assert page.title() == "Violations · default · CSP reports"
         assert said == []
         assert all(url.startswith(f"{base_url}/") for url in asked)
 
@@ -180,6 +180,7 @@ def test_a_person_reads_a_violation_decides_and_copies_the_policy(
         page = context.new_page()
         page.goto(link)
         page.get_by_role("button", name="Open the review pages").click()
+        page.get_by_role("link", name="Violations").click()
         page.get_by_role("link", name="https://cdn.example/lib.js").click()
         assert page.get_by_role("heading", level=1).inner_text() == "https://cdn.example/lib.js"
         page.get_by_role("link", name="Policy").click()
@@ -214,6 +215,9 @@ def test_the_same_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         tab_to("Open the review pages")
         page.keyboard.press("Enter")
         page.wait_for_url(f"{base_url}/")
+        tab_to("Violations")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{base_url}/violations*")
         tab_to("Skip to the content")
         tab_to("https://cdn.example/lib.js")
         page.keyboard.press("Enter")
@@ -247,7 +251,7 @@ def test_nothing_that_a_stranger_wrote_runs_on_any_page(browser: Browser, tmp_pa
         page.goto(f"{collector.base_url}/violations?noise=1")
         addresses = {link.get_attribute("href") for link in page.locator("a.to-group").all()}
         assert len(addresses) == 2
-        for address in (*addresses, "/suggestion", "/decisions", "/violations?by=page&noise=1"):
+        for address in (*addresses, "/", "/suggestion", "/initiators", "/decisions", "/violations?by=page"):
             page.goto(f"{collector.base_url}{address}")
             assert page.title().endswith(" · CSP reports"), "or a script had set it"
             assert page.locator("main script, main img").count() == 0

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from collector.review.charts import MAX_DAYS, MIN_DAYS, bars
+from collector.review.ingest_health import IngestHealth
 from collector.review.stored import StoredReview
 from policybuilder.deployments import ServedStage
 from policybuilder.evidence import EvidenceClass
@@ -60,6 +61,40 @@ def test_it_says_where_the_site_stands_and_what_comes_next(shop: Shop) -> None:
     assert page.count("<rect") == 2
     yesterday, before = f"{NOW - DAY:%Y-%m-%d}", f"{NOW - 3 * DAY:%Y-%m-%d}"
     assert f"{yesterday} 1 0 {before} 0 1" in text, "the table says what the picture shows"
+
+
+def test_it_says_what_is_new_since_the_last_visit(shop: Shop) -> None:
+    seen(shop)
+    assert "New since" not in shop.text("/")
+    # The same reader, as of an hour ago.
+    ended = int((NOW - timedelta(hours=1)).timestamp())
+    shop.browser.cookies.delete("csp_session_visits")
+    shop.browser.cookies.set("csp_session_visits", f"default=0-{ended}")
+    record_observations(
+        shop.engine,
+        *(make_observation(make_violation("font-src", "https://new.example/f.woff2"), seen_at=NOW) for _ in range(3)),
+        now=NOW,
+    )
+    text = shop.text("/")
+    assert "New since your last visit" in text
+    assert "https://new.example/f.woff2 font-src 3 reports" in text
+
+
+def test_it_says_what_became_of_what_arrived(engine: Engine, start: Callable[..., Any]) -> None:
+    ensure_default_site(engine, NOW)
+    health = IngestHealth(
+        accepted=1_234, shed=5, invalid=2, reasons={"rate-limited": 5, "bad-json": 2}, problems=("disk: nearly full",)
+    )
+    review = start(evidence=StoredReview(engine, BASE_URL, lambda _: None), ingest_health=lambda: health)
+    shop = Shop(engine, review.logged_in(), review.browser())
+    text = shop.text("/")
+    assert "Accepted 1,234" in text
+    assert "Turned away for want of room 5" in text
+    assert "rate-limited 5" in text
+    assert "Reports cannot be stored at present. Disk: nearly full." in text
+    assert "Last report of this site none yet" in text
+    seen(shop)
+    assert "Last report of this site 20" in shop.text("/")
 
 
 def test_what_looks_like_an_attack_is_loud_and_leads_to_it(shop: Shop) -> None:

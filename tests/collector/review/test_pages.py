@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -10,12 +12,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from collector.review.pages import MAX_ROWS
+from collector.review.assets import ASSETS
+from collector.review.violations_page import MAX_ROWS
 from collector.security_headers import DENY_POWERFUL_FEATURES, STRICT_POLICY
 from policybuilder.csp.violation import Disposition
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.evidence import EvidenceClass, PageCount
 from policybuilder.times import to_ms
+from tests.collector.ingest.builders import report_body
 
 BASE_URL = "http://127.0.0.1:8000"
 HTML = {"Accept": "text/html"}
@@ -94,7 +98,7 @@ def test_times_are_shown_in_utc(start: Start, make_group: MakeGroup) -> None:
     review = start()
     elsewhere = datetime(2026, 1, 2, 1, 30, tzinfo=timezone(timedelta(hours=3)))
     review.evidence.groups["default"] = [make_group(first_seen_ms=to_ms(elsewhere), last_seen_ms=to_ms(elsewhere))]
-    page = page_of(review, "/")
+    page = page_of(review, "/violations")
     assert page.count('<time datetime="2026-01-01T22:30:00Z">2026-01-01 22:30</time>') == 2
 
 
@@ -114,17 +118,17 @@ def test_contradictions_are_folded_away_with_the_noise(start: Start, make_group:
     contradiction = make_group(evidence_class=EvidenceClass.CONTRADICTION, directive="font-src")
     noise = make_group(evidence_class=EvidenceClass.BOT, directive="img-src")
     review.evidence.groups["default"] = [contradiction, make_group(directive="style-src-elem")]
-    assert "font-src" not in page_of(review, "/")
-    assert "Show 1 contradiction" in text_of(page_of(review, "/"))
+    assert "font-src" not in page_of(review, "/violations")
+    assert "Show 1 contradiction" in text_of(page_of(review, "/violations"))
     assert "font-src" in page_of(review, "/violations?noise=1")
     review.evidence.groups["default"].append(noise)
-    assert "Show 1 noise violation and 1 contradiction" in text_of(page_of(review, "/"))
+    assert "Show 1 noise violation and 1 contradiction" in text_of(page_of(review, "/violations"))
 
 
 def test_a_site_with_noise_alone_says_so(start: Start, make_group: MakeGroup) -> None:
     review = start()
     review.evidence.groups["default"] = [make_group(evidence_class=EvidenceClass.BOT)]
-    assert "Everything reported so far is noise" in text_of(page_of(review, "/"))
+    assert "Everything reported so far is noise" in text_of(page_of(review, "/violations"))
 
 
 # (address, what the page must say)
@@ -144,15 +148,28 @@ def test_every_view_has_its_rows(shop: Any, address: str, expected: str) -> None
 
 def test_views_and_sites_are_links_that_keep_the_rest(shop: Any) -> None:
     links = Tags(page_of(shop, "/violations?site=shop&by=source&noise=1")).links()
-    assert {"/violations?site=shop&noise=1", "/violations?site=shop&by=day&noise=1", "/violations?site=default&by=source&noise=1"} <= set(links)
+    assert {
+        "/violations?site=shop&noise=1",
+        "/violations?site=shop&by=day&noise=1",
+        "/violations?site=default&by=source&noise=1",
+    } <= set(links)
     assert "/violations?site=shop&by=source" in links
 
 
 def test_the_first_site_is_shown_when_none_is_named(shop: Any) -> None:
-    assert "<h1>default</h1>" in page_of(shop, "/")
+    assert "<title>Violations · default" in page_of(shop, "/violations")
 
 
-@pytest.mark.parametrize("address", ["/violations?site=nowhere", "/violations?by=nothing", "/violations?by=GROUP", "/static/nothing.css"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/?site=nowhere",
+        "/violations?site=nowhere",
+        "/violations?by=nothing",
+        "/violations?by=GROUP",
+        "/static/nothing.css",
+    ],
+)
 def test_what_is_not_there_is_a_page_that_says_so(shop: Any, address: str) -> None:
     answer = shop.logged_in().get(address)
     assert answer.status_code == 404
@@ -188,7 +205,7 @@ def test_header_lines_leave_when_evidence_comes(shop: Any) -> None:
 def test_many_rows_are_cut_with_a_word_about_the_rest(start: Start, make_group: MakeGroup) -> None:
     review = start()
     review.evidence.groups["default"] = [make_group(number) for number in range(MAX_ROWS + 3)]
-    page = page_of(review, "/")
+    page = page_of(review, "/violations")
     assert page.count('<th scope="row"') == MAX_ROWS
     assert "Next 3 of 3 more" in text_of(page)
     [following] = [link for link in Tags(page).links() if "after=" in link]
@@ -202,10 +219,12 @@ def test_the_pages_of_a_group_unfold(start: Start, make_group: MakeGroup) -> Non
     review = start()
     pages = tuple(PageCount(f"https://shop.example/{number}", 100 - number) for number in range(12))
     review.evidence.groups["default"] = [make_group(pages=pages)]
-    text = text_of(page_of(review, "/"))
+    text = text_of(page_of(review, "/violations"))
     assert "on https://shop.example/0 and 11 more" in text
     assert "https://shop.example/9 91 and 2 more" in text
 
+
+SCRIPT = f"/static/{ASSETS['review.js'].name}"
 
 HOSTILE = [
     "</code><script>alert(1)</script>",
@@ -221,8 +240,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("address", ["/violations?noise=1", "/violations?by=directive", "/violations?by=source", "/violations?by=page"])
-def test_report_text_is_only_ever_text(start: Start, make_group: MakeGroup, value: str, address: str) -> None:
+@pytest.mark.parametrize("query", ["noise=1", "by=directive", "by=source", "by=page"])
+def test_report_text_is_only_ever_text(start: Start, make_group: MakeGroup, value: str, query: str) -> None:
     review = start()
     review.evidence.groups["default"] = [
         make_group(
@@ -238,9 +257,10 @@ def test_report_text_is_only_ever_text(start: Start, make_group: MakeGroup, valu
         )
         for number, evidence_class in enumerate([EvidenceClass.GENUINE, EvidenceClass.INJECTED])
     ]
-    page = page_of(review, address)
+    page = page_of(review, f"/violations?{query}")
     tags = Tags(page)
-    assert not {"script", "style", "b"} & {tag for tag, _ in tags.found}
+    assert not {"style", "b"} & {tag for tag, _ in tags.found}
+    assert [attributes["src"] for tag, attributes in tags.found if tag == "script"] == [SCRIPT], "our own"
     assert [tag for tag, _ in tags.found].count("img") == 1, "the icon in the bar"
     assert not [name for _, attributes in tags.found for name in attributes if name.startswith("on") or name == "style"]
     assert all(href.startswith(("/", "#")) for href in tags.links())
@@ -251,14 +271,20 @@ def test_report_text_is_only_ever_text(start: Start, make_group: MakeGroup, valu
 def test_control_and_bidi_characters_are_shown_visibly(start: Start, make_group: MakeGroup) -> None:
     review = start()
     review.evidence.groups["default"] = [make_group(sample="a\x1b[31m\u202eb\nc")]
-    assert r"a\x1b[31m\u202eb\x0ac" in page_of(review, "/")
+    assert r"a\x1b[31m\u202eb\x0ac" in page_of(review, "/violations")
 
 
 def test_no_page_needs_what_its_policy_forbids(shop: Any) -> None:
     browser = shop.logged_in()
-    for address in ("/", "/violations?site=shop&noise=1", "/violations?site=shop&by=day", "/violations?site=nowhere", "/login?token=x"):
+    for address in (
+        "/",
+        "/violations?site=shop&noise=1",
+        "/violations?site=shop&by=day",
+        "/violations?site=nowhere",
+        "/login?token=x",
+    ):
         tags = Tags(browser.get(address).text)
-        assert not {"script", "style", "iframe", "object", "base"} & {tag for tag, _ in tags.found}
+        assert not {"style", "iframe", "object", "base"} & {tag for tag, _ in tags.found}
         for tag, attributes in tags.found:
             assert "style" not in attributes
             assert not [name for name in attributes if name.startswith("on")]
@@ -269,16 +295,48 @@ def test_no_page_needs_what_its_policy_forbids(shop: Any) -> None:
 def test_static_files_have_their_content_in_their_name(review: Any) -> None:
     client = review.client()
     tags = Tags(client.get("/login").text)
-    loaded = {str(attributes["href"]) for tag, attributes in tags.found if tag == "link"}
-    assert len(loaded) == 2
+    loaded = {str(attributes["href"]) for tag, attributes in tags.found if tag == "link"} | {SCRIPT}
+    assert len(loaded) == 3
     for address in loaded:
         answer = client.get(address)
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers["content-type"] in {"text/css; charset=utf-8", "image/svg+xml"}
-        assert re.fullmatch(r"/static/[a-z]+\.[0-9a-f]{12}\.(css|svg)", address)
+        assert answer.headers["content-type"].partition(";")[0] in {"text/css", "image/svg+xml", "text/javascript"}
+        assert re.fullmatch(r"/static/[a-z]+\.[0-9a-f]{12}\.(css|svg|js)", address)
         stale = re.sub(r"[0-9a-f]{12}", "0" * 12, address)
         assert client.get(stale).status_code == 404
+
+
+def test_the_script_runs_by_a_nonce_of_its_response_and_by_its_digest_alone(review: Any) -> None:
+    client = review.client()
+    nonces = set()
+    for _ in range(3):
+        answer = client.get("/login")
+        [script] = [attributes for tag, attributes in Tags(answer.text).found if tag == "script"]
+        digest = hashlib.sha384(client.get(script["src"]).content).digest()
+        assert script["integrity"] == f"sha384-{base64.b64encode(digest).decode()}"
+        policy = answer.headers["content-security-policy"]
+        assert f"script-src 'nonce-{script['nonce']}';" in policy
+        assert "require-trusted-types-for 'script'; trusted-types 'none'; report-uri /own-report" in policy
+        nonces.add(script["nonce"])
+    assert len(nonces) == 3
+
+
+def test_what_breaks_our_own_policy_is_logged_once_a_reader_reports_it(
+    review: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = report_body(effective_directive="style-src-elem", blocked_uri="https://evil.example/secret.css")
+    headers = {"Content-Type": "application/csp-report"}
+    assert review.client().post("/own-report", content=body, headers=headers).status_code == 401
+    assert caplog.records == []
+    reader = review.logged_in()
+    assert reader.post("/own-report", content=body, headers=headers).status_code == 204
+    [record] = caplog.records
+    assert record.getMessage() == "a review page was kept from something by its own policy: style-src-elem"
+    assert reader.post("/own-report", content=b"x" * 20_000, headers=headers).status_code == 413
+    for nothing in (b"", b"{}", b"[]", b"[[[[", b'{"csp-report": 1}'):
+        assert reader.post("/own-report", content=nothing, headers=headers).status_code == 204
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("name", ["..%2faccess.py", "review.css", "try.js", "%2e%2e/templates/base.html"])

@@ -149,6 +149,8 @@ GIVEN: dict[str, Callable[[Connection, str], Any]] = {
     "prefix": lambda connection, site: read_groups(connection, site, WINDOW)[0].fingerprint[:8],
     "log": lambda _connection, _site: b"x",
     "now": lambda _connection, _site: NOW,
+    "since": lambda _connection, _site: NOW - timedelta(days=1),
+    "most": lambda _connection, _site: 10,
     "texts": lambda connection, site: connection.scalars(
         text("SELECT report FROM sample WHERE site = :site ORDER BY report"), {"site": site}
     ).all(),
