@@ -39,7 +39,8 @@ def judge_evidence(
         yield _finding(
             "attack-like",
             "high",
-            f"{len(attacks)} groups look like injected markup; somebody may be attacking the site",
+            f"{len(attacks)} {'group looks' if len(attacks) == 1 else 'groups look'} like injected markup; "
+            "somebody may be attacking the site",
             "look at the pages they name:  cspbuild suggest --format json  lists them under excluded",
         )
     if grounds.leaked_days:

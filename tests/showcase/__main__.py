@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.showcase.shop import ENFORCED, ORIGIN, TAGS, lines
+from tests.showcase.shop import DAYS, OBSERVED, ORIGIN, TAGS, lines, own_lines
 from tests.support.browser import run_chromium
-from tests.support.service import RunningCollector, run_collector, run_program
+from tests.support.service import PROGRAMS, RunningCollector, run_collector, run_program
 
 PICTURES = Path(__file__).parents[2] / "docs/pictures"
 WIDTH, HEIGHT = 1280, 860
@@ -26,30 +28,36 @@ SHOTS = {
 
 def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
+    # Commands are shown as they are typed where they are installed.
+    os.environ["PATH"] = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as made:
         directory = Path(made)
         now = datetime.now(UTC)
-        evidence = directory / "month.jsonl"
-        evidence.write_text("\n".join(lines(now)) + "\n")
-        done(run_program("csp-collector", "import", str(evidence), cwd=directory))
+        take_in(directory, "month.jsonl", lines(now))
+        take_in(directory, "rehearsal.jsonl", own_lines(now), "--trusted")
         with run_collector(directory) as collector, run_chromium() as browser:
             decide(collector, now)
             with browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, timezone_id="UTC") as context:
                 take_all(context, collector)
 
 
+def take_in(directory: Path, name: str, evidence: Iterable[str], *flags: str) -> None:
+    (directory / name).write_text("\n".join(evidence) + "\n")
+    done(run_program("csp-collector", "import", name, *flags, cwd=directory))
+
+
 def decide(collector: RunningCollector, now: datetime) -> None:
     """What the shop's people have done so far."""
-    since = f"{now - timedelta(days=20):%Y-%m-%d}"
-    deploy = ("deploy", "record", "--policy", ENFORCED, "--stage", "enforce", "--at", since, "--views-per-day", "5000")
     until = f"{now + timedelta(days=120):%Y-%m-%d}"
-    for words in (
-        ("site", "set", "default", "--host", ORIGIN.partition("://")[2]),
-        deploy,
-        ("decide", "allow", "--loaded-by", TAGS, "--note", "marketing, until the contract ends", "--until", until),
-        ("decide", "reject", "https://px.metrics.example", "--note", "legal said no"),
-    ):
-        done(collector.cspbuild(*words))
+    done(collector.cspbuild("site", "set", "default", "--host", ORIGIN.partition("://")[2]))
+    done(collector.cspbuild("decide", "reject", "https://px.metrics.example", "--note", "legal said no"))
+    observed = ("deploy", "record", "--policy", OBSERVED, "--stage", "report-only", "--at")
+    done(collector.cspbuild(*observed, f"{now - timedelta(days=DAYS):%Y-%m-%d}"))
+    policy = collector.cspbuild("suggest", "--format", "json").json()["policy"]
+    tried = ("deploy", "record", "--policy", policy, "--stage", "report-only", "--views-per-day", "5000", "--at")
+    done(collector.cspbuild(*tried, f"{now - timedelta(days=2):%Y-%m-%d}"))
+    trust = ("decide", "allow", "--loaded-by", TAGS, "--note", "marketing, until the contract ends")
+    done(collector.cspbuild(*trust, "--until", until))
 
 
 def done(ran: object) -> None:

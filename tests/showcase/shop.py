@@ -13,10 +13,6 @@ DAYS = 24
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
-ENFORCED = (
-    "default-src 'self'; script-src 'self' https://cdn.shopassets.example https://legacy.widgets.example; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; object-src 'none'; base-uri 'self'"
-)
 OBSERVED = (
     "default-src 'none'; script-src 'report-sample'; style-src 'report-sample'; img-src 'none'; font-src 'none'; "
     "connect-src 'none'; frame-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -87,6 +83,15 @@ def lines(until: datetime) -> Iterator[str]:
             for _ in range(int(wanted) + (dice.random() < wanted % 1)):
                 at = first + timedelta(days=day, seconds=dice.randrange(86_000))
                 yield _line(cause, at, dice)
+
+
+def own_lines(until: datetime) -> Iterator[str]:
+    """What the shop's own people's browsers report, of what it does itself."""
+    dice = random.Random(8)  # noqa: S311  (the same)
+    for cause in CAUSES:
+        if "shop" in cause.blocked or "bank" in cause.blocked or cause.sample.startswith(("this.", "display")):
+            for days in (9, 2):
+                yield _line(cause, until - timedelta(days=days), dice)
 
 
 def _line(cause: Cause, at: datetime, dice: random.Random) -> str:
