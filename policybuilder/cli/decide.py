@@ -12,6 +12,7 @@ from policybuilder.cli.options import database_option, format_option, site_optio
 from policybuilder.cli.output import console, hint, print_json, table
 from policybuilder.deciding import CLASSES, Answer, allowing, classing, refusing, refusing_initiator, trusting
 from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.documents.decisions import decisions_document
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass
 from policybuilder.program import site_flag, typed
@@ -25,7 +26,7 @@ from policybuilder.store.decisions import (
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site, open_sites
-from policybuilder.times import isoformat, parse_until
+from policybuilder.times import parse_until
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -194,7 +195,7 @@ def _end(until: str | None, now: datetime) -> datetime | None:
 
 def _print(decisions: Iterable[Decision], output_format: str, now: datetime) -> None:
     if output_format == "json":
-        print_json("decide", {"decisions": [_document(decision, now) for decision in decisions]})
+        print_json("decide", decisions_document(decisions, now))
         return
     shown = list(decisions)
     ends = any(decision.until for decision in shown)
@@ -220,19 +221,3 @@ def _over(decision: Decision, now: datetime) -> Iterator[str]:
         yield "undone"
     elif decision.is_expired(now):
         yield "expired"
-
-
-def _document(decision: Decision, now: datetime) -> dict[str, object]:
-    return {
-        "number": decision.number,
-        "action": decision.action.value,
-        "directive": decision.directive or None,
-        "subject": decision.subject or None,
-        "loaded_by": decision.loaded_by or None,
-        "class": decision.evidence_class.value if decision.evidence_class else None,
-        "note": decision.note,
-        "decided_at": isoformat(decision.decided_at),
-        "undone_at": isoformat(decision.undone_at) if decision.undone_at else None,
-        "until": isoformat(decision.until) if decision.until else None,
-        "expired": decision.is_expired(now),
-    }

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import click
 
-from policybuilder.cli.noticed import noticed_document
 from policybuilder.cli.options import database_option, format_option, read_policies, site_option
 from policybuilder.cli.output import console, count, hint, hint_at_oddities, plural, print_json, shorten, table
 from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.documents.deployments import deployments_document
 from policybuilder.errors import CspbuildError
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
@@ -123,8 +123,7 @@ def list_(site: str, database: str, output_format: str) -> None:
 
 def _show(deployments: tuple[Deployment, ...], output_format: str, noticed: tuple[NoticedDeployment, ...] = ()) -> None:
     if output_format == "json":
-        recorded = [_document(deployment) for deployment in deployments]
-        print_json("deploy", {"deployments": [*recorded, *map(noticed_document, noticed)]})
+        print_json("deploy", deployments_document(deployments, noticed))
         return
     rows = [
         (
@@ -150,15 +149,3 @@ def _show(deployments: tuple[Deployment, ...], output_format: str, noticed: tupl
     ]
     columns = ("number", "since", "stage", "views a day", "policy", "note")
     console().print(table("", columns, rows, numbers=["number", "views a day"], whole=["since", "stage"]))
-
-
-def _document(deployment: Deployment) -> dict[str, object]:
-    return {
-        "number": deployment.number,
-        "stage": deployment.stage,
-        "policy": deployment.policy,
-        "since": isoformat(deployment.since_at),
-        "views_per_day": deployment.views_per_day,
-        "note": deployment.note,
-        "noticed": False,
-    }

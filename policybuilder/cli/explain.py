@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,16 +15,13 @@ from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, hint, plural, print_json, shorten, table
 from policybuilder.csp import NONCE_PLACEHOLDER, Verdict
 from policybuilder.csp.examination import SPECIFICATION, Examined
+from policybuilder.documents.explanation import explanations_document
 from policybuilder.errors import CspbuildError
 from policybuilder.explaining import MAX_REPORTS, NOTHING_KNOWN, Explanation, SiteKnowledge, explain
 from policybuilder.program import typed
 from policybuilder.rendering.text_safety import visible
 from policybuilder.reports.records import Record, RecordError, read_record
 from policybuilder.reports.rules import load_rules
-from policybuilder.times import isoformat
-
-if TYPE_CHECKING:
-    from policybuilder.evidence import ViolationGroup
 
 _MAX_BYTES = 1024 * 1024
 """A collector takes no more, either."""
@@ -79,7 +76,7 @@ def command(
     )
     left_out = _reports_in(record.body) - len(explanations)
     if output_format == "json":
-        print_json("explain", _document_of_all(explanations, left_out))
+        print_json("explain", explanations_document(explanations, left_out))
         return
     for number, explanation in enumerate(explanations, 1):
         _print(explanation, f"report {number} of {len(explanations)}: " if len(explanations) > 1 else "")
@@ -177,112 +174,6 @@ def _known(database: str, name: str) -> SiteKnowledge:
         )
     engine.dispose()
     return known
-
-
-# JSON
-
-
-def _document_of_all(explanations: Sequence[Explanation], left_out: int) -> dict[str, Any]:
-    """The keys of the first report; of a batch, all of them beside it."""
-    documents = [_document(explanation) for explanation in explanations]
-    document = dict(documents[0])
-    if len(documents) > 1:
-        document["reports"] = documents
-        document["left_out"] = max(0, left_out)
-    return document
-
-
-def _document(explanation: Explanation) -> dict[str, Any]:
-    return {
-        "cause": explanation.cause.value,
-        "why": explanation.why,
-        "class": explanation.evidence_class.value if explanation.evidence_class else None,
-        "rule": explanation.rule,
-        "rule_reason": explanation.rule_reason,
-        "report": _report_document(explanation),
-        "step": _step_document(explanation),
-        "change": _change_document(explanation),
-        "advice": {
-            "allow": explanation.advice.allow.value,
-            "why": explanation.advice.why,
-            "warnings": list(explanation.advice.warnings),
-        },
-        "signs": [{"text": sign.text, "is_proof": sign.is_proof} for sign in explanation.signs],
-        "decision": explanation.decision or None,
-        "recorded": _group_document(explanation.group) if explanation.group else None,
-    }
-
-
-def _report_document(explanation: Explanation) -> dict[str, Any] | None:
-    violation = explanation.violation
-    if violation is None:
-        return None
-    return {
-        "page": violation.document_uri,
-        "directive": violation.effective_directive,
-        "blocked": violation.blocked_uri,
-        "disposition": violation.disposition.value,
-        "sample": violation.sample,
-        "sample_extent": violation.sample_extent.value,
-        "source_file": violation.source_file,
-        "line": violation.line_number,
-        "column": violation.column_number,
-    }
-
-
-def _step_document(explanation: Explanation) -> dict[str, Any] | None:
-    step = explanation.step
-    if step is None:
-        return None
-    decision = step.decision
-    return {
-        "directive": step.directive,
-        "fallbacks": list(step.fallbacks),
-        "policy": None if step.policy is None else str(step.policy),
-        "verdict": decision.verdict.value if decision else None,
-        "matched_by": decision.matched_by if decision else None,
-        "reason": decision.reason if decision else "the report does not say its policy",
-        "sources": [
-            {
-                "source": examined.source,
-                "verdict": examined.verdict.value,
-                "why": examined.why,
-                "misses": examined.misses.value if examined.misses else None,
-                "specification": examined.specification,
-            }
-            for examined in step.sources
-        ],
-        "specification": step.specification,
-    }
-
-
-def _change_document(explanation: Explanation) -> dict[str, Any] | None:
-    change, difference = explanation.change, explanation.difference
-    if change is None:
-        return None
-    return {
-        "directive": change.directive,
-        "source": " ".join(change.sources) or None,
-        "sources": list(change.sources),
-        "policy": None if change.policy is None else str(change.policy),
-        "nonce": change.nonce,
-        "relation": difference.relation.value if difference else None,
-        "changes": [
-            {"kind": each.kind.value, "directive": each.directive, "source": each.source, "effect": each.effect}
-            for each in (difference.changes if difference else ())
-        ],
-        "todo": change.todo,
-    }
-
-
-def _group_document(group: ViolationGroup) -> dict[str, Any]:
-    return {
-        "fingerprint": group.fingerprint,
-        "reports": group.reports,
-        "reporters": group.reporters,
-        "first_seen": isoformat(group.first_seen_at),
-        "last_seen": isoformat(group.last_seen_at),
-    }
 
 
 # Text

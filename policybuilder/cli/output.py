@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from policybuilder.cli.json_text import json_text
 from policybuilder.evidence import ViolationGroup
 from policybuilder.plurals import plural as plural  # noqa: PLC0414  (the commands have it from here)
 from policybuilder.program import typed
+from policybuilder.rendering.json_text import json_text
 from policybuilder.rendering.text_safety import visible
 
 if TYPE_CHECKING:

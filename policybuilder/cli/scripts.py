@@ -9,6 +9,7 @@ from rich.text import Text
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
+from policybuilder.documents.scripts import scripts_document
 from policybuilder.program import site_flag, typed
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.scripts import ReportedScript, reported_scripts
@@ -89,38 +90,7 @@ def _short(digest: str) -> str:
 
 
 def _as_json(site: str, window: Window, scripts: tuple[ReportedScript, ...]) -> None:
-    print_json(
-        "scripts",
-        {
-            "site": site,
-            "window": {
-                "since": isoformat(window.since) if window.since else None,
-                "until": isoformat(window.until),
-            },
-            "scripts": [
-                {
-                    "script": script.url,
-                    "third_party": script.is_third_party,
-                    "mark": script.mark,
-                    "advice": script.advice,
-                    "integrity": script.integrity,
-                    "reports": script.reports,
-                    "first_seen": isoformat(script.first_seen_at),
-                    "last_seen": isoformat(script.last_seen_at),
-                    "hashes": [
-                        {
-                            "hash": each.hash,
-                            "reports": each.reports,
-                            "first_seen": isoformat(each.first_seen_at),
-                            "last_seen": isoformat(each.last_seen_at),
-                        }
-                        for each in script.hashes
-                    ],
-                }
-                for script in scripts
-            ],
-        },
-    )
+    print_json("scripts", scripts_document(site, window, scripts))
 
 
 def _rows(scripts: tuple[ReportedScript, ...]) -> list[tuple[str, ...]]:

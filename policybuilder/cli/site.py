@@ -9,6 +9,7 @@ import click
 from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, count, hint, plural, print_json, table
 from policybuilder.cli.site_evidence import erase, export
+from policybuilder.documents.sites import site_document
 from policybuilder.program import typed
 from policybuilder.rehearsal import read_rehearsal_key, rehearsal_key_path, write_rehearsal_key
 from policybuilder.store.engine import open_for_reading
@@ -139,7 +140,7 @@ def list_(database: str, output_format: str) -> None:
     """The sites there are."""
     sites = list_sites(open_for_reading(database))
     if output_format == "json":
-        print_json("site", {"sites": [_document(site) for site in sites]})
+        print_json("site", {"sites": [site_document(site) for site in sites]})
         return
     rows = [
         (
@@ -213,7 +214,7 @@ command.add_command(export)
 
 def _show(site: Site, output_format: str) -> None:
     if output_format == "json":
-        print_json("site", _document(site))
+        print_json("site", site_document(site))
         return
     rows = [
         ("site", site.name if site.is_active else f"{site.name} (switched off: its keys answer 404)"),
@@ -237,21 +238,3 @@ def _shown_limit(limit: int | None, *, none_at_zero: bool = False) -> str:
     if limit is None:
         return "the default"
     return "any" if none_at_zero and limit == 0 else count(limit)
-
-
-def _document(site: Site) -> dict[str, object]:
-    document: dict[str, object] = {
-        "name": site.name,
-        "key": site.key,
-        "hosts": list(site.hosts),
-        "created_at": isoformat(site.created_at),
-        "live_keys": list(site.live_keys),
-        "aliases": {alias.alias: alias.host for alias in site.aliases},
-        "active": site.is_active,
-        "retention_days": site.retention_days,
-        "new_groups_per_hour": site.new_groups_per_hour,
-        "reports_per_second": site.reports_per_second,
-    }
-    if site.rehearsal_key:
-        document["rehearsal_key"] = site.rehearsal_key
-    return document

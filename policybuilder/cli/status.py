@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from policybuilder.cli.noticed import noticed_document, noticed_line
+from policybuilder.cli.noticed import noticed_line
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import console, hint, plural, print_json, table
-from policybuilder.deployments import Deployment, ServedStage
-from policybuilder.noticing import NoticedDeployment
+from policybuilder.deployments import Deployment
+from policybuilder.documents.standing import report_only, standing_document, state_of
 from policybuilder.program import site_flag
 from policybuilder.readiness.judging import is_observing
 from policybuilder.rendering.text_safety import visible
@@ -18,7 +18,6 @@ from policybuilder.store.reading import snapshot
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import get_site
 from policybuilder.suggestion.trust import Thresholds
-from policybuilder.times import isoformat
 from policybuilder.workflow import Standing, Step, standing_of
 
 _MAX_NOTICED = 5
@@ -39,63 +38,9 @@ def command(*, since: str | None, as_of: str | None, site: str, database: str, o
         arrivals = read_arrivals(connection, found)
     standing = standing_of(record, arrivals)
     if output_format == "json":
-        print_json("status", _document(standing))
+        print_json("status", standing_document(standing))
     else:
         _print(standing)
-
-
-def _document(standing: Standing) -> dict[str, object]:
-    record, readiness = standing.record, standing.readiness
-    return {
-        "site": record.site,
-        "stage": standing.stage,
-        "next": standing.next,
-        "why": standing.why,
-        "then": list(standing.then),
-        "steps": [{"name": step, "state": _state(step, standing)} for step in Step],
-        "window": {
-            "since": isoformat(record.window.since) if record.window.since else None,
-            "until": isoformat(record.window.until),
-        },
-        "evidence": {
-            "reports": sum(group.reports for group in record.groups),
-            "groups": len(record.groups),
-            "networks": record.grounds.prevalence.audience,
-            "watched_since": isoformat(standing.case.since_at) if standing.case.since_at else None,
-        },
-        "held": standing.held,
-        "repairs": standing.repairs,
-        "fill_in": dict(standing.blanks),
-        "enforced": _served(standing.enforced),
-        "report_only": _served(_report_only(standing)),
-        "noticed": [noticed_document(each) for each in standing.noticed],
-        "ready": None if readiness is None else {"ready": readiness.is_ready, "failing": list(readiness.failing)},
-        "alarms": [{"code": each.code, "message": each.message, "fix": each.fix} for each in standing.alarms],
-        "causes": [{"code": each.code, "message": each.message, "fix": each.fix} for each in standing.causes],
-    }
-
-
-def _served(deployment: Deployment | NoticedDeployment | None) -> dict[str, object] | None:
-    if deployment is None:
-        return None
-    return {
-        "number": deployment.number if isinstance(deployment, Deployment) else None,
-        "policy": deployment.policy,
-        "since": isoformat(deployment.since_at),
-        "noticed": isinstance(deployment, NoticedDeployment),
-    }
-
-
-def _report_only(standing: Standing) -> Deployment | None:
-    of_stage = [each for each in standing.record.deployments if each.stage is ServedStage.REPORT_ONLY]
-    return of_stage[-1] if of_stage and of_stage[-1].policy else None
-
-
-def _state(step: Step, standing: Standing) -> str:
-    steps = list(Step)
-    if step is standing.step:
-        return "current"
-    return "done" if steps.index(step) < steps.index(standing.step) else "to do"
 
 
 _MARKS = {"done": "✓", "current": "▶", "to do": "·"}
@@ -103,11 +48,11 @@ _MARKS = {"done": "✓", "current": "▶", "to do": "·"}
 
 def _print(standing: Standing) -> None:
     out = console()
-    picture = "   ".join(f"{_MARKS[_state(step, standing)]} {step}" for step in Step)
+    picture = "   ".join(f"{_MARKS[state_of(step, standing)]} {step}" for step in Step)
     out.print(f"\n  {picture}\n", markup=False)
     stage = standing.stage.value.replace("-", " ")
     out.print(f"{standing.record.site}: {stage}; {standing.why}.", markup=False)
-    for name, deployment in (("enforced", standing.enforced), ("report-only", _report_only(standing))):
+    for name, deployment in (("enforced", standing.enforced), ("report-only", report_only(standing))):
         if deployment is not None:
             number = f"deployment {deployment.number}" if isinstance(deployment, Deployment) else "unrecorded"
             only_observes = name == "report-only" and is_observing(deployment.policy)

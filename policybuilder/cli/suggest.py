@@ -23,9 +23,9 @@ from policybuilder.cli.options import (
 )
 from policybuilder.cli.output import hint, hint_at_oddities, plural, print_json
 from policybuilder.cli.progress import progress, working
-from policybuilder.cli.suggest_document import Later, document
 from policybuilder.cli.suggest_text import print_text
 from policybuilder.csp import diff
+from policybuilder.documents.suggestion import Later, suggestion_document
 from policybuilder.errors import CspbuildError
 from policybuilder.program import site_flag, typed
 from policybuilder.rendering.snippets import SnippetFormat, render
@@ -270,7 +270,7 @@ def _read_granularities(values: Sequence[str]) -> dict[str, Granularity]:
 def _print(suggestion: Suggestion, output_format: str, climbed: Climb | None, later: Later | None) -> None:
     match output_format:
         case "json":
-            print_json("suggest", document(suggestion, climbed, later))
+            print_json("suggest", suggestion_document(suggestion, climbed, later))
         case "text":
             print_text(suggestion, climbed, later)
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from policybuilder.cli.output import console, count, hint, plural, table
-from policybuilder.cli.suggest_document import Later
+from policybuilder.documents.suggestion import Later
 from policybuilder.program import site_flag, typed
 from policybuilder.stages import ENFORCED, REPORT_ONLY
 from policybuilder.suggestion.strict import Climb

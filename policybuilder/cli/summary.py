@@ -10,16 +10,14 @@ from policybuilder.cli.options import database_option, format_option, read_windo
 from policybuilder.cli.output import print_json
 from policybuilder.cli.progress import working
 from policybuilder.cli.summary_text import print_summary
-from policybuilder.evidence import MEANINGS, ViolationGroup
+from policybuilder.documents.summary import WITH_VIEWS, per_1000_views, reason_of, summary_document
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
 from policybuilder.store.summarizing import read_summary
-from policybuilder.summary import Apart, Summary, SummaryBy, SummaryRow
+from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import isoformat
-
-_WITH_VIEWS = frozenset({SummaryBy.PAGE, SummaryBy.DAY})
 
 
 @click.command()
@@ -51,116 +49,21 @@ def command(
 
 
 def _as_json(summary: Summary) -> None:
-    totals = summary.totals
-    print_json(
-        "summary",
-        {
-            "site": summary.site,
-            "by": summary.by,
-            "window": {
-                "since": isoformat(summary.window.since) if summary.window.since else None,
-                "until": isoformat(summary.window.until),
-            },
-            "totals": {
-                "reports": totals.reports,
-                "groups": totals.groups,
-                "reporters": totals.reporters,
-                "noise_reports": totals.noise_reports,
-                "estimated_reports": totals.estimated_reports,
-                "sampling_rate": None if totals.sampling_rate is None else round(totals.sampling_rate, 6),
-                "views": totals.views,
-                "views_from": totals.views_from,
-            },
-            "warnings": [
-                {"code": warning.code, "message": warning.message, "fix": warning.fix} for warning in summary.warnings
-            ],
-            "hidden_noise_groups": summary.hidden_noise_groups,
-            "hidden_superseded_groups": summary.hidden_superseded_groups,
-            "hidden_contradiction_groups": summary.hidden_contradiction_groups,
-            "apart": [_json_apart(apart) for apart in summary.apart],
-            "attack_like": None if summary.attack_like is None else _json_apart(summary.attack_like),
-            "trend_days": summary.trend_days,
-            "rows": (_json_row(summary.by, row) for row in summary.rows),
-        },
-    )
-
-
-def _json_apart(apart: Apart) -> dict[str, object]:
-    return {
-        "class": apart.evidence_class,
-        "rule": apart.rule,
-        "meaning": apart.meaning,
-        "groups": apart.groups,
-        "reports": apart.reports,
-        "estimated_reports": apart.estimated_reports,
-    }
-
-
-def _json_row(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
-    counts: dict[str, object] = {
-        "reports": row.reports,
-        "estimated_reports": row.estimated_reports,
-        "reporters": row.reporters,
-        "first_seen": isoformat(row.first_seen_at) if row.first_seen_at else None,
-        "last_seen": isoformat(row.last_seen_at) if row.last_seen_at else None,
-    }
-    group = row.group
-    if group is None:
-        folded: dict[str, object] = {
-            by.value: row.key,
-            **counts,
-            "groups": row.groups,
-            "noise_reports": row.noise_reports,
-            "attack_like_reports": row.attack_like_reports,
-            "apart_reports": row.apart_reports,
-        }
-        if by in _WITH_VIEWS:
-            return {
-                **folded,
-                "views": row.views,
-                "views_from": row.views_from,
-                "reports_per_1000_views": _per_1000_views(row),
-            }
-        return {**folded, "trend": row.trend}
-    return {
-        "group": group.fingerprint,
-        "directive": group.directive,
-        "blocked": group.blocked,
-        "disposition": group.disposition,
-        **counts,
-        "trusted_reports": group.trusted_reports,
-        "document_origin": group.document_origin,
-        "pages": [page.url for page in group.pages],
-        "noise": group.is_noise,
-        "class": group.evidence_class,
-        "rule": group.rule,
-        "reason": _reason(group),
-        "decision": group.decision,
-        "held": row.is_held,
-        "trend": row.trend,
-        "sample": group.sample,
-        "source_file": group.source_file,
-        "loaded_by": group.initiator,
-        "line_number": group.line_number,
-    }
-
-
-def _reason(group: ViolationGroup) -> str:
-    return group.reason or MEANINGS[group.evidence_class]
+    print_json("summary", summary_document(summary))
 
 
 def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """What CSV and Markdown show, a row a line."""
     if summary.by is not SummaryBy.GROUP:
         columns = (summary.by.value, "reporters", "reports", "groups", "noise_reports", "estimated_reports")
-        with_views = summary.by in _WITH_VIEWS
+        with_views = summary.by in WITH_VIEWS
         view_columns = ("views", "reports_per_1000_views") if with_views else ()
         sources = ("views_from",) if with_views else ()
         return (*columns, *view_columns, "attack_like_reports", "apart_reports", *sources), [
             (
                 *(row.key, str(row.reporters), str(row.reports), str(row.groups), str(row.noise_reports)),
                 str(row.estimated_reports),
-                *((_or_empty(row.views), _or_empty(_per_1000_views(row))) if with_views else ()),
+                *((_or_empty(row.views), _or_empty(per_1000_views(row))) if with_views else ()),
                 *(str(row.attack_like_reports), str(row.apart_reports)),
                 *((row.views_from or "",) if with_views else ()),
             )
@@ -188,18 +91,13 @@ def _columns(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             "yes" if row.is_held else "no",
             group.decision or "",
             group.fingerprint,
-            _reason(group),
+            reason_of(group),
             group.initiator,
         )
         for row in summary.rows
         if (group := row.group) is not None
     ]
     return group_columns, rows
-
-
-def _per_1000_views(row: SummaryRow) -> float | None:
-    share = row.reports_per_1000_views
-    return None if share is None else round(share, 3)
 
 
 def _or_empty(number: float | None) -> str:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.cli.suggest_document import document
 from policybuilder.csp import (
     HostSource,
     Policy,
@@ -24,6 +23,7 @@ from policybuilder.csp import (
 from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.documents.suggestion import suggestion_document
 from policybuilder.domains import registrable_domain
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass, ViolationGroup
 from policybuilder.replay import Replayer, replay_group
@@ -315,4 +315,4 @@ def test_a_repair_takes_nothing_away(groups: list[ViolationGroup], current: Curr
 
 
 def as_json(suggestion: Suggestion) -> str:
-    return json.dumps(document(suggestion))
+    return json.dumps(suggestion_document(suggestion))

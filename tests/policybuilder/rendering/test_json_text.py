@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.cli.json_text import json_text
 from policybuilder.evidence import EvidenceClass
+from policybuilder.rendering.json_text import json_text
 
 # Numbers with an exponent are written in two ways.
 _PLAIN_FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda number: "e" not in repr(number))

@@ -1,4 +1,4 @@
-"""The JSON document of `cspbuild suggest`."""
+"""The JSON document of a suggestion, as `cspbuild suggest` prints it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Later:
     difference: Difference
 
 
-def document(suggestion: Suggestion, climbed: Climb | None = None, later: Later | None = None) -> dict[str, object]:
+def suggestion_document(
+    suggestion: Suggestion, climbed: Climb | None = None, later: Later | None = None
+) -> dict[str, object]:
     """The keys of `suggest/1`; the way to a strict policy and what a later time brings, where they were asked for."""
     policy = "" if suggestion.policy is None else str(suggestion.policy)
     return {
