@@ -11,10 +11,11 @@ from policybuilder.times import isoformat
 
 def decisions_document(decisions: Iterable[Decision], now: datetime) -> dict[str, object]:
     """The keys of `decide/1`; which of them have expired is said as of `now`."""
-    return {"decisions": [_decision(decision, now) for decision in decisions]}
+    return {"decisions": [decision_document(decision, now) for decision in decisions]}
 
 
-def _decision(decision: Decision, now: datetime) -> dict[str, object]:
+def decision_document(decision: Decision, now: datetime) -> dict[str, object]:
+    """One of them."""
     return {
         "number": decision.number,
         "action": decision.action.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from policybuilder.csp import Violation
 from policybuilder.evidence import ViolationGroup
 from policybuilder.explaining import Explanation
 from policybuilder.times import isoformat
@@ -27,7 +28,7 @@ def explanation_document(explanation: Explanation) -> dict[str, object]:
         "class": explanation.evidence_class.value if explanation.evidence_class else None,
         "rule": explanation.rule,
         "rule_reason": explanation.rule_reason,
-        "report": _report(explanation),
+        "report": None if explanation.violation is None else report_document(explanation.violation),
         "step": _step(explanation),
         "change": _change(explanation),
         "advice": {
@@ -41,10 +42,8 @@ def explanation_document(explanation: Explanation) -> dict[str, object]:
     }
 
 
-def _report(explanation: Explanation) -> dict[str, object] | None:
-    violation = explanation.violation
-    if violation is None:
-        return None
+def report_document(violation: Violation) -> dict[str, object]:
+    """What a report says, in the words of `explain/1`."""
     return {
         "page": violation.document_uri,
         "directive": violation.effective_directive,
