@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from policybuilder.csp import PolicyList
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
+from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
 from policybuilder.loading import Loader
+from policybuilder.noticing import NoticedDeployment
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
 from policybuilder.store.news import News
+from policybuilder.store.sites import Site
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.workflow import Standing
@@ -97,4 +101,25 @@ class ReviewService(Protocol):
 
     def undo(self, site: str, number: int) -> Decision:
         """Take an answer back. Raises CspbuildError where none of this number stands."""
+        ...
+
+    def registered(self) -> Sequence[Site]:
+        """All sites, by name."""
+        ...
+
+    def deployments(self, site: str) -> tuple[Sequence[Deployment], Sequence[NoticedDeployment]]:
+        """What was recorded, oldest first, and what reports come under besides."""
+        ...
+
+    def record_deployment(
+        self,
+        site: str,
+        policies: PolicyList,
+        stage: ServedStage,
+        *,
+        since: str | None,
+        views_per_day: int | None,
+        note: str,
+    ) -> Deployment:
+        """Keep that the site serves these policies, now or since a time. Raises CspbuildError where that cannot be."""
         ...

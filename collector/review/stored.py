@@ -10,12 +10,17 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.review.charts import MAX_DAYS
+from policybuilder.csp import PolicyList
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
+from policybuilder.deploying import check_note, check_policies, serving_since
+from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.loading import Loader, loaders_of
+from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
+from policybuilder.readiness.judging import noticed_in
 from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.arrivals import read_arrivals
@@ -26,6 +31,7 @@ from policybuilder.store.decisions import (
     read_standing_decisions,
     undo_decision,
 )
+from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
@@ -165,6 +171,46 @@ class StoredReview:
         try:
             get_site(self._engine, site)
             return undo_decision(self._engine, site, number, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def registered(self) -> Sequence[Site]:
+        """As `cspbuild site list` lists them."""
+        try:
+            return list_sites(self._engine)
+        except SQLAlchemyError as error:
+            raise describe_failure(error) from None
+
+    def deployments(self, site: str) -> tuple[Sequence[Deployment], Sequence[NoticedDeployment]]:
+        """As `cspbuild deploy list` lists them, as of now."""
+        with self._reading(site) as connection:
+            record = read_site_record(connection, site, Window(None, datetime.now(UTC)), Thresholds())
+            return read_deployments(connection, site), noticed_in(record)
+
+    def record_deployment(
+        self,
+        site: str,
+        policies: PolicyList,
+        stage: ServedStage,
+        *,
+        since: str | None,
+        views_per_day: int | None,
+        note: str,
+    ) -> Deployment:
+        """As `cspbuild deploy record` keeps it. Raises CspbuildError where it cannot be kept."""
+        check_note(note)
+        check_policies(policies)
+        since_at = serving_since(since, datetime.now(UTC))
+        try:
+            return record_deployment(
+                self._engine,
+                get_site(self._engine, site).name,
+                policy=str(policies),
+                stage=stage,
+                since_at=since_at,
+                views_per_day=views_per_day,
+                note=note,
+            )
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
 
