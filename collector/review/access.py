@@ -155,16 +155,23 @@ class Access:
         challenge = 'Bearer realm="csp-collector"' + (', error="invalid_token"' if scheme else "")
         raise HTTPException(401, "send Authorization: Bearer TOKEN", {"WWW-Authenticate": challenge, **NO_STORE})
 
-    async def require_login(self, request: Request) -> Login:
-        """Dependency: a session, or the admin token; raises 303 to the login page for browsers, else 401 or 429."""
-        if "authorization" in request.headers:
-            return await self.require_bearer(request)
-        session = await asyncio.to_thread(self.session, request) if _session_id(request) else None
-        if session is not None:
-            return Login(session=session)
-        if request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", ""):
-            raise HTTPException(303, "log in first", {"Location": local_path(request, "/login"), **NO_STORE})
+    async def require_key(self, request: Request) -> Login:
+        """Dependency: a session, or the admin token; raises 401, or 429, whatever the client would like to be shown."""
+        if "authorization" not in request.headers and _session_id(request):
+            session = await asyncio.to_thread(self.session, request)
+            if session is not None:
+                return Login(session=session)
         return await self.require_bearer(request)
+
+    async def require_login(self, request: Request) -> Login:
+        """Dependency: the same of pages; raises 303 to the login page where a browser has no session that lasts."""
+        try:
+            return await self.require_key(request)
+        except HTTPException:
+            is_browsing = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
+            if "authorization" in request.headers or not is_browsing:
+                raise
+            raise HTTPException(303, "log in first", {"Location": local_path(request, "/login"), **NO_STORE}) from None
 
 
 def cookie_name(request: Request) -> str | None:
