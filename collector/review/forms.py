@@ -15,13 +15,13 @@ MAX_FIELDS = 128
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, max_bytes: int = MAX_FORM_BYTES) -> bytes:
     """The body; raises 413 for one that no page of ours sends."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise HTTPException(413, f"the form is larger than {MAX_FORM_BYTES} bytes", NO_STORE)
+        if len(body) > max_bytes:
+            raise HTTPException(413, f"the form is larger than {max_bytes} bytes", NO_STORE)
     return bytes(body)
 
 

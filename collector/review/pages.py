@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, HTTPException, Response
 
 from collector.review.access import Access
+from collector.review.api.router import create_api_router
 from collector.review.assets import ASSETS_BY_HASHED_NAME
 from collector.review.bulk_page import create_bulk_router
 from collector.review.decision_pages import create_decision_router
@@ -30,7 +31,7 @@ def create_router(
     try_path: str | None = None,
     ingest_health: Callable[[], IngestHealth] = IngestHealth,
 ) -> APIRouter:
-    """The review side: `/` and the pages beside it, `/login`, `/logout` and `/static/…`.
+    """The review side: `/` and the pages beside it, `/login`, `/logout`, `/static/…` and the interface under `/api`.
 
     `try_path` is where the page for a first try is served, if it is; `ingest_health` may wait.
     """
@@ -45,6 +46,7 @@ def create_router(
     router.include_router(create_initiators_router(service, access))
     router.include_router(create_scripts_router(service, access))
     router.include_router(create_own_report_router(access))
+    router.include_router(create_api_router(service, access))
 
     @router.api_route("/static/{name}", methods=["GET", "HEAD"])
     def static(name: str) -> Response:
