@@ -84,6 +84,7 @@ PAGES = {
     "initiators of a new site": "/initiators?site=new",
     "scripts": "/scripts",
     "decisions": "/decisions",
+    "api": "/api",
     "no such page": "/group/nothing",
     "login": "/login?token=spent",
 }
