@@ -9,8 +9,8 @@ import click
 from policybuilder.cli.noticed import noticed_document
 from policybuilder.cli.options import database_option, format_option, read_policies, site_option
 from policybuilder.cli.output import console, count, hint, hint_at_oddities, plural, print_json, shorten, table
+from policybuilder.deploying import MAX_VIEWS_PER_DAY, check_note, check_policies, serving_since
 from policybuilder.deployments import Deployment, ServedStage
-from policybuilder.errors import CspbuildError
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import noticed_in, unrecorded_in
@@ -20,11 +20,9 @@ from policybuilder.store.reading import snapshot
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import get_site, open_sites
 from policybuilder.suggestion.trust import Thresholds
-from policybuilder.times import Window, isoformat, parse_instant
+from policybuilder.times import Window, isoformat
 from policybuilder.workflow import record_command
 
-_MAX_NOTE_CHARACTERS = 500
-_MAX_VIEWS_PER_DAY = 10**12
 _MAX_HINTS = 3
 
 
@@ -38,7 +36,7 @@ def command() -> None:
 @click.option("--stage", type=click.Choice([stage.value for stage in ServedStage]), required=True, help="How.")
 @click.option(
     "--views-per-day",
-    type=click.IntRange(1, _MAX_VIEWS_PER_DAY),
+    type=click.IntRange(1, MAX_VIEWS_PER_DAY),
     metavar="N",
     help="Page views a day that get it, where no access log says.",
 )
@@ -63,36 +61,21 @@ def record(
     What was reported before, under older policies alone, is superseded from then on: kept, but no open question.
     """
     now = datetime.now(UTC)
-    if len(note) > _MAX_NOTE_CHARACTERS:
-        raise CspbuildError(f"the note has {len(note):,} characters; write at most {_MAX_NOTE_CHARACTERS}")
+    check_note(note)
     policies = read_policies(policy)
-    if not policies.policies:
-        raise CspbuildError("an empty policy is none; give the one that is served, as text, @FILE, or -")
+    check_policies(policies)
     engine = open_sites(database, now)
     deployment = record_deployment(
         engine,
         get_site(engine, site).name,
         policy=str(policies),
         stage=ServedStage(stage),
-        since_at=_read_instant(at, now),
+        since_at=serving_since(at, now),
         views_per_day=views_per_day,
         note=note,
     )
     _show((deployment,), output_format)
     hint_at_oddities(policies)
-
-
-def _read_instant(at: str | None, now: datetime) -> datetime:
-    if at is None:
-        # As much as is stored, so that what is shown is what is kept.
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
-    try:
-        instant = parse_instant(at)
-    except ValueError as error:
-        raise CspbuildError(str(error)) from None
-    if instant > now:
-        raise CspbuildError(f"{isoformat(instant)} is yet to come; record a policy once it is served")
-    return instant
 
 
 @command.command("list")

@@ -9,12 +9,12 @@ import click
 from policybuilder.cli.header import choose_key
 from policybuilder.cli.options import address_options, database_option, format_option, site_option
 from policybuilder.cli.output import console, hint, print_json
-from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.deployments import Deployment
 from policybuilder.errors import CspbuildError
 from policybuilder.program import site_flag, typed
 from policybuilder.rendering.snippets import SnippetFormat, render
-from policybuilder.rollback import Rollback, Way, way_back
-from policybuilder.stages import ENFORCED, REPORT_ONLY, Header, Stage, headers_for
+from policybuilder.rollback import Rollback, headers_of, reason_of, served_again, stopped_headers, way_back
+from policybuilder.stages import Header
 from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.engine import open_for_reading
 from policybuilder.store.reading import snapshot
@@ -43,7 +43,7 @@ def command(
         )
     base = base_url.rstrip("/")
     key, is_rehearsal = choose_key(database, site, base, rehearsal_key)
-    headers = _headers(found, f"{base}/report/{key}")
+    headers = headers_of(found, f"{base}/report/{key}")
     engine.dispose()
     recorded = _record(database, site, found) if record else ()
     _print(site, found, headers, recorded, output_format)
@@ -51,30 +51,15 @@ def command(
         hint("these carry the rehearsal key: for your own visits, never for the public")
 
 
-def _headers(found: Rollback, report_url: str) -> tuple[Header, ...]:
-    """Each on every page view: who goes back has no use for a sample."""
-    headers: list[Header] = []
-    try:
-        for stage, deployment in ((Stage.ENFORCE, found.enforced), (Stage.TRIAL, found.report_only)):
-            if deployment is not None:
-                headers += headers_for(stage, report_url=report_url, policy=deployment.policy)
-    except ValueError as error:
-        raise CspbuildError(
-            f"what was recorded cannot be sent: {error}; see  {typed('cspbuild')} deploy list"
-        ) from None
-    return tuple(headers)
-
-
 def _record(database: str, site: str, found: Rollback) -> tuple[Deployment, ...]:
     """Keep that the site serves again what it served before, or nothing."""
     now = datetime.now(UTC)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    note = f"went back from deployment {found.left.number}"
-    stage = found.left.stage
-    target = found.enforced if stage is ServedStage.ENFORCE else found.report_only
-    policy = target.policy if target else ""
+    again = served_again(found, now)
     engine = open_sites(database, now)
-    return (record_deployment(engine, site, policy=policy, stage=stage, since_at=now, note=note),)
+    recorded = record_deployment(
+        engine, site, policy=again.policy, stage=again.stage, since_at=again.since_at, note=again.note
+    )
+    return (recorded,)
 
 
 def _print(
@@ -86,16 +71,16 @@ def _print(
             {
                 "site": site,
                 "way": found.way,
-                "why": _why(found),
+                "why": reason_of(found),
                 "left": found.left.number,
                 "headers": [[header.name, header.value] for header in headers],
-                "stop": list(_stopped(found)),
+                "stop": list(stopped_headers(found)),
                 "recorded": [each.number for each in recorded],
             },
         )
         return
-    hint(_why(found))
-    for name in _stopped(found):
+    hint(reason_of(found))
+    for name in stopped_headers(found):
         hint(f"stop sending {name}")
     if headers:
         fmt = SnippetFormat.HEADER if output_format == "text" else SnippetFormat(output_format)
@@ -107,24 +92,3 @@ def _print(
         hint(f"recorded as deployment {each.number}, since {isoformat(each.since_at)}")
     if not recorded:
         hint(f"once they are sent:  {typed('cspbuild')} rollback{site_flag(site)} --record")
-
-
-def _stopped(found: Rollback) -> tuple[str, ...]:
-    """Names of the headers that are not to be sent at all."""
-    is_enforcing = found.left.stage is ServedStage.ENFORCE
-    names = {ENFORCED: is_enforcing and found.enforced is None, REPORT_ONLY: found.report_only is None}
-    return tuple(name for name, is_stopped in names.items() if is_stopped)
-
-
-def _why(found: Rollback) -> str:
-    left = f"deployment {found.left.number}, {found.left.stage} since {found.left.since_at:%Y-%m-%d %H:%M} UTC"
-    match found.way:
-        case Way.ENFORCE_BEFORE:
-            number = found.enforced.number if found.enforced else 0
-            return f"back from {left}, to deployment {number}, the policy that was enforced before it"
-        case Way.STOP_ENFORCING:
-            return f"back from {left}: no policy was enforced before it, so the site works without one"
-        case Way.REPORT_BEFORE:
-            return f"nothing is enforced, so nothing is blocked; back from {left}, to what was tried before it"
-        case Way.STOP_REPORTING:
-            return f"nothing is enforced, so nothing is blocked; {left} was the first"
