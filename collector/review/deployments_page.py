@@ -108,7 +108,7 @@ def create_deployments_router(service: ReviewService, access: Access, keeper: Si
     def go_back(request: Request, login: Annotated[Login, Depends(access.require_login)], form: Form) -> Response:
         check_it_is_the_sessions(login, form)
         site = frame(request, service, login, form.get("site", ""), "deployments")["site"]
-        keeper.record_way_back(site)
+        keeper.record_way_back(site, form.get("left", ""))
         return _to_page(request, site, "back")
 
     return router

@@ -68,6 +68,9 @@ class ServedPolicies:
 class WayBack:
     """The last good headers."""
 
+    left: int
+    """The number of the deployment that is served now, and no longer."""
+
     why: str
     headers: tuple[Header, ...]
     stopped: tuple[str, ...]
@@ -152,14 +155,20 @@ class SiteKeeper:
         )
 
     def _way_back(self, back: Rollback, site: Site) -> WayBack:
-        why, stopped = reason_of(back), stopped_headers(back)
-        if not site.key and (back.enforced or back.report_only):
-            return WayBack(why=why, headers=(), stopped=stopped, problem="the site has no live key to report to")
+        headers: tuple[Header, ...] = ()
+        problem = "" if site.key else "the site has no live key to report to"
         try:
-            headers = headers_of(back, self.report_url(site.key))
+            if site.key:
+                headers = headers_of(back, self.report_url(site.key))
         except CspbuildError as error:
-            return WayBack(why=why, headers=(), stopped=stopped, problem=str(error))
-        return WayBack(why=why, headers=headers, stopped=stopped)
+            problem = str(error)
+        return WayBack(
+            left=back.left.number,
+            why=reason_of(back),
+            headers=headers,
+            stopped=stopped_headers(back),
+            problem=problem if back.enforced or back.report_only else "",
+        )
 
     def record(self, site: str, form: DeploymentForm) -> Deployment:
         """Keep a deployment. Raises CspbuildError for what `cspbuild deploy record` refuses."""
@@ -181,12 +190,15 @@ class SiteKeeper:
                 note=form.note,
             )
 
-    def record_way_back(self, site: str) -> Deployment:
-        """Keep that the last good headers are served. Raises CspbuildError where there is nothing to go back from."""
+    def record_way_back(self, site: str, left: str) -> Deployment:
+        """Keep that the headers are served which were good before the deployment of the number `left`.
+
+        Raises CspbuildError where that is not what the site serves: sent twice, it would go back twice.
+        """
         with self._reading() as connection:
             back = way_back(read_deployments(connection, site))
-        if back is None:
-            raise CspbuildError("nothing that the site serves is recorded, so there is nothing to go back from")
+        if back is None or str(back.left.number) != left:
+            raise CspbuildError("the site serves something else by now; look at its deployments again")
         again = served_again(back, datetime.now(UTC))
         with _asking():
             return record_deployment(

@@ -211,16 +211,20 @@ def test_the_last_good_headers_are_there_to_copy_and_recorded_again(shop: Shop) 
     assert f"Content-Security-Policy: {WIDE}; report-uri {BASE_URL}/report/{key}" in back
     assert "add_header Content-Security-Policy" in back
     assert "Stop sending Content-Security-Policy-Report-Only" in back
-    answer = shop.post("/deployments/rollback")
+    answer = shop.post("/deployments/rollback", left="2")
     assert answer.status_code == 303
     assert "serves these headers again" in shop.text(answer.headers["location"])
     last = recorded(shop)[-1]
     assert (last.stage, last.policy, last.note) == (ENFORCE, WIDE, "went back from deployment 2")
     assert "no policy was enforced before it" in section(shop, "back"), "going back twice goes further back"
-    assert shop.post("/deployments/rollback").status_code == 303
+    assert shop.post("/deployments/rollback", left="2").status_code == 409, "sent twice, it goes back once"
+    assert len(recorded(shop)) == 3
+    assert shop.post("/deployments/rollback", left="3").status_code == 303
     assert recorded(shop)[-1].policy == ""
     assert "the header is not sent" in shop.text("/deployments")
-    assert shop.post("/deployments/rollback").status_code == 409
+    for left in ("3", "4", "", HOSTILE):
+        assert shop.post("/deployments/rollback", left=left).status_code == 409
+    assert len(recorded(shop)) == 4
 
 
 def test_headers_that_cannot_be_sent_are_said_to_be_so(shop: Shop) -> None:
@@ -239,7 +243,7 @@ def test_a_site_without_a_live_key_has_no_headers_to_go_back_to(shop: Shop) -> N
 def test_nobody_else_records(shop: Shop) -> None:
     deploy(shop, WIDE, ENFORCE, days_ago=9)
     token = shop.csrf_token()
-    fields = {"site": "default", "policy": NARROW, "stage": "enforce"}
+    fields = {"site": "default", "policy": NARROW, "stage": "enforce", "left": "1"}
     for path in ("/deployments", "/deployments/rollback"):
         assert shop.browser.post(path, data=fields).status_code == 403, "without the form's token"
         assert shop.browser.post(path, data={**fields, "csrf_token": "wrong"}).status_code == 403

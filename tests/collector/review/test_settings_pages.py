@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from starlette.testclient import TestClient
 
 from collector.review.keeper import SiteKeeper
 from collector.review.stored import StoredReview
@@ -306,3 +307,17 @@ def test_strangers_see_no_settings_and_take_no_export(shop: Shop) -> None:
 def test_no_page_of_settings_is_stored(shop: Shop) -> None:
     for address in ("/settings", "/settings/erase", "/settings/export", "/setup", "/deployments"):
         assert shop.browser.get(address).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("address", ["/settings", "/settings/erase", "/setup", "/deployments"])
+def test_behind_a_prefix_every_address_has_it(shop: Shop, address: str) -> None:
+    behind = TestClient(shop.browser.app, base_url=BASE_URL, root_path="/csp", cookies=shop.browser.cookies)
+    behind.headers.update({"Accept": "text/html", "Origin": BASE_URL})
+    page = behind.get(f"/csp{address}").text
+    found = re.findall(r'(?:href|src|action)="([^"]+)"', page)
+    assert any(each.startswith(f"/csp{address}") for each in found)
+    assert [each for each in found if not each.startswith(("/csp/", "#"))] == []
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    fields = {"csrf_token": token, "site": "default", "action": "new"}
+    answer = behind.post("/csp/settings/keys", data=fields, follow_redirects=False)
+    assert answer.headers["location"] == "/csp/settings?site=default&saved=keys#keys"
