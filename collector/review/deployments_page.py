@@ -18,7 +18,7 @@ from collector.review.site_frame import address_of, frame
 from collector.review.snippets import snippets_of
 from collector.review.templating import page
 from policybuilder.csp import ChangeKind, Relation
-from policybuilder.deploying import MAX_NOTE_CHARACTERS
+from policybuilder.deploying import MAX_NOTE_CHARACTERS, parse_served
 from policybuilder.deployments import ServedStage
 from policybuilder.errors import CspbuildError
 from policybuilder.history import Served
@@ -64,6 +64,7 @@ _MEANINGS = {
 
 _SAVED = {
     "recorded": "The deployment is recorded.",
+    "odd": "The deployment is recorded. Its text has oddities, which browsers may read otherwise: see cspbuild parse.",
     "back": "It is recorded that the site serves these headers again.",
 }
 
@@ -102,7 +103,7 @@ def create_deployments_router(service: ReviewService, access: Access, keeper: Si
         except CspbuildError as error:
             served = keeper.served(context["site"])
             return _page(request, context, served, typed=typed, problem=str(error))
-        return _to_page(request, context["site"], "recorded")
+        return _to_page(request, context["site"], "odd" if parse_served(typed.policy).findings else "recorded")
 
     @router.post("/deployments/rollback", dependencies=[Depends(require_same_origin)])
     def go_back(request: Request, login: Annotated[Login, Depends(access.require_login)], form: Form) -> Response:

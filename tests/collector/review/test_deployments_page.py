@@ -168,6 +168,12 @@ def test_a_deployment_is_recorded_as_it_was_typed(shop: Shop, fields: dict[str, 
     assert recorded(shop, "other") == ()
 
 
+def test_a_policy_with_oddities_is_recorded_and_they_are_told(shop: Shop) -> None:
+    answer = shop.post("/deployments", policy="img-src a; img-src b", stage="enforce")
+    assert "Its text has oddities" in shop.text(answer.headers["location"])
+    assert len(recorded(shop)) == 1
+
+
 # (fields, what the page says)
 REFUSED: list[tuple[dict[str, str], str]] = [
     ({"policy": ""}, "An empty policy is none"),
