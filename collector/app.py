@@ -34,11 +34,13 @@ from collector.listening import with_local_peer
 from collector.logs import set_up_logs
 from collector.review.access import Access
 from collector.review.ingest_health import IngestHealth
+from collector.review.keeper import SiteKeeper
 from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
+from collector.self_testing import SelfTester
 from collector.settings import IPNetwork, Settings, load_settings
 from policybuilder.errors import CspbuildError
 from policybuilder.program import typed
@@ -123,7 +125,14 @@ def create_service(
         )
         try_path = "/try" if is_local else None
         inner.include_router(
-            create_router(service, access, try_path=try_path, ingest_health=lambda: _ingest_health(counters, health))
+            create_router(
+                service,
+                access,
+                try_path=try_path,
+                ingest_health=lambda: _ingest_health(counters, health),
+                keeper=SiteKeeper(engine, base, data_dir=settings.data_dir),
+                send=SelfTester(ingest, base, rules).post,
+            )
         )
         if try_path:
             inner.include_router(

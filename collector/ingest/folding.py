@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from policybuilder import self_test
 from policybuilder.csp.violation import Violation
-from policybuilder.evidence import document_origin, initiator_of
+from policybuilder.evidence import EvidenceClass, document_origin, initiator_of
 from policybuilder.reports.noise import Classification
 from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally, description_order
@@ -110,12 +111,17 @@ def fold(batch: Batch, observation: Observation) -> None:
         batch.exempt_policies.add((site, digest))
     if observation.is_trusted:
         batch.unbounded.update(((site, fingerprint, page), (site, fingerprint, digest)))
-    if not observation.is_counted_already:
+    if fingerprint == _SELF_TEST and self_test.is_alike(violation):
+        # Whoever tests is no visitor, and no flood may keep a test from arriving; it is one group, whoever posts it.
+        batch.exempt.add((site, fingerprint))
+        _fold_sample(batch, observation, fingerprint, digest)
+    elif not observation.is_counted_already:
         _fold_reporter(batch, observation, fingerprint, page, digest)
+        _fold_sample(batch, observation, fingerprint, digest)
 
 
 def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, page: str, digest: str) -> None:
-    """Count who reported it, and keep what it said as a sample."""
+    """Count who reported it."""
     site, violation = observation.site, observation.violation
     day, network = observation.received_at_ms // DAY_MS, observation.network
     batch.group_networks.add((site, fingerprint, day, network))
@@ -127,8 +133,12 @@ def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, pag
         # How evenly clients post says whether their addresses are right; a file was not posted, and has its own.
         reporter.reports += 1
         reporter.rehearsed_reports += observation.is_trusted
-    report = sample_text(violation, digest)
-    sample = (site, fingerprint, _digest(report))
+
+
+def _fold_sample(batch: Batch, observation: Observation, fingerprint: str, digest: str) -> None:
+    """Keep what it said."""
+    report = sample_text(observation.violation, digest)
+    sample = (observation.site, fingerprint, _digest(report))
     if sample not in batch.samples:
         batch.samples[sample] = (report, observation.seen_at_ms)
 
@@ -213,3 +223,6 @@ def _columns(violation: Violation, classification: Classification) -> dict[str, 
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+_SELF_TEST = fingerprint_of(self_test.VIOLATION, Classification(EvidenceClass.MALFORMED, self_test.RULE))

@@ -9,6 +9,9 @@ from fastapi import HTTPException, Request
 from collector.review.access import NO_STORE
 
 MAX_FORM_BYTES = 16 * 1024
+MAX_POLICY_FORM_BYTES = 64 * 1024
+"""Servers and proxies keep all response headers in 8 KiB or so, of which a form writes some characters as three."""
+
 MAX_FIELDS = 128
 """A page of violations, each chosen, and what is decided of them."""
 
@@ -26,13 +29,18 @@ async def read_body(request: Request, max_bytes: int = MAX_FORM_BYTES) -> bytes:
 
 
 async def form_pairs(request: Request) -> list[tuple[str, str]]:
-    """Dependency: the posted fields in their order; raises 415, 413 or 400.
+    """Dependency: the posted fields in their order; raises 415, 413 or 400."""
+    return await _read_pairs(request, MAX_FORM_BYTES)
+
+
+async def _read_pairs(request: Request, max_bytes: int) -> list[tuple[str, str]]:
+    """The posted fields in their order; raises 415, 413 or 400.
 
     Starlette's own reader of forms needs a multipart parser, which nothing here has a use for.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
         raise HTTPException(415, f"post the form as {FORM_TYPE}", NO_STORE)
-    body = await read_body(request)
+    body = await read_body(request, max_bytes)
     try:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -42,3 +50,8 @@ async def form_pairs(request: Request) -> list[tuple[str, str]]:
 async def form_fields(request: Request) -> dict[str, str]:
     """Dependency: the posted fields, the last of equal names; raises as `form_pairs` does."""
     return dict(await form_pairs(request))
+
+
+async def policy_form_fields(request: Request) -> dict[str, str]:
+    """Dependency: the same of a form with a policy in it, which may be longer."""
+    return dict(await _read_pairs(request, MAX_POLICY_FORM_BYTES))

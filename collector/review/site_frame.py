@@ -18,6 +18,8 @@ _TABS = (
     ("initiators", "Initiators", "/initiators"),
     ("scripts", "Scripts", "/scripts"),
     ("decisions", "Decisions", "/decisions"),
+    ("deployments", "Deployments", "/deployments"),
+    ("settings", "Settings", "/settings"),
 )
 
 

@@ -11,27 +11,15 @@ from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.side_by_side import DirectiveBeside, side_by_side
 from collector.review.site_frame import frame
+from collector.review.snippets import snippets_of
 from collector.review.templating import page
 from policybuilder.readiness.judging import judge
 from policybuilder.readiness.values import CandidateOrigin, Case
-from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.suggestion.values import Suggestion
 
 MAX_ROWS = 100
 """Of what is held, and of what no source answers; the command line lists all."""
-
-_FORMATS = {
-    SnippetFormat.HEADER: "Header",
-    SnippetFormat.NGINX: "nginx",
-    SnippetFormat.APACHE: "Apache",
-    SnippetFormat.CADDY: "Caddy",
-    SnippetFormat.CLOUDFLARE: "Cloudflare Workers",
-    SnippetFormat.NETLIFY: "Netlify",
-    SnippetFormat.HELMET: "Express with helmet",
-    SnippetFormat.DJANGO: "Django",
-    SnippetFormat.FASTAPI: "FastAPI",
-}
 
 
 def create_suggestion_router(service: ReviewService, access: Access) -> APIRouter:
@@ -51,7 +39,7 @@ def create_suggestion_router(service: ReviewService, access: Access) -> APIRoute
             "beside": _beside(found, case),
             "readiness": judge(case) if headers else None,
             "is_on_trial": case.origin is CandidateOrigin.TRIAL,
-            "snippets": [(title, render(headers, fmt)) for fmt, title in _FORMATS.items()] if headers else [],
+            "snippets": snippets_of(headers),
             "max_rows": MAX_ROWS,
         }
         return page(request, "suggestion.html", context)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from policybuilder.cli.options import checked_database_option, format_option, read_policies
 from policybuilder.cli.output import Cell, console, print_json, table
-from policybuilder.csp import Change, ChangeKind, Relation, diff
+from policybuilder.csp import Change, Relation, diff
+from policybuilder.differences import ToldChange, told_changes
 
 HEADLINES = {
     Relation.SAME: "same: NEW admits exactly what OLD admits",
@@ -37,61 +37,12 @@ def command(old: str, new: str, output_format: str) -> None:
     out = console()
     out.print(HEADLINES[difference.relation], markup=False)
     if difference.changes:
-        rows = map(_cells, _joined(difference.changes))
+        rows = map(_cells, told_changes(difference.changes))
         out.print(table("", ("change", "directive", "source", "effect"), rows, whole=["change", "directive"]))
 
 
-def _cells(alike: Sequence[Change]) -> Sequence[Cell]:
-    first = alike[0]
-    directives = tuple(dict.fromkeys(change.directive for change in alike))
-    effect = first.effect if len(alike) == 1 else _joined_effect(alike)
-    return (first.kind, directives, _shown_source(first), effect)
-
-
-def _shown_source(change: Change) -> str:
-    """Where no expression stands, everything was admitted, or is now."""
-    return change.source or ("" if change.kind is ChangeKind.MOVED else "(anything)")
-
-
-# A source of a fallback makes the same change in each directive that falls back to it: people read that once.
-
-
-def _joined(changes: Iterable[Change]) -> list[list[Change]]:
-    """The changes, those together in whose effects only the subjects differ."""
-    alike: dict[object, list[Change]] = {}
-    for change in changes:
-        happens = tuple(_without_preposition(predicate) for _, predicate in _clauses(change.effect))
-        alike.setdefault((change.kind, change.source, happens), []).append(change)
-    return list(alike.values())
-
-
-def _joined_effect(alike: Iterable[Change]) -> str:
-    """One sentence: the subjects to which the same happens in one clause."""
-    subjects: dict[str, list[str]] = {}
-    for change in alike:
-        for subject, predicate in _clauses(change.effect):
-            subjects.setdefault(predicate, []).append(subject)
-    return "; ".join(f"{_listed(several)} {predicate}" for predicate, several in subjects.items())
-
-
-_AFTER_SUBJECT = re.compile(" (?=(?:from|to|at|with|under|named|that|requested|are) )")
-
-
-def _clauses(effect: str) -> list[tuple[str, str]]:
-    """The subjects of an effect, and what happens to each: `images`, `from a are newly admitted`."""
-    halves = (_AFTER_SUBJECT.split(clause, maxsplit=1) for clause in effect.split("; "))
-    return [(subject, "".join(predicate)) for subject, *predicate in halves]
-
-
-def _without_preposition(predicate: str) -> tuple[str, ...]:
-    """The words, alike for what is loaded from a source, sent to it, or standing at it."""
-    return tuple("from" if word in {"to", "at"} else word for word in predicate.split())
-
-
-def _listed(words: Sequence[str]) -> str:
-    """`a, b and c`."""
-    *others, last = dict.fromkeys(words)
-    return f"{', '.join(others)} and {last}" if others else last
+def _cells(told: ToldChange) -> Sequence[Cell]:
+    return (told.kind, told.directives, told.source, told.effect)
 
 
 def _document(change: Change) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, func, select
 
+from policybuilder import self_test
 from policybuilder.reports.hosts import host_matches
 from policybuilder.store import schema
 from policybuilder.store.sites import KeyKind, Site
@@ -39,7 +40,7 @@ def _elsewhere(connection: Connection, site: Site) -> dict[str, int]:
     found: Counter[str] = Counter()
     for name, origin, reports in connection.execute(
         select(table.c.site, table.c.document_origin, func.sum(table.c.reports))
-        .where(table.c.site != site.name)
+        .where(table.c.site != site.name, table.c.document_origin != self_test.ORIGIN)
         .group_by(table.c.site, table.c.document_origin)
     ):
         host = origin.partition("://")[2]

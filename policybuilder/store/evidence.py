@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
+from policybuilder import self_test
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.decisions import apply_decisions
 from policybuilder.deployments import ServedStage
@@ -29,6 +30,12 @@ from policybuilder.times import Window
 
 
 def read_evidence(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
+    """What may be evidence of a site's own: the same as `read_classed`, without reports that only tested the way."""
+    groups = read_classed(connection, site, window)
+    return tuple(group for group in groups if group.document_origin != self_test.ORIGIN)
+
+
+def read_classed(connection: Connection, site: str, window: Window) -> tuple[ViolationGroup, ...]:
     """A site's groups with reports in the window, by fingerprint, each of the class a person gave it, if one did."""
     decisions = read_standing_decisions(connection, site, window.until)
     return apply_decisions(read_groups(connection, site, window), decisions)

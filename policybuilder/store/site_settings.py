@@ -28,6 +28,21 @@ MAX_NUMBER = 10**9
 """Of a budget or a rate: more than any machine reaches, and far from what a database column holds."""
 
 
+class OutOfRangeError(CspbuildError):
+    """A number that no site may have."""
+
+    def __init__(self, option: str, value: int, least: int, most: int) -> None:
+        super().__init__(f"{option} {value} is out of range; give a number from {least} to {most}")
+        self.option = option
+        self.value = value
+        self.least = least
+        self.most = most
+
+
+class NoHostLeftError(CspbuildError):
+    """The last document host was to be removed: pages of any host could report then."""
+
+
 class Default(enum.Enum):
     """Says that a site goes by the collector's setting again."""
 
@@ -89,7 +104,7 @@ def _replace_hosts(session: Session, name: str, changes: SiteChanges) -> None:
         wanted = [host for host in (*present, *_accepted(changes.added_hosts)) if host not in gone]
         if gone and not wanted:
             # No host at all is how "any" is kept: closing the last door must not open the house.
-            raise CspbuildError(
+            raise NoHostLeftError(
                 f"{name} would have no document host left, so that pages of any host could report; "
                 "pass --any-host if that is meant"
             )
@@ -132,5 +147,5 @@ def _limit(option: str, value: int | Default) -> int | None:
 
 def _within(option: str, value: int, least: int, most: int) -> int:
     if not least <= value <= most:
-        raise CspbuildError(f"{option} {value} is out of range; give a number from {least} to {most}")
+        raise OutOfRangeError(option, value, least, most)
     return value

@@ -12,7 +12,7 @@ from policybuilder.evidence import ViolationGroup
 from policybuilder.networks import SetupWarning, setup_warnings
 from policybuilder.program import typed
 from policybuilder.store.deployments import read_deployments
-from policybuilder.store.evidence import read_evidence
+from policybuilder.store.evidence import read_classed
 from policybuilder.store.networks import read_networks, read_rehearsal_networks
 from policybuilder.store.reading import (
     count_reporters,
@@ -42,7 +42,7 @@ _WARNING_DAYS = 7
 def read_summary(connection: Connection, site: str, window: Window, *, by: SummaryBy, include_noise: bool) -> Summary:
     """The summary of a site, as of one state of the database."""
     deployments = read_deployments(connection, site)
-    groups = with_superseded(read_evidence(connection, site, window), deployments)
+    groups = with_superseded(read_classed(connection, site, window), deployments)
     figures = Figures(
         reporters=_reporters(connection, site, window, by, groups),
         days=_day_counts(connection, site, window, by),
@@ -67,7 +67,7 @@ def read_warnings(connection: Connection, site: str, window: Window) -> tuple[Se
 
 
 def _groups_before(connection: Connection, site: str, window: Window) -> int:
-    return 0 if window.since is None else len(read_evidence(connection, site, Window(None, window.until)))
+    return 0 if window.since is None else len(read_classed(connection, site, Window(None, window.until)))
 
 
 def _day_counts(connection: Connection, site: str, window: Window, by: SummaryBy) -> Sequence[DayCount]:

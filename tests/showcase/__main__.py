@@ -23,6 +23,8 @@ SHOTS = {
     "policy": "/suggestion",
     "initiators": "/initiators",
     "decisions": "/decisions",
+    "deployments": "/deployments",
+    "set-up": "/setup",
 }
 
 

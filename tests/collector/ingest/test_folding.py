@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.ingest.folding import HashObservation, Observation, fingerprint_of, fold, fold_hash
+from policybuilder import self_test
 from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, document_origin, initiator_of
 from policybuilder.reports.noise import GENUINE, Classification
@@ -320,3 +321,32 @@ def test_what_a_rehearsal_vouches_for_counts_by_our_clock() -> None:
     assert {hour for _, _, hour in batch.hours} == {AT_MS // HOUR_MS}
     batch = folded(make_observation(seen_at_ms=then, received_at_ms=AT_MS))
     assert {hour for _, _, hour in batch.hours} == {then // HOUR_MS}
+
+
+def test_a_test_report_is_kept_and_counts_for_nobody() -> None:
+    own = Classification(EvidenceClass.MALFORMED, self_test.RULE)
+    batch = Batch()
+    fold(batch, make_observation(self_test.VIOLATION, classification=own))
+    [key] = batch.groups
+    assert batch.exempt == {key}
+    assert len(batch.samples) == 1
+    assert [batch.networks, batch.group_networks, batch.page_networks, batch.policies] == [{}, set(), set(), {}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"original_policy": "img-src 'self'"},
+        {"document_uri": f"{self_test.ORIGIN}/another"},
+        {"blocked_uri": f"{self_test.ORIGIN}/another"},
+        {"sample": "another"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_only_looks_like_a_test_report_is_counted_as_any_other(changes: dict[str, Any]) -> None:
+    """Or strangers could bring what is new beyond every budget."""
+    own = Classification(EvidenceClass.MALFORMED, self_test.RULE)
+    batch = Batch()
+    fold(batch, make_observation(replace(self_test.VIOLATION, **changes), classification=own))
+    assert not batch.exempt
+    assert batch.group_networks

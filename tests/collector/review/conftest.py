@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from collector.review.access import Access
 from collector.review.ingest_health import IngestHealth
+from collector.review.keeper import SiteKeeper
 from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.service import ReviewService
@@ -170,6 +171,7 @@ def start(keys: StoredKeys) -> Callable[..., Review]:
         admin_token: str | None = None,
         evidence: Any = None,
         ingest_health: Any = IngestHealth,
+        keeper: SiteKeeper | None = None,
         **access_options: Any,
     ) -> Review:
         clock = Clock()
@@ -178,7 +180,9 @@ def start(keys: StoredKeys) -> Callable[..., Review]:
         evidence = evidence or Evidence()
         api = FastAPI(openapi_url=None)
         api.include_router(
-            create_router(cast("ReviewService", evidence), access, try_path="/try", ingest_health=ingest_health)
+            create_router(
+                cast("ReviewService", evidence), access, try_path="/try", ingest_health=ingest_health, keeper=keeper
+            )
         )
         api.include_router(
             create_try_router(

@@ -56,7 +56,26 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
         assert running.cspbuild("site", "add", "new").code == 0
         policy = "default-src 'self'"
         assert running.cspbuild("deploy", "record", "--policy", policy, "--stage", "report-only").code == 0
+        keep_a_site(running)
         yield running
+
+
+def keep_a_site(running: RunningCollector) -> None:
+    """The site `kept`, with all that its settings and deployments can show."""
+    hosts = ("--host", "shop.example", "--host", f"{LONG[:60]}.example", "--alias", "staging.example=shop.example")
+    added = running.cspbuild("site", "add", "kept", *hosts, "--format", "json")
+    assert running.cspbuild("site", "rotate", "kept").code == 0
+    for policy, stage in (
+        (f"default-src 'self'; img-src {LONG} https://img.example", "enforce"),
+        ("default-src 'self'; img-src data:", "enforce"),
+        ("default-src 'self'", "report-only"),
+    ):
+        given = ("--site", "kept", "--policy", policy, "--stage", stage, "--note", LONG)
+        assert running.cspbuild("deploy", "record", *given).code == 0
+    # What own reports came under, recorded by nobody.
+    body = report_body(original_policy=f"img-src {LONG}", disposition="enforce")
+    headers = [("Content-Type", "application/csp-report")]
+    assert post(f"{running.base_url}/report/{added.json()['rehearsal_key']}", body, headers)[0] == 204
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +104,13 @@ PAGES = {
     "scripts": "/scripts",
     "decisions": "/decisions",
     "api": "/api",
+    "deployments": "/deployments?site=kept",
+    "deployments of a new site": "/deployments?site=new",
+    "settings": "/settings?site=kept",
+    "settings of a new site": "/settings?site=new",
+    "erasing": "/settings/erase?site=kept",
+    "set-up": "/setup?site=kept",
+    "set-up of a new site": "/setup?site=new",
     "no such page": "/group/nothing",
     "login": "/login?token=spent",
 }
@@ -120,6 +146,28 @@ def test_no_page_has_a_fault(session: BrowserContext, collector: RunningCollecto
     page.goto(f"{collector.base_url}{PAGES[name]}")
     assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
     assert faults(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_answer_to_a_form_has_a_fault(session: BrowserContext, collector: RunningCollector, scheme: str) -> None:
+    """Refusals with what was typed, a test report, and the page of new keys."""
+    page = session.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+
+    def submits(address: str, button: str, **typed: str) -> None:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(f"{collector.base_url}{address}")
+        for label, text in typed.items():
+            page.get_by_label(label.replace("_", " "), exact=True).fill(text)
+        page.get_by_role("button", name=button).click()
+        assert faults(page) == [], page.url
+
+    submits("/settings?site=kept", "Save the limits", Days_kept="many")
+    submits("/settings?site=kept", "Add the site", Name="Not a name")
+    submits("/setup?site=kept", "Send a test report")
+    submits("/settings?site=kept", "Add the site", Name=f"added-{scheme}")
+    assert page.get_by_text("Copy it now").is_visible()
     page.close()
 
 

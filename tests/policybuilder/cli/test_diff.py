@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policybuilder.cli import diff as diff_command
+from policybuilder import differences
 from policybuilder.csp.rules import KINDS, Kind
 from tests.policybuilder.cli.conftest import Cspbuild
 
@@ -134,7 +134,7 @@ def test_scripts_get_every_change_by_itself(cspbuild: Cspbuild) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.subject)
 def test_a_subject_ends_before_the_first_word_that_says_what_happens(kind: Kind) -> None:
     for word in (kind.preposition, kind.presenting, "that", "requested", "are"):
-        assert diff_command._clauses(f"{kind.subject} {word} x") == [(kind.subject, f"{word} x")]
+        assert differences._clauses(f"{kind.subject} {word} x") == [(kind.subject, f"{word} x")]
 
 
 def test_what_is_the_same_has_no_table(cspbuild: Cspbuild) -> None:

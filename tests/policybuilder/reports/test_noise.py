@@ -49,6 +49,11 @@ RULE_CASES = [
     ("malformed-value", {"blocked_uri": "https://exa mple.example/"}, {"blocked_uri": "https://exa-mple.example/"}),
     ("malformed-value", {"document_uri": "shop.example"}, {"document_uri": "https://shop.example"}),
     ("malformed-value", {"document_uri": "/cart"}, {"document_uri": "https://shop.example/"}),
+    (
+        "test-report",
+        {"document_uri": "https://test-report.invalid/"},
+        {"document_uri": "https://test-report.shop.example/", "blocked_uri": "https://test-report.invalid/"},
+    ),
     *(
         ("extension-scheme", {member: spelling}, {member: neighbour})
         for member, neighbour in (
