@@ -109,7 +109,7 @@ def test_what_looks_like_an_attack_is_loud_and_leads_to_it(shop: Shop) -> None:
     )
     page = shop.page("/")
     assert 'role="alert"' in page
-    assert "look like injected markup" in page
+    assert "1 group looks like injected markup" in page
     address = page.partition('<a href="/violations?site=default&amp;noise=1&amp;kind=attack-like">')[1]
     assert address
     listed = shop.text("/violations?site=default&noise=1&kind=attack-like")
