@@ -52,12 +52,15 @@ def _head_of(connection: Connection, table: Table) -> TableHead:
 
 
 def tables_backed_up() -> tuple[Table, ...]:
-    """All with rows of sites but the keys of client networks, by name; what else there is, is of a running service."""
-    sites, left_out = table_of(schema.SiteRow), table_of(schema.ReporterKeyRow)
+    """All with rows of sites but the keys of client networks and what is made of others, by name.
+
+    What else there is, is of a running service.
+    """
+    sites, left_out = table_of(schema.SiteRow), {table_of(row) for row in schema.NOT_BACKED_UP}
     return tuple(
         table
         for table in SQLModel.metadata.sorted_tables
-        if (table is sites or "site" in table.columns) and table is not left_out
+        if (table is sites or "site" in table.columns) and table not in left_out
     )
 
 

@@ -20,7 +20,7 @@ _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 _TOLD_BY = {"alembic_version", "site"}
 """Tables that every database of ours has, whatever its version."""
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration, kept here too so that readers need not load what migrates; revisions count up."""
 
 Database = Engine
@@ -170,13 +170,32 @@ _CHECKPOINT_PAGES = 1_000
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that means to write takes the lock at once: upgrading a read lock later fails without waiting.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+    elif (patience_ms := options.get("patience_ms")) is None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
 
 def writing(engine: Engine) -> Engine:
     """The same engine, whose transactions take the write lock when they begin."""
     return engine.execution_options(writes=True)
+
+
+@contextmanager
+def writing_soon(engine: Engine, patience_ms: int) -> Iterator[Connection]:
+    """A transaction for who would rather not write than wait for longer: then it raises OperationalError."""
+    with writing(engine).execution_options(patience_ms=patience_ms).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {patience_ms}"))
+        yield connection
 
 
 def refresh_statistics(engine: Engine) -> None:

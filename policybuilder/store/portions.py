@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Table, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, bindparam, delete, select, tuple_
 
 from policybuilder.store.engine import writing
 
@@ -34,11 +34,19 @@ def keys_in_portions(
 
 
 def delete_in_portions(
-    engine: Engine, table: Table, site: str, *conditions: ColumnElement[bool]
+    engine: Engine,
+    table: Table,
+    site: str,
+    *conditions: ColumnElement[bool],
+    before: Callable[[Connection, Sequence[Row[Any]]], None] = lambda _connection, _keys: None,
 ) -> Iterator[Mapping[str, int]]:
-    """Delete a site's rows that meet the conditions, a transaction for each portion; yields what went, by table."""
+    """Delete a site's rows that meet the conditions, a transaction for each portion; yields what went, by table.
+
+    `before` is called in each of them, with the keys of what goes.
+    """
     for keys in keys_in_portions(engine, table, site, *conditions):
         with writing(engine).begin() as connection:
+            before(connection, keys)
             # Asked again: what was stored meanwhile may have made a row young.
             statement = delete(table).where(*is_row(table), *conditions)
             removed = connection.execute(statement, as_parameters(table, keys)).rowcount

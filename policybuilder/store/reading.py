@@ -29,7 +29,7 @@ from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
-from policybuilder.store.tables import row_as_json, rows_as, rows_as_json, rows_of, table_of
+from policybuilder.store.tables import is_any, row_as_json, rows_as, rows_as_json, rows_of, table_of
 from policybuilder.summary import DayCount, ReporterCounts
 from policybuilder.times import Window
 
@@ -45,9 +45,14 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def read_groups(
-    connection: Connection, site: str, window: Window, *, fingerprint: str | None = None
+    connection: Connection,
+    site: str,
+    window: Window,
+    *,
+    fingerprint: str | None = None,
+    fingerprints: Collection[str] | None = None,
 ) -> tuple[ViolationGroup, ...]:
-    """A site's groups with reports in the window, or the one named; by fingerprint, with the counts of the window.
+    """A site's groups with reports in the window, or those named; by fingerprint, with the counts of the window.
 
     A window is rounded outwards to whole days (reporters), and to whole hours (reports), or days where hours are rolled
     up. Pages are kept without times, so they are those of all evidence; so are policies, but one is trusted only for
@@ -72,6 +77,8 @@ def read_groups(
     )
     if fingerprint is not None:
         query = query.where(table.c.fingerprint == fingerprint)
+    if fingerprints is not None:
+        query = query.where(is_any(connection, table.c.fingerprint, fingerprints))
     unpack, unpack_unvouched = _unpackers_of_policies(connection, site, window)
     groups = []
     for row in rows_as(connection, _Group, columns, query):

@@ -21,6 +21,7 @@ from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
 from policybuilder.store.engine import writing
 from policybuilder.store.erasing import erase_leftovers
 from policybuilder.store.forgetting import forget
+from policybuilder.store.listing_marks import mark, touch, unlist
 from policybuilder.store.portions import as_parameters, delete_in_portions, is_row, keys_in_portions
 from policybuilder.store.tables import chunks, insert_into, is_any, table_of
 
@@ -119,7 +120,7 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
     today = now_ms // DAY_MS
     oldest = today - retention_days
     hours = table_of(schema.GroupHourRow)
-    for removed in delete_in_portions(engine, hours, site, hours.c.hour < oldest * 24):
+    for removed in delete_in_portions(engine, hours, site, hours.c.hour < oldest * 24, before=_have_read_anew):
         yield Portion(removed)
     yield from _roll_up(engine, site, (today - HOURS_FOR_DAYS) * 24)
     oldest_reporters = today - min(REPORTERS_FOR_DAYS, retention_days)
@@ -133,7 +134,8 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
     ]
     for row, oldest_day in by_day:
         table = table_of(row)
-        for removed in delete_in_portions(engine, table, site, table.c.day < oldest_day):
+        before = _have_read_anew if row in _KEYED_BY_GROUP else _nothing
+        for removed in delete_in_portions(engine, table, site, table.c.day < oldest_day, before=before):
             yield Portion(removed)
     by_instant: list[tuple[type[SQLModel], str, int]] = [
         (schema.SampleRow, "seen_at_ms", today - min(SAMPLES_FOR_DAYS, retention_days)),
@@ -158,6 +160,17 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
     growth = table_of(schema.GrowthRow)
     for removed in delete_in_portions(engine, growth, site, growth.c.hour < now_ms // HOUR_MS - GROWTH_FOR_HOURS):
         yield Portion(removed)
+
+
+def _have_read_anew(connection: Connection, keys: Sequence[Row[Any]]) -> None:
+    """What counts for the groups of these keys becomes less."""
+    site = keys[0].site
+    touch(connection, site)
+    mark(connection, site, {key.fingerprint for key in keys})
+
+
+def _nothing(_connection: Connection, _keys: Sequence[Row[Any]]) -> None:
+    """What goes is of no group."""
 
 
 def _roll_up(engine: Engine, site: str, oldest_hour: int) -> Iterator[Portion]:
@@ -325,6 +338,7 @@ def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) 
     for keys in keys_in_portions(engine, groups, site, *conditions, rows=_GROUPS_AT_ONCE):
         removed: Counter[str] = Counter()
         with writing(engine).begin() as connection:
+            touch(connection, site)
             asked = groups.c.fingerprint.in_([key.fingerprint for key in keys])
             old = connection.scalars(
                 # In the order in which they are written, so that nobody waits for somebody who waits for them.
@@ -337,4 +351,5 @@ def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) 
                 table = table_of(row)
                 statement = delete(table).where(table.c.site == site, table.c.fingerprint.in_(old))
                 removed[table.name] += connection.execute(statement).rowcount
+            unlist(connection, site, old)
         yield Portion(removed)

@@ -422,6 +422,97 @@ class ReviewKeyRow(SQLModel, table=True):
     expires_at_ms: int = Field(sa_column=_big())
 
 
+class ListingRow(SQLModel, table=True):
+    """A group as the list of violations shows, sorts and filters it: derived from all the other tables.
+
+    Whoever adds evidence does not touch it; it is brought up to date afterwards.
+    """
+
+    __tablename__ = "violation_listing"
+    # Not that the key were most of it: to search a site's texts, all of its rows are read, and so they lie together.
+    __table_args__ = _KEY_IS_MOST
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    fingerprint: str = Field(sa_column=_text(primary_key=True))
+    reporters: int = Field(sa_column=_big())
+    """The most distinct client networks of one day."""
+
+    reports: int = Field(sa_column=_big())
+    estimated_reports: int = Field(sa_column=_big())
+    first_seen_ms: int = Field(sa_column=_big())
+    last_seen_ms: int = Field(sa_column=_big())
+    directive: str = Field(sa_column=_text())
+    disposition: str = Field(sa_column=_text())
+    evidence_class: str = Field(sa_column=_text())
+    """That people and deployments gave it; empty where nothing of it is counted any more, so that it is not shown."""
+
+    rule: str = Field(sa_column=_text())
+    reason: str = Field(sa_column=_text())
+    decision: str = Field(sa_column=_text())
+    """A person's answer that applies; empty where there is none."""
+
+    host: str = Field(sa_column=_text())
+    """Of what was blocked; empty where that has none."""
+
+    words: str = Field(sa_column=_text())
+    """What text is searched for in, lower case, but for pages."""
+
+    pages: str = Field(sa_column=_text())
+    """The pages, and their origin, lower case."""
+
+    recorded: int = Field(sa_column=_big())
+    """Reports and trusted reports that the group had when this was read, together: while it is there, whatever is
+    recorded makes them more. -1 where it has to be read anew all the same."""
+
+    epoch: int = Field(sa_column=_big())
+    """That of the site's listing when this was read."""
+
+
+_LISTED = ListingRow.__table__.c  # type: ignore[attr-defined]
+Index(
+    "violation_listing_in_order",
+    _LISTED.site,
+    _LISTED.reporters.desc(),
+    _LISTED.reports.desc(),
+    # The rest is there so that nothing but searching for text has to look at the rows themselves.
+    *(_LISTED[name] for name in ("fingerprint", "directive", "evidence_class", "disposition", "decision")),
+    *(_LISTED[name] for name in ("first_seen_ms", "last_seen_ms", "host")),
+)
+
+
+class ListingStateRow(SQLModel, table=True):
+    """How far the list of a site's violations is up to date."""
+
+    __tablename__ = "violation_listing_state"
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    generation: int = Field(sa_column=_big())
+    """Another one whenever evidence becomes less or moves, in the same transaction: what was read before is void."""
+
+    epoch: int = Field(sa_column=_big())
+    """Counts up when every row has to be read anew."""
+
+    basis: str = Field(sa_column=_text())
+    """The decisions and deployments that the rows' classes are made with."""
+
+    whole_at_ms: int | None = Field(sa_column=_big(nullable=True))
+    """All that was stored by then is listed; NULL where the list never was whole."""
+
+    whole_generation: int = Field(sa_column=_big())
+    groups: int = Field(sa_column=_big())
+    """Groups that there were then."""
+
+    recorded: int = Field(sa_column=_big())
+    """Their reports and trusted reports: the sum is another one as soon as anything is recorded."""
+
+    counts: str = Field(sa_column=_text())
+    """What the list counts, as JSON."""
+
+
+NOT_BACKED_UP: Final[tuple[type[SQLModel], ...]] = (ReporterKeyRow, ListingRow, ListingStateRow)
+"""What is to be forgotten in time, and what is made of other tables, anew where it is missing."""
+
+
 class SeenLineRow(SQLModel, table=True):
     """A line of an imported file that is counted already, so that repeating an import counts nothing twice."""
 
