@@ -14,6 +14,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
 from policybuilder.loading import Loader
 from policybuilder.noticing import NoticedDeployment
+from policybuilder.listing import Filter, Listing, Place
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
 from policybuilder.store.news import News
@@ -35,6 +36,10 @@ class ReviewService(Protocol):
 
     def summary(self, site: str, *, by: SummaryBy, include_noise: bool) -> Summary:
         """What the browsers of `site` reported."""
+        ...
+
+    def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
+        """The first violations after a place in the list that the filter admits, and how old the list is."""
         ...
 
     def header_lines(self, site: str) -> Sequence[str]:

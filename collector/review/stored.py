@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.review.charts import MAX_DAYS
 from policybuilder.csp import PolicyList
+from collector.review.upkeep import ListKeeper
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
 from policybuilder.deploying import check_note, check_policies, serving_since
@@ -19,6 +20,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.loading import Loader, loaders_of
 from policybuilder.noticing import NoticedDeployment
+from policybuilder.listing import Filter, Listing, Place
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import noticed_in
 from policybuilder.scripts import ReportedScript, reported_scripts
@@ -36,6 +38,7 @@ from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.news import News, read_last_arrival, read_news
+from policybuilder.store.listing import read_listing
 from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import DEFAULT_SITE, Site, get_site, list_sites
@@ -59,6 +62,7 @@ class StoredReview:
         self._engine = engine
         self._base_url = base_url
         self._key_of = key_of
+        self._keeper = ListKeeper(engine)
 
     def sites(self) -> Sequence[str]:
         """Names of all sites, the default one first."""
@@ -77,6 +81,23 @@ class StoredReview:
                 return read_summary(connection, site, window, by=by, include_noise=include_noise)
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
+
+    def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
+        """As of now where a site is small or nothing happened; else as of a moment ago, and it says so."""
+        self._site(site)
+        self._keeper.before_reading(site)
+        with self._reading(site) as connection:
+            listing = read_listing(
+                connection,
+                site,
+                wanted,
+                include_noise=include_noise,
+                after=after,
+                limit=limit,
+                now=datetime.now(UTC),
+            )
+        self._keeper.after_reading(site, listing)
+        return listing
 
     def standing(self, site: str) -> Standing:
         """As `cspbuild status` tells it, as of now."""
@@ -154,9 +175,11 @@ class StoredReview:
         with self._reading(site) as connection:
             answer = make(read_standing_decisions(connection, site, now))
         try:
-            return add_decision(self._engine, site, answer, note=note, until=until, now=now)
+            kept = add_decision(self._engine, site, answer, note=note, until=until, now=now)
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
+        self._keeper.decided(site)
+        return kept
 
     def decide_all(self, site: str, answers: Sequence[Answer], *, note: str, until: datetime | None) -> None:
         """In one transaction."""
@@ -165,14 +188,17 @@ class StoredReview:
             add_decisions(self._engine, site, answers, note=note, until=until, now=datetime.now(UTC))
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
+        self._keeper.decided(site)
 
     def undo(self, site: str, number: int) -> Decision:
         """Take an answer back. Raises CspbuildError where none of this number stands."""
         try:
             get_site(self._engine, site)
-            return undo_decision(self._engine, site, number, datetime.now(UTC))
+            undone = undo_decision(self._engine, site, number, datetime.now(UTC))
         except SQLAlchemyError as error:
             raise describe_failure(error) from None
+        self._keeper.decided(site)
+        return undone
 
     def registered(self) -> Sequence[Site]:
         """As `cspbuild site list` lists them."""

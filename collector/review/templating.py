@@ -49,12 +49,13 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole if whole else 0} %"
 
 
-def _moment(instant: datetime | None) -> Markup:
+def _moment(instant: datetime | None, *, to_the_second: bool = False) -> Markup:
     """An instant in UTC, which the pages' script shows in the reader's zone; a dash for none."""
     if instant is None:
         return Markup('<span class="muted">–</span>')
     at = instant.astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(isoformat(at), f"{at:%Y-%m-%d %H:%M}")
+    shown = f"{at:%Y-%m-%d %H:%M:%S}" if to_the_second else f"{at:%Y-%m-%d %H:%M}"
+    return Markup('<time datetime="{}">{}</time>').format(isoformat(at), shown)
 
 
 def _sentence(text: str) -> str:

@@ -2,18 +2,23 @@
 
 # Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
 import enum
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from collector.review.access import Access, Login, local_path
-from collector.review.filtering import Filter, choices_of, portion
+from collector.review.filtering import NO_FILTER, PERIOD_TITLES, Filter, filter_of_address
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.site_frame import address_of, site_of, tabs
 from collector.review.templating import page
-from policybuilder.summary import SummaryBy
+from policybuilder.evidence import NOISE_CLASSES, EvidenceClass
+from policybuilder.listing import ListedViolation, parse_place
+from policybuilder.summary import SummaryBy, SummaryRow
+from policybuilder.times import Window
 
 MAX_ROWS = 100
 """Rows on one page; of violations, more follow."""
@@ -42,15 +47,6 @@ _KEY_TITLES = {
 }
 
 
-NO_FILTER = Filter()
-
-
-def _filter(  # noqa: PLR0917  (the members of an address)
-    q: str = "", directive: str = "", kind: str = "", disposition: str = "", decision: str = "", page: str = ""
-) -> Filter:
-    return Filter(q=q, directive=directive, kind=kind, disposition=disposition, decision=decision, page=page)
-
-
 def create_violations_router(service: ReviewService, access: Access) -> APIRouter:
     """`/violations`."""
     router = APIRouter(route_class=ReviewRoute, include_in_schema=False)
@@ -59,7 +55,7 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
     def violations(  # noqa: PLR0917  (the members of an address)
         request: Request,
         login: Annotated[Login, Depends(access.require_login)],
-        wanted: Annotated[Filter, Depends(_filter)],
+        wanted: Annotated[Filter, Depends(filter_of_address)],
         site: str = "",
         by: str = SummaryBy.GROUP,
         noise: str = "",
@@ -84,15 +80,19 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             query |= asked.query() | ({"after": after} if after else {})
             return f"{local_path(request, '/violations')}?{urlencode(query)}"
 
-        summary = service.summary(shown_site, by=view, include_noise=with_noise)
-        found = summary.rows
-        following = ""
-        if view is SummaryBy.GROUP:
-            found = tuple(row for row in summary.rows if row.group is None or wanted.admits(row.group))
-            shown = portion(found, after, MAX_ROWS)
-            rows, hidden_rows = shown.rows, shown.left
-            following = address(asked=wanted, after=shown.following) if shown.following else ""
-        else:
+        is_list = view is SummaryBy.GROUP
+        listing = service.listing(
+            shown_site,
+            wanted if is_list else NO_FILTER,
+            include_noise=with_noise,
+            after=parse_place(after),
+            limit=MAX_ROWS if is_list else 0,
+        )
+        counts = listing.counts
+        rows: Sequence[ListedViolation | SummaryRow] = listing.rows
+        hidden_rows = listing.left
+        if not is_list:
+            found = service.summary(shown_site, by=view, include_noise=with_noise).rows
             # Days are read from first to last, so of too many the last are shown.
             rows = found[-MAX_ROWS:] if view is SummaryBy.DAY else found[:MAX_ROWS]
             hidden_rows = len(found) - len(rows)
@@ -105,13 +105,18 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             "with_noise": with_noise,
             "noise_switch": address(noise=not with_noise, asked=wanted),
             "wanted": wanted,
-            "choices": choices_of(summary.rows),
-            "found": len(found),
+            "choices": counts.choices(include_noise=with_noise),
+            "periods": list(PERIOD_TITLES.items()),
+            "listing": listing,
+            "counts": counts,
+            "listed": counts.shown(include_noise=with_noise),
+            "hidden_noise": 0 if with_noise else counts.groups_of(*NOISE_CLASSES),
+            "hidden_contradictions": 0 if with_noise else counts.groups_of(EvidenceClass.CONTRADICTION),
+            "window": Window(None, datetime.now(UTC)),
             "all_address": address(),
-            "following": following,
+            "following": address(asked=wanted, after=listing.following) if listing.following else "",
             "is_first": not after,
             "first_address": address(asked=wanted),
-            "summary": summary,
             "rows": rows,
             "hidden_rows": hidden_rows,
             "most_reports": max((row.reports for row in rows), default=0),
@@ -121,6 +126,7 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             **tabs(request, shown_site, "violations"),
             "session": login.session,
         }
-        return page(request, "violations.html" if summary.totals.groups else "no_violations.html", context)
+        is_empty = listing.is_whole and not counts.groups
+        return page(request, "no_violations.html" if is_empty else "violations.html", context)
 
     return router

@@ -10,8 +10,9 @@ function showTimesInTheReadersZone() {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const seconds = time.textContent.length > "2026-11-23 12:00".length ? `:${two(at.getSeconds())}` : "";
     time.title = `${time.textContent} UTC`;
-    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}${seconds}`;
   }
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   for (const said of document.querySelectorAll("[data-zone]")) {

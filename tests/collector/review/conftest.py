@@ -25,6 +25,7 @@ from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddlew
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
 from policybuilder.readiness.values import SiteRecord
+from policybuilder.listing import Filter, Listing, Place
 from policybuilder.store.engine import open_unmigrated
 from policybuilder.store.news import News
 from policybuilder.store.schema import ReviewKeyRow
@@ -33,6 +34,7 @@ from policybuilder.suggestion.sorting import Grounds
 from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
 from policybuilder.times import Window, to_ms
 from policybuilder.workflow import Arrivals, Standing, standing_of
+from tests.support.listing import listing_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ADMIN_TOKEN = "correct-horse-battery-staple"
@@ -109,6 +111,19 @@ class Evidence:
 
     def last_arrival(self, site: str) -> datetime | None:
         return max((group.last_seen_at for group in self.groups[site]), default=None)
+
+    def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
+        groups = self.groups[site]
+        reporters = max((group.reporters for group in groups), default=0)
+        return listing_of(
+            groups,
+            wanted,
+            now=NOON,
+            reporters=reporters,
+            include_noise=include_noise,
+            after=after,
+            limit=limit,
+        )
 
     def header_lines(self, site: str) -> Sequence[str]:
         return [f"Content-Security-Policy-Report-Only: default-src 'none'; report-uri {BASE_URL}/report/{site}"]
