@@ -15,6 +15,7 @@ from policybuilder.explaining import Explanation
 from policybuilder.loading import Loader
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.listing import Filter, Listing, Place
+from policybuilder.loading import Loader
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
 from policybuilder.store.news import News

@@ -21,6 +21,7 @@ from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
 from policybuilder.loading import Loader, loaders_of
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.listing import Filter, Listing, Place
+from policybuilder.loading import Loader, loaders_of
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import noticed_in
 from policybuilder.scripts import ReportedScript, reported_scripts
@@ -37,8 +38,8 @@ from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
-from policybuilder.store.news import News, read_last_arrival, read_news
 from policybuilder.store.listing import read_listing
+from policybuilder.store.news import News, read_last_arrival, read_news
 from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import DEFAULT_SITE, Site, get_site, list_sites

@@ -24,8 +24,8 @@ from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
-from policybuilder.readiness.values import SiteRecord
 from policybuilder.listing import Filter, Listing, Place
+from policybuilder.readiness.values import SiteRecord
 from policybuilder.store.engine import open_unmigrated
 from policybuilder.store.news import News
 from policybuilder.store.schema import ReviewKeyRow
