@@ -1,7 +1,7 @@
-"""Housekeeping beside the writer: reporter keys are forgotten in time, and what is too old goes.
+"""Housekeeping beside the writer: reporter keys are forgotten in time, what is too old goes, and what is new is listed.
 
-Nothing here keeps a report waiting: keys are a row or two, and pruning goes in portions, with a pause after each that
-is as long as the portion took. What fails is logged and tried again.
+Nothing here keeps a report waiting: keys are a row or two, and all else goes in portions, with a pause after each that
+is as long as the portion took, or longer. What fails is logged and tried again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.forgetting import clear_files
+from policybuilder.store.listing_upkeep import list_every_site_in_portions
 from policybuilder.store.recording import forget_reporter_keys
-from policybuilder.store.retention import Portion, prune_in_portions
+from policybuilder.store.retention import prune_in_portions
 
 FORGET_EVERY_SECONDS = 60.0
 PRUNE_EVERY_SECONDS = 3_600.0
+LIST_EVERY_SECONDS = 60.0
+"""Review pages list for themselves what they show; this is for the first reader after a while."""
 
 _MIN_PAUSE_SECONDS = 0.01
 _MAX_PAUSE_SECONDS = 1.0
+_LISTING_PAUSES = 4
+"""Times as long as a portion takes: it reads and thinks more than it writes, in the process that stores reports."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +44,12 @@ class Housekeeping:
         *,
         forget_every_seconds: float = FORGET_EVERY_SECONDS,
         prune_every_seconds: float = PRUNE_EVERY_SECONDS,
+        list_every_seconds: float = LIST_EVERY_SECONDS,
     ) -> None:
         self._engine = engine
         self._forget_every_seconds = forget_every_seconds
         self._prune_every_seconds = prune_every_seconds
+        self._list_every_seconds = list_every_seconds
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._cleared_day = -1
@@ -52,6 +59,7 @@ class Housekeeping:
         self._tasks = [
             asyncio.create_task(self._forget_in_time(), name="forget-reporter-keys"),
             asyncio.create_task(self._prune_in_time(), name="prune"),
+            asyncio.create_task(self._list_in_time(), name="list-violations"),
         ]
 
     async def close(self) -> None:
@@ -78,24 +86,40 @@ class Housekeeping:
 
     async def _prune_in_time(self) -> None:
         while not self._closing.is_set():
-            portions = prune_in_portions(self._engine, datetime.now(UTC))
-            began = time.monotonic()
-            while await asyncio.to_thread(_next_portion, portions):
-                await self._pause(min(max(time.monotonic() - began, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
-                if self._closing.is_set():
-                    return
-                began = time.monotonic()
+            await self._in_portions(prune_in_portions(self._engine, datetime.now(UTC)), "evidence not pruned")
             await self._pause(self._prune_every_seconds)
+
+    async def _list_in_time(self) -> None:
+        while not self._closing.is_set():
+            took = await self._in_portions(
+                list_every_site_in_portions(self._engine), "violations not listed", pauses=_LISTING_PAUSES
+            )
+            await self._pause(max(self._list_every_seconds, _LISTING_PAUSES * took))
+
+    async def _in_portions(self, portions: Iterator[object], failed: str, *, pauses: int = 1) -> float:
+        """Do it portion by portion, with pauses so many times as long, unless we close; returns the seconds of work."""
+        took = 0.0
+        began = time.monotonic()
+        while await asyncio.to_thread(_has_next, portions, failed):
+            took += time.monotonic() - began
+            await self._pause(min(max(pauses * (time.monotonic() - began), _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
+            if self._closing.is_set():
+                break
+            began = time.monotonic()
+        return took
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
 
-def _next_portion(portions: Iterator[Portion]) -> Portion | None:
-    """The next one; None at the end, and where the database fails."""
+def _has_next(portions: Iterator[object], failed: str) -> bool:
+    """Do the next portion; False at the end, and where the database fails."""
     try:
-        return next(portions, None)
+        return next(portions, _END) is not _END
     except SQLAlchemyError as error:
-        logger.warning("evidence not pruned: %(failure)s", {"failure": type(error).__name__})
-        return None
+        logger.warning("%(failed)s: %(failure)s", {"failed": failed, "failure": type(error).__name__})
+        return False
+
+
+_END = object()

@@ -20,11 +20,14 @@ from policybuilder.listing import ListedViolation, parse_place
 from policybuilder.summary import SummaryBy, SummaryRow
 from policybuilder.times import Window
 
-MAX_ROWS = 100
-"""Rows on one page; of violations, more follow."""
+MAX_ROWS = 50
+"""Violations on one page; more follow. Pages are not compressed, see the README, and these are less than 100 kB."""
 
-MAX_PAGES = 10
-"""Pages listed below one row."""
+MAX_FOLDED_ROWS = 100
+"""Rows of the other views."""
+
+MAX_PAGES = 5
+"""Pages listed below one violation; its own page has them all."""
 
 
 class _View(enum.StrEnum):
@@ -94,7 +97,7 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
         if not is_list:
             found = service.summary(shown_site, by=view, include_noise=with_noise).rows
             # Days are read from first to last, so of too many the last are shown.
-            rows = found[-MAX_ROWS:] if view is SummaryBy.DAY else found[:MAX_ROWS]
+            rows = found[-MAX_FOLDED_ROWS:] if view is SummaryBy.DAY else found[:MAX_FOLDED_ROWS]
             hidden_rows = len(found) - len(rows)
         context = {
             "site": shown_site,

@@ -1,8 +1,6 @@
 """Marks in the list of violations, set by whoever takes evidence away or moves it; whoever adds some need not.
 
-What is recorded shows by itself, since a group's counts only grow by it. Whatever else changes a group calls `touch`
-before it changes anything, so that nobody lists what was read before, and then marks or removes the groups' rows, all
-in the transaction of the change.
+What is recorded shows by itself, since a group's counts only grow by it.
 """
 
 from __future__ import annotations
@@ -19,32 +17,37 @@ TO_READ_ANEW = -1
 """What no group has recorded."""
 
 
-def touch(connection: Connection, site: str) -> None:
-    """Void what others have read of the site's groups and not listed yet, until the transaction ends and before.
+class ListMarks:
+    """What a transaction changes about the groups of a site, as far as their list goes.
 
-    It comes first in a transaction: whoever lists waits for nobody while they hold the same row.
+    Made before the transaction changes anything: from then on nobody lists what they read of these groups before. It
+    comes first too because whoever lists holds the same row, and waits for nobody then.
     """
-    table = table_of(schema.ListingStateRow)
-    statement = insert_into(connection, table).values(new_state(site))
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[table.c.site], set_={"generation": table.c.generation + 1})
-    )
+
+    def __init__(self, connection: Connection, site: str) -> None:
+        self._connection = connection
+        self._site = site
+        table = table_of(schema.ListingStateRow)
+        statement = insert_into(connection, table).values(_never_made(site))
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=[table.c.site], set_={"generation": table.c.generation + 1})
+        )
+
+    def changed(self, fingerprints: Collection[str]) -> None:
+        """Have these groups read anew; those that are not listed will be all the same."""
+        table = table_of(schema.ListingRow)
+        is_changed = is_any(self._connection, table.c.fingerprint, fingerprints)
+        statement = update(table).where(table.c.site == self._site, is_changed).values(recorded=TO_READ_ANEW)
+        self._connection.execute(statement)
+
+    def gone(self, fingerprints: Collection[str]) -> None:
+        """Take groups that are no more out of the list."""
+        table = table_of(schema.ListingRow)
+        is_gone = is_any(self._connection, table.c.fingerprint, fingerprints)
+        self._connection.execute(delete(table).where(table.c.site == self._site, is_gone))
 
 
-def mark(connection: Connection, site: str, fingerprints: Collection[str]) -> None:
-    """Have these groups read anew; those that are not listed will be all the same."""
-    table = table_of(schema.ListingRow)
-    is_marked = is_any(connection, table.c.fingerprint, fingerprints)
-    connection.execute(update(table).where(table.c.site == site, is_marked).values(recorded=TO_READ_ANEW))
-
-
-def unlist(connection: Connection, site: str, fingerprints: Collection[str]) -> None:
-    """Take groups that are no more out of the list."""
-    table = table_of(schema.ListingRow)
-    connection.execute(delete(table).where(table.c.site == site, is_any(connection, table.c.fingerprint, fingerprints)))
-
-
-def new_state(site: str) -> dict[str, object]:
+def _never_made(site: str) -> dict[str, object]:
     """The state of a list that was never made."""
     return {
         "site": site,

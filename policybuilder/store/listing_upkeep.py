@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from policybuilder.csp import Disposition, SampleExtent
@@ -28,10 +28,10 @@ from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import writing, writing_soon
 from policybuilder.store.listing_basis import concerned_by, read_basis
-from policybuilder.store.listing_marks import mark, new_state, unlist
+from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.prepared import Prepared, inserted
 from policybuilder.store.reading import count_reporters_by_day, read_groups, snapshot
-from policybuilder.store.tables import insert_into, is_any, rows_as, table_of
+from policybuilder.store.tables import is_any, rows_as, table_of
 from policybuilder.times import Window
 
 PORTION_GROUPS = 400
@@ -111,6 +111,9 @@ def list_in_portions(engine: Engine, site: str, now: Callable[[], datetime] = _n
 
     Ends when all that there was at its last look is listed. Raises SQLAlchemyError when the database fails.
     """
+    with snapshot(engine) as connection:
+        if read_coverage(connection, site, now()).is_current:
+            return
     upkeep = _Upkeep(engine, site, now, lambda: writing(engine).begin())
     attempts = 0
     while attempts < _MAX_ATTEMPTS:
@@ -130,6 +133,15 @@ def list_in_portions(engine: Engine, site: str, now: Callable[[], datetime] = _n
             return
         else:
             attempts = 0
+
+
+def list_every_site_in_portions(engine: Engine) -> Iterator[int]:
+    """The same of all sites, one after the other."""
+    sites = table_of(schema.SiteRow)
+    with engine.connect() as connection:
+        names = connection.scalars(select(sites.c.name).order_by(sites.c.name)).all()
+    for name in names:
+        yield from list_in_portions(engine, name)
 
 
 def list_at_once(
@@ -247,16 +259,14 @@ class _Upkeep:
         table = table_of(schema.ListingStateRow)
         is_of_all = concerned is None or len(concerned) > MAX_MARKED
         with self._transaction() as connection:
-            if state is None:
-                fresh = insert_into(connection, table).values(new_state(self._site))
-                connection.execute(fresh.on_conflict_do_nothing())
             locked = _state_of(connection, self._site, lock=True)
-            if locked is None or (state is not None and _identity(locked) != _identity(state)):
+            if _identity(locked) != _identity(state):
                 return None
-            changes = {"basis": basis.text, "generation": locked.generation + 1, "epoch": locked.epoch + is_of_all}
-            connection.execute(update(table).where(table.c.site == self._site).values(changes))
+            marks = ListMarks(connection, self._site)
+            epoch = (0 if locked is None else locked.epoch) + is_of_all
+            connection.execute(update(table).where(table.c.site == self._site).values(basis=basis.text, epoch=epoch))
             if concerned and not is_of_all:
-                mark(connection, self._site, concerned)
+                marks.changed(concerned)
         return () if is_of_all or concerned is None else concerned
 
     def write(self, found: _Round, fingerprints: Sequence[str]) -> bool:
@@ -288,7 +298,9 @@ class _Upkeep:
                 return False
             _LIST.run_many(connection, listed)
             if gone := set(fingerprints).difference(recorded):
-                unlist(connection, self._site, gone)
+                listing = table_of(schema.ListingRow)
+                is_gone = is_any(connection, listing.c.fingerprint, gone)
+                connection.execute(delete(listing).where(listing.c.site == self._site, is_gone))
         return True
 
     def end(self, found: _Round) -> bool:
@@ -313,11 +325,11 @@ class _Upkeep:
     def _stands(self, connection: Connection, found: _Round) -> bool:
         """Whether the site's state is what it was; from here on nobody else changes it."""
         state = _state_of(connection, self._site, lock=True)
-        return state is not None and _identity(state) == (found.generation, found.epoch, found.basis)
+        return _identity(state) == (found.generation, found.epoch, found.basis)
 
 
-def _identity(state: Row[Any]) -> tuple[int, int, str]:
-    return state.generation, state.epoch, state.basis
+def _identity(state: Row[Any] | None) -> tuple[int, int, str] | None:
+    return None if state is None else (state.generation, state.epoch, state.basis)
 
 
 def _state_of(connection: Connection, site: str, *, lock: bool = False) -> Row[Any] | None:

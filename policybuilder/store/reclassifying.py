@@ -21,7 +21,7 @@ from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
 from policybuilder.store import schema
 from policybuilder.store.engine import writing
-from policybuilder.store.listing_marks import mark, touch, unlist
+from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.recording import DEADLOCK, MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
 from policybuilder.store.samples import read_samples
 from policybuilder.store.tables import chunks, insert_into, table_of
@@ -150,7 +150,7 @@ class _Moving:
 
     def move(self, moves: Sequence[Move]) -> int:
         groups = table_of(schema.GroupRow)
-        touch(self._connection, self._site)
+        listed = ListMarks(self._connection, self._site)
         there = self._lock(moves)
         still = [move for move in moves if move.fingerprint in there]
         for move in still:
@@ -165,12 +165,8 @@ class _Moving:
             is_empty = [groups.c[name] == 0 for name in sorted(_SUMS)]
             emptied = delete(groups).where(groups.c.site == self._site, groups.c.fingerprint.in_(gone), *is_empty)
             self._connection.execute(emptied)
-        unlist(
-            self._connection,
-            self._site,
-            {move.fingerprint for move in still if move.to_fingerprint != move.fingerprint},
-        )
-        mark(self._connection, self._site, {move.to_fingerprint for move in still})
+        listed.gone({move.fingerprint for move in still if move.to_fingerprint != move.fingerprint})
+        listed.changed({move.to_fingerprint for move in still})
         return len(still)
 
     def _lock(self, moves: Sequence[Move]) -> set[str]:

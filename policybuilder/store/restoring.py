@@ -74,7 +74,8 @@ def _make_room(connection: Connection, database_url: str, path: Path, revision: 
         if _holds_something(connection, table):
             raise _is_in_use(database_url, path, table)
     if stored == revision:
-        for table in (*of_sites, *(table_of(row) for row in schema.NOT_BACKED_UP)):
+        left_out = {table_of(row) for row in schema.NOT_BACKED_UP}
+        for table in (*of_sites, *(table for table in tables if table in left_out)):
             connection.execute(delete(table))
         return
     for table in tables:

@@ -21,7 +21,7 @@ from policybuilder.store.clock import DAY_MS, HOUR_MS, to_ms
 from policybuilder.store.engine import writing
 from policybuilder.store.erasing import erase_leftovers
 from policybuilder.store.forgetting import forget
-from policybuilder.store.listing_marks import mark, touch, unlist
+from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.portions import as_parameters, delete_in_portions, is_row, keys_in_portions
 from policybuilder.store.tables import chunks, insert_into, is_any, table_of
 
@@ -164,9 +164,7 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
 
 def _have_read_anew(connection: Connection, keys: Sequence[Row[Any]]) -> None:
     """What counts for the groups of these keys becomes less."""
-    site = keys[0].site
-    touch(connection, site)
-    mark(connection, site, {key.fingerprint for key in keys})
+    ListMarks(connection, keys[0].site).changed({key.fingerprint for key in keys})
 
 
 def _nothing(_connection: Connection, _keys: Sequence[Row[Any]]) -> None:
@@ -338,7 +336,7 @@ def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) 
     for keys in keys_in_portions(engine, groups, site, *conditions, rows=_GROUPS_AT_ONCE):
         removed: Counter[str] = Counter()
         with writing(engine).begin() as connection:
-            touch(connection, site)
+            listed = ListMarks(connection, site)
             asked = groups.c.fingerprint.in_([key.fingerprint for key in keys])
             old = connection.scalars(
                 # In the order in which they are written, so that nobody waits for somebody who waits for them.
@@ -351,5 +349,5 @@ def _remove_groups(engine: Engine, site: str, *conditions: ColumnElement[bool]) 
                 table = table_of(row)
                 statement = delete(table).where(table.c.site == site, table.c.fingerprint.in_(old))
                 removed[table.name] += connection.execute(statement).rowcount
-            unlist(connection, site, old)
+            listed.gone(old)
         yield Portion(removed)

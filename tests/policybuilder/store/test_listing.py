@@ -28,7 +28,7 @@ from policybuilder.store.deployments import record_deployment
 from policybuilder.store.engine import open_migrated, writing
 from policybuilder.store.erasing import erase_site
 from policybuilder.store.listing import read_listing
-from policybuilder.store.listing_marks import mark, touch
+from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.listing_upkeep import (
     _Upkeep,
     list_at_once,
@@ -181,8 +181,7 @@ class World:
             hours = table_of(schema.GroupHourRow)
             fingerprint = self.chance.choice(groups).fingerprint
             with writing(self.engine).begin() as connection:
-                touch(connection, SITE)
-                mark(connection, SITE, [fingerprint])
+                ListMarks(connection, SITE).changed([fingerprint])
                 connection.execute(delete(hours).where(hours.c.site == SITE, hours.c.fingerprint == fingerprint))
 
     def refresh(self) -> None:
@@ -473,7 +472,7 @@ def test_who_would_rather_not_wait_does_not(engine: Engine) -> None:
     world.refresh()
     decision = add_decision(engine, SITE, refusing(DecisionAction.REJECT, "*", ""), now=world.now)
     with writing(engine).begin() as connection:
-        touch(connection, SITE)
+        ListMarks(connection, SITE)
         began = time.monotonic()
         with pytest.raises(OperationalError):
             list_decided(engine, SITE, max_changed=100, patience_ms=50, now=lambda: world.now)

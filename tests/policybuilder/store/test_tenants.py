@@ -17,12 +17,14 @@ from sqlalchemy import Connection, Engine, text
 from collector.ingest.folding import HashObservation, fold_hash
 from policybuilder import store
 from policybuilder.errors import CspbuildError
+from policybuilder.listing import Filter
 from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms
 from policybuilder.store.erasing import erase_site, evidence_tables
 from policybuilder.store.exporting import export_site
+from policybuilder.store.listing_upkeep import list_in_portions
 from policybuilder.store.portions import delete_in_portions
 from policybuilder.store.reading import read_groups, snapshot
 from policybuilder.store.recording import record, recording
@@ -84,6 +86,8 @@ def fill(engine: Engine, site: str) -> None:
     insert_rows(engine, schema.DeploymentRow, deployment)
     waiver = {"site": site, "number": 1, "criterion": "reporters", "note": f"{site} is small"}
     insert_rows(engine, schema.WaiverRow, {**waiver, "waived_at_ms": to_ms(NOW)})
+    for _ in list_in_portions(engine, site, lambda: NOW):
+        pass
     insert_rows(engine, schema.GroupDayRow, {"site": site, "fingerprint": site, "day": day - 300, "reports": 1})
     insert_rows(engine, schema.GrowthRow, {"site": site, "hour": to_ms(NOW) // 3_600_000, "network": 77})
 
@@ -149,6 +153,10 @@ GIVEN: dict[str, Callable[[Connection, str], Any]] = {
     "prefix": lambda connection, site: read_groups(connection, site, WINDOW)[0].fingerprint[:8],
     "log": lambda _connection, _site: b"x",
     "now": lambda _connection, _site: NOW,
+    "wanted": lambda _connection, _site: Filter(),
+    "after": lambda _connection, _site: None,
+    "limit": lambda _connection, _site: 100,
+    "fingerprints": lambda connection, site: [group.fingerprint for group in read_groups(connection, site, WINDOW)],
     "since": lambda _connection, _site: NOW - timedelta(days=1),
     "most": lambda _connection, _site: 10,
     "texts": lambda connection, site: connection.scalars(

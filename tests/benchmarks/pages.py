@@ -1,0 +1,138 @@
+"""What a reader of the list of violations waits for: the pages as a browser gets them, of a hundred thousand groups.
+
+Every page is asked for as the application serves it, in this process: the login is looked up, the list is compared with
+what was recorded, filtered, counted and made HTML. A browser gets so many bytes of it, since nothing is compressed.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from collector.app import create_service
+from collector.settings import Settings
+from policybuilder.decisions import DecisionAction
+from policybuilder.store.engine import open_for_writing
+from policybuilder.store.listing_upkeep import list_in_portions
+from tests.benchmarks.population import Population, multiply, store
+
+MUST_MILLISECONDS = 200.0
+MUST_BYTES = 100_000
+
+_TIMES_THE_REPORTS = 2_500
+"""Of the 400,000 that are stored: a milliard, counted."""
+
+_TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  (of a service that nobody reaches)
+
+_ASKED = {
+    "first page": "",
+    "noise too": "noise=1",
+    "one directive": "directive=img-src",
+    "one class": "noise=1&kind=extension",
+    "blocked alone": "disposition=enforce",
+    "nobody decided": "decision=none",
+    "one host, and those below": "host=vendor1.example",
+    "text of an address": "q=assets/12",
+    "text that stands everywhere": "q=example",
+    "text that stands nowhere": "q=nowhere-at-all",
+    "text of a page": "page=catalogue/12",
+    "seen within 30 days": "seen=30d",
+    "new within a day": "new=24h",
+    "all of it": "q=assets&directive=img-src&host=example&page=catalogue&seen=30d&decision=none",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCost:
+    """What one page costs."""
+
+    name: str
+    rows: int
+    milliseconds: float
+    """In the middle of all rounds, on the clock."""
+
+    most_milliseconds: float
+    bytes: int
+
+    @property
+    def is_met(self) -> bool:
+        return self.milliseconds <= MUST_MILLISECONDS and self.bytes <= MUST_BYTES
+
+
+def measure_pages(population: Population, rounds: int) -> Iterator[PageCost]:
+    """The first page, what each filter finds, and the last page."""
+    with tempfile.TemporaryDirectory(prefix="cspbuild-bench-") as directory:
+        path = Path(directory) / "csp.db"
+        store(population, path)
+        multiply(path, _TIMES_THE_REPORTS)
+        yield from measure_pages_of(path, rounds)
+
+
+def measure_pages_of(path: Path, rounds: int) -> Iterator[PageCost]:
+    """The same of a database that there is."""
+    engine = open_for_writing(f"sqlite:///{path}")
+    for _ in list_in_portions(engine, "default"):
+        pass
+    engine.dispose()
+    with _client(path) as client:
+        for name, asked in _ASKED.items():
+            yield _cost(client, name, f"/violations?site=default&{asked}", rounds)
+        yield _cost(client, "last page", _last_page(client), rounds)
+        yield _after_a_decision(client, rounds)
+
+
+@contextmanager
+def _client(path: Path) -> Iterator[TestClient]:
+    settings = Settings(
+        database_url=f"sqlite:///{path}", data_dir=path.parent, admin_token=SecretStr(_TOKEN)
+    )
+    client = TestClient(create_service(settings).app, base_url="http://127.0.0.1:8000", follow_redirects=False)
+    with closing(client):
+        client.headers["Authorization"] = f"Bearer {_TOKEN}"
+        yield client
+
+
+def _cost(client: TestClient, name: str, address: str, rounds: int) -> PageCost:
+    times = []
+    body = b""
+    for _ in range(rounds):
+        began = time.perf_counter()
+        answer = client.get(address, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
+        times.append(1_000 * (time.perf_counter() - began))
+        if answer.status_code != 200:
+            raise RuntimeError(f"{address} answers {answer.status_code}")
+        body = answer.content
+    return PageCost(
+        name=name,
+        rows=body.count(b'class="to-group"'),
+        milliseconds=statistics.median(times),
+        most_milliseconds=max(times),
+        bytes=len(body),
+    )
+
+
+def _last_page(client: TestClient) -> str:
+    """Where one arrives who has turned all pages but one; the places between are those of rows of few reporters."""
+    address = "/violations?site=default&after=1.1.zz"
+    while following := re.search(r'href="([^"]*after=[^"]*)" rel="next"', client.get(address).text):
+        address = unescape(following[1])
+    return address
+
+
+def _after_a_decision(client: TestClient, rounds: int) -> PageCost:
+    """The list after somebody decided about a host with thousands of violations."""
+    form = {"site": "default", "action": DecisionAction.REJECT.value, "pattern": "*.vendor0.example", "group": ""}
+    answer = client.post("/decide", data=form, headers={"Origin": "http://127.0.0.1:8000"})
+    if answer.status_code != 303:
+        raise RuntimeError(f"the decision answers {answer.status_code}")
+    return _cost(client, "after a decision", "/violations?site=default&decision=reject", rounds)
