@@ -25,6 +25,7 @@ def create_initiators_router(service: ReviewService, access: Access) -> APIRoute
     ) -> Response:
         context = frame(request, service, login, site, "initiators")
         context |= {"loaders": service.loaders(context["site"]), "max_shown": MAX_SHOWN}
+        context["as_of"] = service.as_of(context["site"], "loaders")
         return page(request, "initiators.html", context)
 
     return router

@@ -83,6 +83,7 @@ def create_overview_router(
             "health": ingest_health(),
             "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", site_shown),
             "standing": standing,
+            "as_of": service.as_of(site_shown, "standing"),
             "set_up": set_up,
             "stage": _STAGES[standing.stage],
             "steps": [

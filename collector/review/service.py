@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from policybuilder.loading import Loader
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.listing import Filter, Listing, Place
 from policybuilder.loading import Loader
+from policybuilder.readiness.values import Readiness
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail
 from policybuilder.store.news import News
@@ -33,6 +34,13 @@ class ReviewService(Protocol):
 
     def sites(self) -> Sequence[str]:
         """Names of all sites, in the order to show them; the first is shown when none is asked for."""
+        ...
+
+    def as_of(self, site: str, *asked: Hashable) -> datetime | None:
+        """When such an answer was found that was given last: None where that was just then.
+
+        What is asked is the method and its arguments in their order: "summary", by, include_noise.
+        """
         ...
 
     def summary(self, site: str, *, by: SummaryBy, include_noise: bool) -> Summary:
@@ -57,6 +65,10 @@ class ReviewService(Protocol):
 
     def standing(self, site: str) -> Standing:
         """Where the site stands on the way, and what comes next."""
+        ...
+
+    def readiness(self, site: str) -> Readiness:
+        """May the policy on trial, or else the suggested one, be enforced?"""
         ...
 
     def daily_reports(self, site: str) -> Mapping[tuple[str, EvidenceClass], int]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.review.charts import MAX_DAYS
 from policybuilder.csp import PolicyList
+from collector.review.remembered import Memory, Version
 from collector.review.upkeep import ListKeeper
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
@@ -24,6 +26,8 @@ from policybuilder.listing import Filter, Listing, Place
 from policybuilder.loading import Loader, loaders_of
 from policybuilder.program import site_flag, typed
 from policybuilder.readiness.judging import noticed_in
+from policybuilder.readiness.judging import judge
+from policybuilder.readiness.values import Readiness
 from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.stages import Stage, headers_for
 from policybuilder.store.arrivals import read_arrivals
@@ -44,12 +48,15 @@ from policybuilder.store.reading import read_daily_reports, read_script_hashes, 
 from policybuilder.store.site_record import read_site_record
 from policybuilder.store.sites import DEFAULT_SITE, Site, get_site, list_sites
 from policybuilder.store.summarizing import read_summary
+from policybuilder.store.versions import read_said_version, read_seen_version
 from policybuilder.suggestion.propose import propose
 from policybuilder.suggestion.trust import Thresholds
 from policybuilder.suggestion.values import Suggestion
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import Window
 from policybuilder.workflow import Standing, standing_of
+
+_T = TypeVar("_T")
 
 MAX_NEWS = 10
 """Of those shown; a link leads to all."""
@@ -64,6 +71,7 @@ class StoredReview:
         self._base_url = base_url
         self._key_of = key_of
         self._keeper = ListKeeper(engine)
+        self._memory = Memory()
 
     def sites(self) -> Sequence[str]:
         """Names of all sites, the default one first."""
@@ -73,15 +81,32 @@ class StoredReview:
             raise describe_failure(error) from None
         return sorted(names, key=lambda name: (name != DEFAULT_SITE, name))
 
+    def as_of(self, site: str, *asked: Hashable) -> datetime | None:
+        """When such an answer was found that was given last: None where that was just then."""
+        return self._memory.as_of((site, *asked))
+
+    def _tell(self, site: str, *asked: Hashable, find: Callable[[Connection], _T]) -> _T:
+        """What is found in the database, or was before, see `remembered`."""
+
+        def version() -> Version:
+            now = datetime.now(UTC)
+            with self._reading(site) as connection:
+                return Version(read_said_version(connection, site, now), read_seen_version(connection, site, now))
+
+        def found() -> _T:
+            with self._reading(site) as connection:
+                return find(connection)
+
+        return self._memory.tell((site, *asked), version, found)
+
     def summary(self, site: str, *, by: SummaryBy, include_noise: bool) -> Summary:
-        """All the evidence there is, as of now."""
-        try:
-            get_site(self._engine, site)
-            with snapshot(self._engine) as connection:
-                window = Window(None, datetime.now(UTC))
-                return read_summary(connection, site, window, by=by, include_noise=include_noise)
-        except SQLAlchemyError as error:
-            raise describe_failure(error) from None
+        """All the evidence there is; as of now where that is quickly read."""
+
+        def find(connection: Connection) -> Summary:
+            window = Window(None, datetime.now(UTC))
+            return read_summary(connection, site, window, by=by, include_noise=include_noise)
+
+        return self._tell(site, "summary", by, include_noise, find=find)
 
     def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
         """As of now where a site is small or nothing happened; else as of a moment ago, and it says so."""
@@ -101,18 +126,32 @@ class StoredReview:
         return listing
 
     def standing(self, site: str) -> Standing:
-        """As `cspbuild status` tells it, as of now."""
+        """As `cspbuild status` tells it; as of now where that is quickly found out."""
+        return self._judged(site)[0]
+
+    def readiness(self, site: str) -> Readiness:
+        """As `cspbuild ready` tells it, of the same moment as `standing`."""
+        return self._judged(site)[1]
+
+    def _judged(self, site: str) -> tuple[Standing, Readiness]:
         found = self._site(site)
-        with self._reading(site) as connection:
+
+        def find(connection: Connection) -> tuple[Standing, Readiness]:
             record = read_site_record(connection, site, Window(None, datetime.now(UTC)), Thresholds())
-            return standing_of(record, read_arrivals(connection, found))
+            standing = standing_of(record, read_arrivals(connection, found))
+            return standing, standing.readiness or judge(standing.case)
+
+        return self._tell(site, "standing", find=find)
 
     def daily_reports(self, site: str) -> Mapping[tuple[str, EvidenceClass], int]:
         """Of as many days as a chart has room for."""
-        now = datetime.now(UTC)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        with self._reading(site) as connection:
+
+        def find(connection: Connection) -> Mapping[tuple[str, EvidenceClass], int]:
+            now = datetime.now(UTC)
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
             return read_daily_reports(connection, site, Window(midnight - timedelta(days=MAX_DAYS - 1), now))
+
+        return self._tell(site, "daily_reports", find=find)
 
     def news(self, site: str, since: datetime) -> News:
         """Some of what is new, and how many there are."""
@@ -125,11 +164,14 @@ class StoredReview:
             return read_last_arrival(connection, site)
 
     def loaders(self, site: str) -> Sequence[Loader]:
-        """By all the evidence there is, as of now."""
-        now = datetime.now(UTC)
-        with self._reading(site) as connection:
+        """By all the evidence there is; as of now where that is quickly read."""
+
+        def find(connection: Connection) -> Sequence[Loader]:
+            now = datetime.now(UTC)
             groups = read_evidence(connection, site, Window(None, now))
             return loaders_of(groups, read_standing_decisions(connection, site, now))
+
+        return self._tell(site, "loaders", find=find)
 
     def detail(self, site: str, fingerprint: str) -> GroupDetail | None:
         """All that is kept of a group, as of now."""

@@ -13,7 +13,6 @@ from collector.review.side_by_side import DirectiveBeside, side_by_side
 from collector.review.site_frame import frame
 from collector.review.snippets import snippets_of
 from collector.review.templating import page
-from policybuilder.readiness.judging import judge
 from policybuilder.readiness.values import CandidateOrigin, Case
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.suggestion.values import Suggestion
@@ -36,8 +35,9 @@ def create_suggestion_router(service: ReviewService, access: Access) -> APIRoute
         headers = [] if found is None or found.policy is None else [Header(ENFORCED, str(found.policy))]
         context |= {
             "suggestion": found,
+            "as_of": service.as_of(context["site"], "standing"),
             "beside": _beside(found, case),
-            "readiness": judge(case) if headers else None,
+            "readiness": service.readiness(context["site"]) if headers else None,
             "is_on_trial": case.origin is CandidateOrigin.TRIAL,
             "snippets": snippets_of(headers),
             "max_rows": MAX_ROWS,

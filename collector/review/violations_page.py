@@ -93,9 +93,10 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
         )
         counts = listing.counts
         rows: Sequence[ListedViolation | SummaryRow] = listing.rows
-        hidden_rows = listing.left
+        hidden_rows, as_of = listing.left, listing.as_of
         if not is_list:
             found = service.summary(shown_site, by=view, include_noise=with_noise).rows
+            as_of = service.as_of(shown_site, "summary", view, with_noise)
             # Days are read from first to last, so of too many the last are shown.
             rows = found[-MAX_FOLDED_ROWS:] if view is SummaryBy.DAY else found[:MAX_FOLDED_ROWS]
             hidden_rows = len(found) - len(rows)
@@ -111,6 +112,7 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             "choices": counts.choices(include_noise=with_noise),
             "periods": list(PERIOD_TITLES.items()),
             "listing": listing,
+            "as_of": as_of,
             "counts": counts,
             "listed": counts.shown(include_noise=with_noise),
             "hidden_noise": 0 if with_noise else counts.groups_of(*NOISE_CLASSES),

@@ -94,7 +94,7 @@ class _Round:
 def read_coverage(connection: Connection, site: str, now: datetime) -> Coverage:
     """How far the list of a site is up to date; looks at every group, and at nothing of them but two numbers."""
     state = _state_of(connection, site)
-    groups, recorded = _recorded(connection, site)
+    groups, recorded = read_recorded(connection, site)
     if state is None:
         return Coverage(groups, is_current=False, whole_at=None, counts=Counts())
     is_current = (
@@ -223,7 +223,7 @@ class _Upkeep:
         look = self.look()
         with snapshot(self._engine) as connection:
             began_ms = to_ms(self._now())
-            groups, recorded = _recorded(connection, self._site)
+            groups, recorded = read_recorded(connection, self._site)
             changed, missing = _changed(connection, self._site, look.epoch, most + 1)
             is_all = len(changed) <= most
             gone = _gone(connection, self._site, groups - missing) if is_all else []
@@ -338,7 +338,7 @@ def _state_of(connection: Connection, site: str, *, lock: bool = False) -> Row[A
     return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
-def _recorded(connection: Connection, site: str) -> tuple[int, int]:
+def read_recorded(connection: Connection, site: str) -> tuple[int, int]:
     """The number of groups, and of their reports and trusted reports."""
     table = table_of(schema.GroupRow)
     groups, recorded = connection.execute(

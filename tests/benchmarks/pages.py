@@ -32,7 +32,7 @@ MUST_BYTES = 100_000
 _TIMES_THE_REPORTS = 2_500
 """Of the 400,000 that are stored: a milliard, counted."""
 
-_TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  (of a service that nobody reaches)
+_TOKEN = "a-token-for-the-benchmark-alone"
 
 _ASKED = {
     "first page": "",
@@ -93,9 +93,7 @@ def measure_pages_of(path: Path, rounds: int) -> Iterator[PageCost]:
 
 @contextmanager
 def _client(path: Path) -> Iterator[TestClient]:
-    settings = Settings(
-        database_url=f"sqlite:///{path}", data_dir=path.parent, admin_token=SecretStr(_TOKEN)
-    )
+    settings = Settings(database_url=f"sqlite:///{path}", data_dir=path.parent, admin_token=SecretStr(_TOKEN))
     client = TestClient(create_service(settings).app, base_url="http://127.0.0.1:8000", follow_redirects=False)
     with closing(client):
         client.headers["Authorization"] = f"Bearer {_TOKEN}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,9 @@ class Evidence:
 
     def sites(self) -> Sequence[str]:
         return list(self.groups)
+
+    def as_of(self, _site: str, *_asked: Hashable) -> datetime | None:
+        return None
 
     def summary(self, site: str, *, by: SummaryBy, include_noise: bool) -> Summary:
         groups = self.groups[site]
