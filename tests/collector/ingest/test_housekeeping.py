@@ -199,6 +199,38 @@ def test_a_service_that_is_stopped_does_not_prune_to_the_end(engine: Engine) -> 
     assert groups_of(engine) > 0
 
 
+def listed(engine: Engine) -> int:
+    return counted(engine, "SELECT count(*) FROM violation_listing")
+
+
+def test_a_service_lists_what_there_is_at_its_start_and_what_comes(engine: Engine) -> None:
+    async def work(writer: GroupCommitWriter) -> None:
+        await until(lambda: listed(engine) == 3)
+        await writer.store([make_observation(seen_at_ms=to_ms(datetime.now(UTC)))])
+        await until(lambda: listed(engine) == 4)
+
+    fill(engine, groups=3, days_ago=1)
+    run(engine, work, list_every_seconds=0.01)
+
+
+def test_a_failure_to_list_is_logged_and_made_up_for(sqlite_engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    fill(sqlite_engine, groups=3, days_ago=1)
+    with writing(sqlite_engine).begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER keep BEFORE INSERT ON violation_listing BEGIN SELECT RAISE(ABORT, 'not now'); END")
+        )
+
+    async def work(writer: GroupCommitWriter) -> None:
+        await until(lambda: "violations not listed" in caplog.text)
+        await writer.store([make_observation(seen_at_ms=to_ms(datetime.now(UTC)))])
+        with writing(sqlite_engine).begin() as connection:
+            connection.execute(text("DROP TRIGGER keep"))
+        await until(lambda: listed(sqlite_engine) == 4)
+
+    run(sqlite_engine, work, list_every_seconds=0.01)
+    assert "img.example" not in caplog.text
+
+
 def test_a_failure_to_prune_is_logged_without_what_was_reported(
     sqlite_engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
