@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -45,7 +46,8 @@ class ListKeeper:
 
     def before_reading(self, site: str) -> None:
         """Bring the list of a site up to date, where that is quickly done."""
-        try:
+        # Where somebody else writes for long, or the disk is full, there is the list as it was, and it says so.
+        with suppress(SQLAlchemyError):
             list_at_once(
                 self._engine,
                 site,
@@ -54,8 +56,6 @@ class ListKeeper:
                 max_whole=AT_ONCE_WHOLE,
                 patience_ms=PATIENCE_MS,
             )
-        except SQLAlchemyError as error:
-            _log(error)
 
     def after_reading(self, site: str, listing: Listing) -> None:
         """Have it brought up to date beside the readers, where it was not."""
@@ -64,10 +64,8 @@ class ListKeeper:
 
     def decided(self, site: str) -> None:
         """After somebody decided something of a site: let the list show it."""
-        try:
+        with suppress(SQLAlchemyError):
             list_decided(self._engine, site, max_changed=DECIDED_AT_ONCE, patience_ms=PATIENCE_MS)
-        except SQLAlchemyError as error:
-            _log(error)
 
     def _begin(self, site: str) -> None:
         with self._lock:
@@ -85,11 +83,7 @@ class ListKeeper:
                 time.sleep(min(max(self._clock() - last, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
                 last = self._clock()
         except SQLAlchemyError as error:
-            _log(error)
+            logger.warning("violations not listed: %(failure)s", {"failure": type(error).__name__})
         finally:
             now = self._clock()
             self._not_before[site] = now + (now - began) * _SHARE / 2
-
-
-def _log(error: SQLAlchemyError) -> None:
-    logger.warning("violations not listed: %(failure)s", {"failure": type(error).__name__})
