@@ -509,8 +509,11 @@ class ListingStateRow(SQLModel, table=True):
     """What the list counts, as JSON."""
 
 
-NOT_BACKED_UP: Final[tuple[type[SQLModel], ...]] = (ReporterKeyRow, ListingRow, ListingStateRow)
-"""What is to be forgotten in time, and what is made of other tables, anew where it is missing."""
+DERIVED: Final[tuple[type[SQLModel], ...]] = (ListingRow, ListingStateRow)
+"""Made of other tables, and made anew where they are missing."""
+
+NOT_BACKED_UP: Final[tuple[type[SQLModel], ...]] = (ReporterKeyRow, *DERIVED)
+"""What is to be forgotten in time, too."""
 
 
 class SeenLineRow(SQLModel, table=True):
