@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
-from policybuilder.decisions import Decision, DecisionAction, apply_decisions, concerns, standing
+from policybuilder.decisions import Decision, DecisionAction, apply_decisions, standing
 from policybuilder.deployments import Deployment, last_deployment, served_policies
 from policybuilder.evidence import ViolationGroup
 from policybuilder.store import schema
@@ -70,16 +70,6 @@ def read_basis(connection: Connection, site: str, now: datetime) -> Basis:
         _digest(repr(_overtaken(connection, site, deployments))) if deployments else "",
     )
     return Basis(known, obeyed, deployments, msgspec.json.encode(told).decode())
-
-
-def concerned_by(decisions: Sequence[Decision], groups: Iterable[ViolationGroup]) -> list[str]:
-    """The fingerprints of the groups that one of the decisions is an answer about."""
-    return [group.fingerprint for group in groups if any(concerns(decision, group) for decision in decisions)]
-
-
-def subjects_of(decisions: Iterable[Decision]) -> list[str]:
-    """The groups that decisions about a group's class name."""
-    return [decision.subject for decision in decisions if decision.action is DecisionAction.CLASS]
 
 
 def _told(decision: Decision) -> tuple[object, ...]:

@@ -19,19 +19,18 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, and_, delete, func, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
-from policybuilder.csp import Disposition, SampleExtent
-from policybuilder.csp.directives import FALLBACKS
-from policybuilder.decisions import Decision
+from policybuilder.csp import Disposition
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.listing import Counts, counted, host_of
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import writing, writing_soon
-from policybuilder.store.listing_basis import concerned_by, read_basis
+from policybuilder.store.listing_basis import read_basis
+from policybuilder.store.listing_concerns import read_concerned
 from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.prepared import Prepared, inserted
 from policybuilder.store.reading import count_reporters_by_day, read_groups, snapshot
-from policybuilder.store.tables import is_any, rows_as, table_of
+from policybuilder.store.tables import is_any, table_of
 from policybuilder.times import Window
 
 PORTION_GROUPS = 400
@@ -197,7 +196,7 @@ def list_decided(
         if not concerned:
             return
         found = replace(upkeep.look(), changed=sorted(concerned)[:max_changed])
-        if all(upkeep.write(found, chunk) for chunk in _portions_of(found)) and upkeep.end(found):
+        if all(upkeep.write(found, chunk) for chunk in _portions_of(found)) and upkeep.end(found, same_reporters=True):
             return
 
 
@@ -255,7 +254,7 @@ class _Upkeep:
             if state is not None and state.basis == basis.text:
                 return ()
             changed = None if state is None else basis.changed_since(state.basis)
-            concerned = None if changed is None else _concerned(connection, self._site, changed)
+            concerned = None if changed is None else read_concerned(connection, self._site, changed)
         table = table_of(schema.ListingStateRow)
         is_of_all = concerned is None or len(concerned) > MAX_MARKED
         with self._transaction() as connection:
@@ -303,10 +302,17 @@ class _Upkeep:
                 connection.execute(delete(listing).where(listing.c.site == self._site, is_gone))
         return True
 
-    def end(self, found: _Round) -> bool:
-        """Count what is listed, and keep how far that is up to date; False where it may not be."""
+    def end(self, found: _Round, *, same_reporters: bool = False) -> bool:
+        """Count what is listed, and keep how far that is up to date; False where it may not be.
+
+        Reporters take longest to count, and decisions change nothing about them.
+        """
         with snapshot(self._engine) as connection:
-            counts = _counts(connection, self._site)
+            before = _state_of(connection, self._site)
+            reporters = None
+            if same_reporters and before is not None:
+                reporters = msgspec.json.decode(before.counts, type=Counts).reporters
+            counts = _counts(connection, self._site, reporters)
         changes: dict[str, Any] = {"counts": msgspec.json.encode(counts).decode()}
         if found.is_all:
             changes |= {
@@ -383,7 +389,7 @@ def _gone(connection: Connection, site: str, groups_listed: int) -> list[str]:
     )
 
 
-def _counts(connection: Connection, site: str) -> Counts:
+def _counts(connection: Connection, site: str, reporters: int | None) -> Counts:
     table = table_of(schema.ListingRow)
     kinds = (table.c.evidence_class, table.c.disposition, table.c.decision, table.c.directive)
     rows = connection.execute(
@@ -396,61 +402,7 @@ def _counts(connection: Connection, site: str) -> Counts:
             (EvidenceClass(evidence_class), Disposition(disposition), decision, directive, int(groups), int(reports))
             for evidence_class, disposition, decision, directive, groups, reports in rows
         ),
-        count_reporters_by_day(connection, site, _EVER)[""],
-    )
-
-
-class _Named(msgspec.Struct, array_like=True, gc=False):
-    """What a decision is asked about, of a group."""
-
-    fingerprint: str
-    document_origin: str
-    directive: str
-    blocked: str
-    disposition: Disposition
-    sample: str
-    sample_extent: SampleExtent
-    source_file: str
-    initiator: str
-
-
-def _concerned(connection: Connection, site: str, decisions: Sequence[Decision]) -> list[str]:
-    """The groups that one of the decisions is an answer about."""
-    table = table_of(schema.GroupRow)
-    query = select(table).where(table.c.site == site)
-    if all(decision.directive for decision in decisions):
-        governed = {name for decision in decisions for name in _governed(decision.directive)}
-        query = query.where(table.c.directive.in_(sorted(governed)))
-    if all(len(decision.subject) == _FINGERPRINT_DIGITS and decision.evidence_class for decision in decisions):
-        query = query.where(is_any(connection, table.c.fingerprint, {decision.subject for decision in decisions}))
-    columns = [table.c[name] for name in _Named.__struct_fields__]
-    return concerned_by(decisions, map(_as_group, rows_as(connection, _Named, columns, query)))
-
-
-_FINGERPRINT_DIGITS = 32
-
-
-def _governed(directive: str) -> set[str]:
-    """The directives of groups that a decision about this one is asked about."""
-    return {directive, *(name for name, chain in FALLBACKS.items() if directive in chain)}
-
-
-def _as_group(named: _Named) -> ViolationGroup:
-    """A group of which no counts are known."""
-    return ViolationGroup(
-        **{name: getattr(named, name) for name in _Named.__struct_fields__},
-        evidence_class=EvidenceClass.GENUINE,
-        rule="",
-        line_number=None,
-        reports=0,
-        trusted_reports=0,
-        reporters=0,
-        estimated_reports=0,
-        days=0,
-        first_seen_ms=0,
-        last_seen_ms=0,
-        pages=(),
-        policies=(),
+        count_reporters_by_day(connection, site, _EVER)[""] if reporters is None else reporters,
     )
 
 

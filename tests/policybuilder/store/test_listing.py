@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from policybuilder.csp import Disposition
 from policybuilder.deciding import Answer, allowing, classing, refusing, refusing_initiator, trusting
-from policybuilder.decisions import DecisionAction
+from policybuilder.decisions import Decision, DecisionAction, concerns
 from policybuilder.deployments import ServedStage
 from policybuilder.errors import CspbuildError
 from policybuilder.evidence import EvidenceClass, ViolationGroup
@@ -28,6 +28,7 @@ from policybuilder.store.deployments import record_deployment
 from policybuilder.store.engine import open_migrated, writing
 from policybuilder.store.erasing import erase_site
 from policybuilder.store.listing import read_listing
+from policybuilder.store.listing_concerns import read_concerned
 from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.listing_upkeep import (
     _Upkeep,
@@ -134,7 +135,14 @@ class World:
             lambda: allowing("'unsafe-inline'", "script-src"),
             lambda: allowing("'self'", "img-src"),
             lambda: refusing(DecisionAction.REJECT, "*.example", chance.choice(["", "img-src"])),
-            lambda: refusing(DecisionAction.IGNORE, "inline", ""),
+            lambda: refusing(
+                DecisionAction.IGNORE,
+                chance.choice(
+                    ["inline", "'eval'", "data:", "img.example", "img.example:8443", "https://a.CDN.example"]
+                ),
+                chance.choice(["", "script-src"]),
+            ),
+            lambda: allowing(chance.choice(["https://*.example", "A.cdn.example", "data:"]), "font-src"),
             lambda: refusing_initiator(DecisionAction.REJECT, "https://tag.example", ""),
             lambda: trusting("https://tag.example", "", standing, SITE),
         ]
@@ -353,8 +361,10 @@ def test_what_is_large_or_changed_much_is_not_listed_while_somebody_waits(engine
 
 def test_a_decision_shows_at_once_and_no_other_group_is_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(engine, 2)
-    for _ in range(30):
-        world.reports()
+    for directive in ("img-src", "font-src", "script-src-elem"):
+        for host in ("cdn.example", "a.cdn.example", "img.example"):
+            violation = make_violation(directive, f"https://{host}/a")
+            record_observations(engine, make_observation(violation, seen_at=SEEN_AT - timedelta(days=1)))
     world.refresh()
     read: list[str] = []
 
@@ -381,6 +391,52 @@ def test_a_decision_shows_at_once_and_no_other_group_is_read(engine: Engine, mon
         undo_decision(engine, SITE, decision.number, world.now)
         list_decided(engine, SITE, max_changed=1_000, patience_ms=5_000, now=lambda: world.now)
         assert {row.fingerprint: row for row in world.listing().rows} == before
+
+
+DECIDED: Sequence[Answer] = [
+    *(
+        refusing(DecisionAction.REJECT, pattern, directive)
+        for pattern in (
+            *("cdn.example", "a.CDN.example", "https://a.cdn.example", "https://img.example:8443", "img.example:8443"),
+            *(
+                "img.example",
+                "https://cdn.example/a.png",
+                "inline",
+                "'eval'",
+                "data:",
+                "data",
+                "*.example",
+                "*",
+                "none",
+            ),
+        )
+        for directive in ("", "script-src", "img-src", "default-src")
+    ),
+    *(
+        allowing(source, directive)
+        for source in (
+            *("cdn.example", "https://A.cdn.example", "https://img.example:8443", "*.cdn.example", "https:", "data:"),
+            *("'self'", "'unsafe-inline'", "'unsafe-eval'", "*"),
+        )
+        for directive in ("img-src", "script-src", "font-src", "connect-src", "worker-src")
+    ),
+    *(refusing_initiator(DecisionAction.IGNORE, origin, "") for origin in ("https://tag.example", "*", "none.example")),
+    trusting("https://tag.example", "", (), SITE),
+]
+
+
+def test_what_a_decision_concerns_is_found_without_looking_at_all(lived: World) -> None:
+    groups, found_some = lived.groups(), 0
+    now = lived.now
+    for answer in (*DECIDED, classing(groups[0].fingerprint, EvidenceClass.BOT)):
+        members = {name: getattr(answer, name) for name in Answer.__slots__}
+        decision = Decision(number=1, decided_at=now, **members)
+        with snapshot(lived.engine) as connection:
+            found = read_concerned(connection, SITE, [decision])
+        concerned = {group.fingerprint for group in groups if concerns(decision, group)}
+        assert set(found) == concerned, answer
+        found_some += bool(concerned)
+    assert found_some > 40
 
 
 def test_a_decision_that_ends_by_itself_is_noticed(engine: Engine) -> None:

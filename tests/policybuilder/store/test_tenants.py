@@ -22,6 +22,7 @@ from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms
+from policybuilder.store.decisions import read_decisions
 from policybuilder.store.erasing import erase_site, evidence_tables
 from policybuilder.store.exporting import export_site
 from policybuilder.store.listing_upkeep import list_in_portions
@@ -155,6 +156,7 @@ GIVEN: dict[str, Callable[[Connection, str], Any]] = {
     "now": lambda _connection, _site: NOW,
     "wanted": lambda _connection, _site: Filter(),
     "after": lambda _connection, _site: None,
+    "decisions": read_decisions,
     "limit": lambda _connection, _site: 100,
     "fingerprints": lambda connection, site: [group.fingerprint for group in read_groups(connection, site, WINDOW)],
     "since": lambda _connection, _site: NOW - timedelta(days=1),
