@@ -21,6 +21,11 @@ from policybuilder.errors import CspbuildError
 _T = TypeVar("_T")
 
 QUICK_SECONDS = 0.15
+"""Of the processor: a busy machine shall not make a small site's answers old ones."""
+
+QUICK_ON_THE_CLOCK_SECONDS = 1.0
+"""What a database elsewhere takes is no time of ours."""
+
 MAX_ANSWERS = 16
 """Of one process; the least recently told is forgotten first. The largest takes a hundred megabytes."""
 
@@ -48,9 +53,7 @@ class _Answer:
     """None where it was not asked for."""
 
     found_at: datetime
-    seconds: float
-    """How long it took to find."""
-
+    is_quick: bool
     is_old: bool = False
     not_before: float = 0.0
     """When it may be found anew, by the clock."""
@@ -59,8 +62,11 @@ class _Answer:
 class Memory:
     """Answers by what was asked."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, processor: Callable[[], float] = time.thread_time
+    ) -> None:
         self._clock = clock
+        self._processor = processor
         self._lock = threading.Lock()
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
         self._being_found: dict[Hashable, threading.Lock] = {}
@@ -69,7 +75,7 @@ class Memory:
     def tell(self, asked: Hashable, version: Callable[[], Version], find: Callable[[], _T]) -> _T:
         """The answer: found now, or what is remembered of it; `as_of` says which. Raises what these raise."""
         known = self._known(asked)
-        if known is not None and known.seconds < QUICK_SECONDS:
+        if known is not None and known.is_quick:
             # To read the version would take as long. Should it not be quick any more, it is found once more.
             quick: _T = self._find(asked, None, find).value
             return quick
@@ -104,10 +110,11 @@ class Memory:
 
     def _find(self, asked: Hashable, version: Version | None, find: Callable[[], Any]) -> _Answer:
         """`version` is read before, so that what comes meanwhile makes the answer an old one, right or not."""
-        found_at, began = datetime.now(UTC), self._clock()
+        found_at, began, began_work = datetime.now(UTC), self._clock(), self._processor()
         value = find()
-        seconds = self._clock() - began
-        answer = _Answer(value, version, found_at, seconds, not_before=self._clock() + SHARE * seconds)
+        seconds, work = self._clock() - began, self._processor() - began_work
+        is_quick = work < QUICK_SECONDS and seconds < QUICK_ON_THE_CLOCK_SECONDS
+        answer = _Answer(value, version, found_at, is_quick, not_before=self._clock() + SHARE * seconds)
         with self._lock:
             self._answers[asked] = answer
             self._answers.move_to_end(asked)

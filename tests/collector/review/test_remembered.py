@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collector.review.remembered import MAX_ANSWERS, QUICK_SECONDS, SHARE, Memory, Version
+from collector.review.remembered import (
+    MAX_ANSWERS,
+    QUICK_ON_THE_CLOCK_SECONDS,
+    QUICK_SECONDS,
+    SHARE,
+    Memory,
+    Version,
+)
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 
 SLOW = QUICK_SECONDS * 10
@@ -25,12 +32,15 @@ class Place:
     now: float = 100.0
     found: int = 0
     versions: int = 0
+    is_ours: bool = True
+    """Whether this process works, and not a database elsewhere."""
+
     failure: Exception | None = None
     meanwhile: Callable[[], object] = lambda: None
     memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.memory = Memory(clock=lambda: self.now)
+        self.memory = Memory(clock=lambda: self.now, processor=lambda: self.now if self.is_ours else 0.0)
 
     def version(self) -> Version:
         self.versions += 1
@@ -122,6 +132,21 @@ def test_what_was_quick_and_is_slow_now_is_found_once_more_and_then_remembered(p
     place.seconds = SLOW
     assert [place.tell() for _ in range(5)] == ["0/0"] * 5
     assert place.found == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_ours", "times"),
+    [
+        (QUICK_SECONDS, True, 1),
+        (QUICK_SECONDS, False, 3),
+        (QUICK_ON_THE_CLOCK_SECONDS, False, 1),
+    ],
+)
+def test_a_busy_machine_makes_no_answer_slow(seconds: float, times: int, *, is_ours: bool) -> None:
+    place = Place(seconds=seconds + 0.01, is_ours=is_ours)
+    for _ in range(3):
+        place.tell()
+    assert place.found == times
 
 
 def test_answers_are_of_what_was_asked(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -30,7 +30,7 @@ HOSTILE = "\"'><img src=x onerror=alert(1)>{{7*7}}%_\\"
 
 
 @pytest.fixture
-def shop(engine: Engine, start: Callable[..., Any]) -> Shop:
+def shop(engine: Engine, start: Callable[..., Any]) -> Iterator[Shop]:
     ensure_default_site(engine, NOW)
     report(engine, "https://cdn.example/lib.js", "script-src-elem", days_ago=40, networks=3)
     report(engine, "https://a.cdn.example/app.js", "script-src-elem", days_ago=2, networks=2)
@@ -38,7 +38,8 @@ def shop(engine: Engine, start: Callable[..., Any]) -> Shop:
     report(engine, "inline", "script-src-elem", sample=HOSTILE, page=f"{ORIGIN}/100%25_off")
     report(engine, "moz-extension", "script-src-elem", evidence_class=EvidenceClass.EXTENSION)
     review = start(evidence=StoredReview(engine, BASE_URL, lambda _: None))
-    return Shop(engine, review.logged_in(), review.browser())
+    yield Shop(engine, review.logged_in(), review.browser())
+    settle()
 
 
 def report(
