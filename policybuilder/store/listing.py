@@ -39,12 +39,14 @@ def read_listing(
     coverage = read_coverage(connection, site, now)
     fingerprints: Sequence[str] = ()
     found = left = 0
-    if limit and not any(
-        "\0" in getattr(wanted, field.name) for field in fields(wanted)
-    ):  # which no text in a database has
-        fingerprints, found, left = _found(
-            connection, site, wanted, include_noise=include_noise, after=after, limit=limit, now=now
-        )
+    conditions = list(_conditions(connection, wanted, include_noise=include_noise, now=now))
+    if not wanted and after is None and coverage.is_current:
+        # What most readers ask for first, and it is counted already.
+        fingerprints = _first(connection, site, conditions, limit)
+        found = coverage.counts.shown(include_noise=include_noise)
+        left = found - len(fingerprints)
+    elif limit and not any(_NUL in getattr(wanted, field.name) for field in fields(wanted)):
+        fingerprints, found, left = _found(connection, site, conditions, after, limit)
     rows = {row.fingerprint: row for row in _rows(connection, site, fingerprints)}
     return Listing(
         rows=tuple(rows[fingerprint] for fingerprint in fingerprints if fingerprint in rows),
@@ -56,22 +58,26 @@ def read_listing(
     )
 
 
+_NUL = "\0"
+"""No text in a database has it, and PostgreSQL takes no parameter that has."""
+
+
+def _first(connection: Connection, site: str, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[str]:
+    """The fingerprints of the first page."""
+    table = table_of(schema.ListingRow)
+    query = select(table.c.fingerprint).where(table.c.site == site, *conditions)
+    order = (table.c.reporters.desc(), table.c.reports.desc(), table.c.fingerprint)
+    return list(connection.scalars(query.order_by(*order).limit(limit)))
+
+
 def _found(
-    connection: Connection,
-    site: str,
-    wanted: Filter,
-    *,
-    include_noise: bool,
-    after: Place | None,
-    limit: int,
-    now: datetime,
+    connection: Connection, site: str, conditions: Sequence[ColumnElement[bool]], after: Place | None, limit: int
 ) -> tuple[list[str], int, int]:
     """The fingerprints of the page, how many there are on all pages, and how many come after this one.
 
-    What the filter admits is found once, and both counted and sorted: to search for text, all texts are looked at.
+    What is admitted is found once, and both counted and sorted: to search for text, all texts are looked at.
     """
     table = table_of(schema.ListingRow)
-    conditions = _conditions(connection, table.c, wanted, include_noise=include_noise, now=now)
     order = (table.c.reporters, table.c.reports, table.c.fingerprint)
     admitted = select(*order).where(table.c.site == site, *conditions).cte("admitted").prefix_with("MATERIALIZED")
     count = select(func.count()).select_from(admitted)
@@ -106,9 +112,10 @@ def _is_after(columns: _Columns, place: Place) -> ColumnElement[bool]:
 
 
 def _conditions(
-    connection: Connection, columns: _Columns, wanted: Filter, *, include_noise: bool, now: datetime
+    connection: Connection, wanted: Filter, *, include_noise: bool, now: datetime
 ) -> Iterator[ColumnElement[bool]]:
     """What a row has to be; none is of those of which nothing is counted any more."""
+    columns = table_of(schema.ListingRow).c
     left_out = () if include_noise else sorted(each.value for each in APART_CLASSES)
     yield columns.evidence_class.not_in(["", *left_out])
     for column, value in (

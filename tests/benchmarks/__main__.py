@@ -123,13 +123,13 @@ def _print_costs(costs: Sequence[Cost]) -> None:
 
 def _print_pages(pages: Sequence[PageCost]) -> None:
     table = Table(
-        *("page", "rows", "ms", "must", "most ms", "kB", "must"),
+        *("page", "rows", "best ms", "must", "middle ms", "kB", "must"),
         title="the list of 100,000 groups, of 10⁹ reports, as a browser gets it",
     )
     for cost in pages:
         table.add_row(
             *(cost.name, str(cost.rows), f"{cost.milliseconds:,.0f}", f"{MUST_MILLISECONDS:g}"),
-            *(f"{cost.most_milliseconds:,.0f}", f"{cost.bytes / 1e3:,.0f}", f"{MUST_BYTES / 1e3:g}"),
+            *(f"{cost.middle_milliseconds:,.0f}", f"{cost.bytes / 1e3:,.0f}", f"{MUST_BYTES / 1e3:g}"),
         )
     Console().print(table)
 
