@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from policybuilder.listing import UNDECIDED as UNDECIDED  # noqa: PLC0414  (pages have them from here)
-from policybuilder.listing import Filter as Filter  # noqa: PLC0414  (the same)
+from policybuilder.listing import Filter
 
 NO_FILTER = Filter()
 

@@ -12,10 +12,9 @@ from policybuilder.decisions import Decision
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
-from policybuilder.loading import Loader
-from policybuilder.noticing import NoticedDeployment
 from policybuilder.listing import Filter, Listing, Place
 from policybuilder.loading import Loader
+from policybuilder.noticing import NoticedDeployment
 from policybuilder.readiness.values import Readiness
 from policybuilder.scripts import ReportedScript
 from policybuilder.store.detail import GroupDetail

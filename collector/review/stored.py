@@ -11,22 +11,20 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.review.charts import MAX_DAYS
-from policybuilder.csp import PolicyList
 from collector.review.remembered import Memory, Version
 from collector.review.upkeep import ListKeeper
+from policybuilder.csp import PolicyList
 from policybuilder.deciding import Answer
 from policybuilder.decisions import Decision
 from policybuilder.deploying import check_note, check_policies, serving_since
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
-from policybuilder.loading import Loader, loaders_of
-from policybuilder.noticing import NoticedDeployment
 from policybuilder.listing import Filter, Listing, Place
 from policybuilder.loading import Loader, loaders_of
+from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
-from policybuilder.readiness.judging import noticed_in
-from policybuilder.readiness.judging import judge
+from policybuilder.readiness.judging import judge, noticed_in
 from policybuilder.readiness.values import Readiness
 from policybuilder.scripts import ReportedScript, reported_scripts
 from policybuilder.stages import Stage, headers_for

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from collector.review.access import Access, Login, local_path
-from collector.review.filtering import NO_FILTER, PERIOD_TITLES, Filter, filter_of_address
+from collector.review.filtering import NO_FILTER, PERIOD_TITLES, filter_of_address
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.site_frame import address_of, site_of, tabs
 from collector.review.templating import page
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass
-from policybuilder.listing import ListedViolation, parse_place
+from policybuilder.listing import Filter, ListedViolation, parse_place
 from policybuilder.summary import SummaryBy, SummaryRow
 from policybuilder.times import Window
 

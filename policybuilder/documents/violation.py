@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from policybuilder.csp import Violation
@@ -11,24 +10,25 @@ from policybuilder.documents.explanation import explanation_document, report_doc
 from policybuilder.documents.summary import row_document
 from policybuilder.evidence import MEANINGS, ViolationGroup
 from policybuilder.explaining import Explanation
+from policybuilder.listing import ListedViolation, Listing
 from policybuilder.store.detail import GroupDetail
 from policybuilder.summary import SummaryBy, SummaryRow
 from policybuilder.times import isoformat
 
 
-def violations_document(
-    site: str, groups: Iterable[ViolationGroup], *, found: int, following: str
-) -> dict[str, object]:
-    """The keys of `violations/1`: some of those `found`; `following` leads to the next."""
+def violations_document(site: str, listing: Listing) -> dict[str, object]:
+    """The keys of `violations/1`: a page of the list; `next` leads to the next."""
     return {
         "site": site,
-        "found": found,
-        "rows": [_listed(group) for group in groups],
-        "next": following or None,
+        "whole": listing.is_whole,
+        "as_of": isoformat(listing.as_of) if listing.as_of else None,
+        "found": listing.found,
+        "rows": [_listed(row) for row in listing.rows],
+        "next": listing.following or None,
     }
 
 
-def _listed(group: ViolationGroup) -> dict[str, object]:
+def _listed(group: ListedViolation) -> dict[str, object]:
     """Of the keys of a summary's row, those by which a list tells one violation from another."""
     return {
         "group": group.fingerprint,

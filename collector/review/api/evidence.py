@@ -1,7 +1,6 @@
 """Evidence through the interface: summaries, violations, external scripts."""
 
 # Without the future import of annotations: FastAPI could not find `service`, a parameter, by its name.
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,7 +13,6 @@ from collector.review.api.requests import NewsQuery, SummaryQuery, ViolationsQue
 from collector.review.api.responses import NOT_FOUND, WRONG, errors
 from collector.review.api.shapes import evidence as shapes
 from collector.review.api.sites import SiteName, require_site
-from collector.review.filtering import Filter, portion
 from collector.review.group_page import is_fingerprint
 from collector.review.service import ReviewService
 from policybuilder.documents.initiators import initiators_document
@@ -22,7 +20,7 @@ from policybuilder.documents.news import news_document
 from policybuilder.documents.scripts import scripts_document
 from policybuilder.documents.summary import summary_document
 from policybuilder.documents.violation import violation_document, violations_document
-from policybuilder.evidence import ViolationGroup
+from policybuilder.listing import Filter, parse_place
 from policybuilder.summary import Summary, SummaryBy
 from policybuilder.times import Window, parse_since
 
@@ -71,12 +69,14 @@ def create_evidence_router(service: ReviewService) -> APIRouter:
     def list_violations(site: SiteName, query: Annotated[ViolationsQuery, Query()]) -> Response:
         """Violations of the site, searched, filtered and in portions.
 
+        The list of a large site may be some seconds old: `as_of` says so, and what you decide here shows at once.
         Whatever comes or goes meanwhile, none is listed twice or left out by following `next`.
         """
         require_site(service, site)
-        found, groups, following = _listed(service, site, query)
-        document = violations_document(site, groups, found=found, following=following)
-        return json_answer(with_schema("violations", document))
+        listing = service.listing(
+            site, _wanted(query), include_noise=query.noise, after=parse_place(query.after), limit=query.limit
+        )
+        return json_answer(with_schema("violations", violations_document(site, listing)))
 
     @router.get("/violations/{group}", response_model=shapes.Violation, responses=errors(NOT_FOUND))
     def read_violation(site: SiteName, group: Fingerprint) -> Response:
@@ -116,17 +116,15 @@ def _bounded(summary: Summary, limit: int) -> Summary:
     return replace(summary, rows=summary.rows[-limit:] if summary.by is SummaryBy.DAY else summary.rows[:limit])
 
 
-def _listed(service: ReviewService, site: str, query: ViolationsQuery) -> tuple[int, Sequence[ViolationGroup], str]:
-    """How many violations are wanted, some of them, and the place after these; empty at the end."""
-    wanted = Filter(
+def _wanted(query: ViolationsQuery) -> Filter:
+    return Filter(
         q=query.q,
+        host=query.host,
         directive=query.directive,
         kind=query.kind or "",
         disposition=query.disposition or "",
         decision=query.decision or "",
         page=query.page,
+        seen=query.seen or "",
+        new=query.new or "",
     )
-    summary = service.summary(site, by=SummaryBy.GROUP, include_noise=query.noise)
-    rows = [row for row in summary.rows if row.group is not None and wanted.admits(row.group)]
-    shown = portion(rows, query.after, query.limit)
-    return len(rows), [row.group for row in shown.rows if row.group is not None], shown.following

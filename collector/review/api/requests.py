@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictInt
 
-from collector.review.filtering import MAX_CHARACTERS, UNDECIDED
 from policybuilder.csp import Disposition
 from policybuilder.deciding import CLASSES
 from policybuilder.decisions import DecisionAction
@@ -15,6 +14,7 @@ from policybuilder.deploying import MAX_NOTE_CHARACTERS as MAX_DEPLOYMENT_NOTE_C
 from policybuilder.deploying import MAX_VIEWS_PER_DAY
 from policybuilder.deployments import ServedStage
 from policybuilder.evidence import EvidenceClass
+from policybuilder.listing import MAX_CHARACTERS, UNDECIDED
 from policybuilder.store.decisions import MAX_NOTE_CHARACTERS as MAX_DECISION_NOTE_CHARACTERS
 from policybuilder.summary import SummaryBy
 
@@ -80,6 +80,9 @@ class ViolationsQuery(Request):
     q: Asked = ""
     """Text that stands in it somewhere, in any case: in its address, sample, source, pages, directive or name."""
 
+    host: Asked = ""
+    """The host of what was blocked; those below it are meant, too."""
+
     directive: Asked = ""
     """The effective directive."""
 
@@ -94,6 +97,12 @@ class ViolationsQuery(Request):
 
     page: Asked = ""
     """Text of the address of a page that reported it."""
+
+    seen: Literal["24h", "7d", "30d"] | None = None
+    """The span before now in which it was last seen."""
+
+    new: Literal["24h", "7d", "30d"] | None = None
+    """The span before now in which it was first seen."""
 
     noise: bool = False
     """With what no site caused, and what else no policy is made of."""

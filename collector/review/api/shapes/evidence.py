@@ -190,6 +190,12 @@ class Violations(Shape):
 
     schema_: Literal["violations/1"] = Field(alias="schema")
     site: str
+    whole: bool
+    """False while the violations are being listed for the first time: some are missing then."""
+
+    as_of: Instant | None
+    """What was reported and decided until then is listed; null where that is now, or where it is not whole."""
+
     found: Count
     """How many there are in all."""
 

@@ -110,6 +110,8 @@ FILTERS = [
     ({"decision": "reject"}, set()),
     ({"q": "nowhere"}, set()),
     ({"q": "100 %_"}, set()),
+    ({"host": "cdn.example"}, {"https://cdn.example/lib.js"}),
+    ({"host": "dn.example"}, set()),
 ]
 
 
