@@ -211,6 +211,15 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         """Violations of the classes."""
         return sum(count.groups for count in self.kinds if count.evidence_class in classes)
 
+    @property
+    def alarming(self) -> int:
+        """Violations that look like attacks, and nobody said anything about."""
+        return sum(
+            count.groups
+            for count in self.kinds
+            if count.evidence_class is EvidenceClass.ATTACK_LIKE and not count.decision
+        )
+
     def shown(self, *, include_noise: bool) -> int:
         """Violations that are listed without a filter."""
         return self.groups if include_noise else self.groups - self.groups_of(*APART_CLASSES)
@@ -245,6 +254,19 @@ def counted(rows: Iterable[tuple[EvidenceClass, Disposition, str, str, int, int]
         directives=tuple(CountOfDirective(directive, *numbers) for directive, numbers in most),
         reporters=reporters,
     )
+
+
+ALARMING = Filter(kind=EvidenceClass.ATTACK_LIKE.value, decision=UNDECIDED)
+"""What is counted as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What looks like an attack, for the top of every page."""
+
+    violations: int
+    worst: Sequence[ListedViolation]
+    """Some of them, most reporters first."""
 
 
 @dataclass(frozen=True, slots=True)

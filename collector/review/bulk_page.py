@@ -14,7 +14,7 @@ from collector.review.forms import form_pairs
 from collector.review.group_page import is_fingerprint
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
-from collector.review.site_frame import address_of, frame
+from collector.review.site_frame import frame
 from collector.review.templating import page
 from policybuilder.deciding import Answer
 from policybuilder.times import parse_until
@@ -58,7 +58,6 @@ def create_bulk_router(service: ReviewService, access: Access) -> APIRouter:
             "action": action,
             "left": left,
             "back_address": f"{local_path(request, '/violations')}?{_query(form.get('query', ''), site)}",
-            "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", site),
         }
         return page(request, "decided_several.html", context)
 

@@ -14,7 +14,7 @@ from collector.review.charts import bars
 from collector.review.ingest_health import IngestHealth
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
-from collector.review.site_frame import address_of, frame
+from collector.review.site_frame import frame
 from collector.review.templating import page
 from collector.review.visits import last_visit, remember_visit
 from policybuilder.deployments import Deployment
@@ -81,7 +81,6 @@ def create_overview_router(
             "news": None if seen_at is None else service.news(site_shown, seen_at),
             "last_arrival": service.last_arrival(site_shown),
             "health": ingest_health(),
-            "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", site_shown),
             "standing": standing,
             "as_of": service.as_of(site_shown, "standing"),
             "set_up": set_up,

@@ -12,7 +12,7 @@ from policybuilder.decisions import Decision
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation
-from policybuilder.listing import Filter, Listing, Place
+from policybuilder.listing import Alarm, Filter, Listing, Place
 from policybuilder.loading import Loader
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.readiness.values import Readiness
@@ -60,6 +60,10 @@ class ReviewService(Protocol):
 
     def snippet_command(self, site: str) -> str:
         """The command that prints the same headers as the lines of a server's configuration."""
+        ...
+
+    def alarm(self, site: str) -> Alarm | None:
+        """What looks like an attack and waits for a person, if anything does; as far as it is listed."""
         ...
 
     def standing(self, site: str) -> Standing:

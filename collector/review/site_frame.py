@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from fastapi import HTTPException, Request
 
 from collector.review.access import Login, local_path
 from collector.review.service import ReviewService
+from policybuilder.listing import ALARMING
 
 _TABS = (
     ("overview", "Overview", "/"),
@@ -54,5 +56,15 @@ def frame(request: Request, service: ReviewService, login: Login, asked: str, ta
         "site": site,
         "sites": [(name, address_of(request, path, name)) for name in sites],
         "session": login.session,
+        **alarming(request, service, site),
         **tabs(request, site, tab),
+    }
+
+
+def alarming(request: Request, service: ReviewService, site: str) -> Mapping[str, Any]:
+    """What looks like an attack, for the top of every page; asked for when a page is made of it."""
+    return {
+        "alarm": partial(service.alarm, site),
+        "alarming_address": address_of(request, "/violations", site, noise="1", **ALARMING.query()),
+        "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", site),
     }

@@ -20,7 +20,7 @@ from policybuilder.deploying import check_note, check_policies, serving_since
 from policybuilder.deployments import Deployment, ServedStage
 from policybuilder.evidence import EvidenceClass
 from policybuilder.explaining import Explanation, SiteKnowledge, explain_kept
-from policybuilder.listing import Filter, Listing, Place
+from policybuilder.listing import ALARMING, Alarm, Filter, Listing, Place
 from policybuilder.loading import Loader, loaders_of
 from policybuilder.noticing import NoticedDeployment
 from policybuilder.program import site_flag, typed
@@ -41,6 +41,7 @@ from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
 from policybuilder.store.listing import read_listing
+from policybuilder.store.listing_upkeep import read_counts
 from policybuilder.store.news import News, read_last_arrival, read_news
 from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
 from policybuilder.store.site_record import read_site_record
@@ -55,6 +56,9 @@ from policybuilder.times import Window
 from policybuilder.workflow import Standing, standing_of
 
 _T = TypeVar("_T")
+
+MAX_WORST = 3
+"""Of what looks like an attack, on top of every page."""
 
 MAX_NEWS = 10
 """Of those shown; a link leads to all."""
@@ -122,6 +126,18 @@ class StoredReview:
             )
         self._keeper.after_reading(site, listing)
         return listing
+
+    def alarm(self, site: str) -> Alarm | None:
+        """As far as it is listed, which on a small site is all."""
+        self._keeper.before_reading(site)
+        with self._reading(site) as connection:
+            violations = read_counts(connection, site).alarming
+            if not violations:
+                return None
+            found = read_listing(
+                connection, site, ALARMING, include_noise=True, after=None, limit=MAX_WORST, now=datetime.now(UTC)
+            )
+        return Alarm(violations, found.rows)
 
     def standing(self, site: str) -> Standing:
         """As `cspbuild status` tells it; as of now where that is quickly found out."""

@@ -13,8 +13,9 @@ from collector.review.access import Access, Login, local_path
 from collector.review.filtering import NO_FILTER, PERIOD_TITLES, filter_of_address
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
-from collector.review.site_frame import address_of, site_of, tabs
+from collector.review.site_frame import alarming, site_of, tabs
 from collector.review.templating import page
+from policybuilder.deciding import CLASSES
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass
 from policybuilder.listing import Filter, ListedViolation, parse_place
 from policybuilder.summary import SummaryBy, SummaryRow
@@ -126,8 +127,10 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             "hidden_rows": hidden_rows,
             "most_reports": max((row.reports for row in rows), default=0),
             "max_pages": MAX_PAGES,
-            "group_address": lambda fingerprint: address_of(request, f"/group/{fingerprint}", shown_site),
             "next_command": service.next_command(shown_site),
+            "query": request.url.query,
+            "classes": CLASSES,
+            **alarming(request, service, shown_site),
             **tabs(request, shown_site, "violations"),
             "session": login.session,
         }

@@ -105,6 +105,12 @@ def read_coverage(connection: Connection, site: str, now: datetime) -> Coverage:
     return Coverage(groups, is_current, whole_at, msgspec.json.decode(state.counts, type=Counts))
 
 
+def read_counts(connection: Connection, site: str) -> Counts:
+    """What the list counted when it was last brought up to date. Raises SQLAlchemyError."""
+    state = _state_of(connection, site)
+    return Counts() if state is None else msgspec.json.decode(state.counts, type=Counts)
+
+
 def list_in_portions(engine: Engine, site: str, now: Callable[[], datetime] = _now) -> Iterator[int]:
     """Bring the list up to date, step by step, for those who let others write in between; yields rows made.
 

@@ -24,7 +24,7 @@ from collector.review.try_page import create_try_router
 from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
-from policybuilder.listing import Filter, Listing, Place
+from policybuilder.listing import ALARMING, Alarm, Filter, Listing, Place
 from policybuilder.readiness.values import SiteRecord
 from policybuilder.store.engine import open_unmigrated
 from policybuilder.store.news import News
@@ -127,6 +127,10 @@ class Evidence:
             after=after,
             limit=limit,
         )
+
+    def alarm(self, site: str) -> Alarm | None:
+        found = self.listing(site, ALARMING, include_noise=True, after=None, limit=3)
+        return Alarm(found.found, found.rows) if found.found else None
 
     def header_lines(self, site: str) -> Sequence[str]:
         return [f"Content-Security-Policy-Report-Only: default-src 'none'; report-uri {BASE_URL}/report/{site}"]

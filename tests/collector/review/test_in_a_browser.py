@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,51 @@ def test_the_same_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         with page.expect_navigation():
             page.keyboard.press("Enter")
         assert "our library" in page.get_by_role("region", name="What was decided").inner_text()
+
+
+def test_several_are_chosen_by_key_and_answered_at_once(browser: Browser, tmp_path: Path) -> None:
+    with collected(tmp_path) as (base_url, link), browser.new_context(timezone_id="Asia/Kathmandu") as context:
+        complaints = watched(context, base_url)
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("button", name="Open the review pages").click()
+        page.get_by_role("link", name="Violations").click()
+        assert "Times in Asia/Katmandu" in page.locator("[data-zone]").inner_text().replace("Kathmandu", "Katmandu")
+        said = page.locator("td time").first
+        utc = datetime.fromisoformat(said.get_attribute("datetime") or "")
+        assert said.inner_text() == f"{utc + timedelta(hours=5, minutes=45):%Y-%m-%d %H:%M}"
+        assert said.get_attribute("title") == f"{utc:%Y-%m-%d %H:%M} UTC"
+        page.get_by_text("Answer several at once").click()
+        rows = page.locator("a.to-group")
+        rows.first.focus()
+        page.keyboard.press("x")
+        assert page.locator(".chosen").inner_text() == "1 chosen"
+        page.keyboard.press("j")
+        assert rows.nth(1).evaluate("e => e === document.activeElement")
+        page.keyboard.press("k")
+        page.keyboard.press("x")
+        assert page.locator(".chosen").inner_text() == "Nothing chosen"
+        page.get_by_label("All on this page").check()
+        page.get_by_label("Note").fill("x j k: letters here are letters")
+        page.get_by_role("button", name="Ignore").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "2 of 2 decided"
+        page.get_by_role("link", name="Back to the violations").click()
+        assert page.locator(".tag.decision").all_inner_texts() == ["ignore", "ignore"]
+        assert complaints == []
+
+
+def test_texts_are_copied_as_they_stand(browser: Browser, tmp_path: Path) -> None:
+    with collected(tmp_path) as (base_url, link), browser.new_context() as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=base_url)
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("button", name="Open the review pages").click()
+        page.get_by_role("link", name="Policy").click()
+        page.get_by_role("button", name="Copy: Header").click()
+        page.get_by_role("button", name="Copied: Header").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == (page.locator("#copy ~ details pre").first.text_content() or "").strip()
+        assert copied.startswith("Content-Security-Policy: ")
 
 
 def test_nothing_that_a_stranger_wrote_runs_on_any_page(browser: Browser, tmp_path: Path) -> None:

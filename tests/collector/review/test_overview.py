@@ -97,26 +97,6 @@ def test_it_says_what_became_of_what_arrived(engine: Engine, start: Callable[...
     assert "Last report of this site 20" in shop.text("/")
 
 
-def test_what_looks_like_an_attack_is_loud_and_leads_to_it(shop: Shop) -> None:
-    seen(shop, is_trusted=True)
-    record_observations(
-        shop.engine,
-        make_observation(
-            make_violation("script-src-elem", "inline", sample="alert(1)"),
-            seen_at=NOW - DAY,
-            evidence_class=EvidenceClass.ATTACK_LIKE,
-        ),
-    )
-    page = shop.page("/")
-    assert 'role="alert"' in page
-    assert "1 group looks like injected markup" in page
-    address = page.partition('<a href="/violations?site=default&amp;noise=1&amp;kind=attack-like">')[1]
-    assert address
-    listed = shop.text("/violations?site=default&noise=1&kind=attack-like")
-    assert "alert(1)" in listed
-    assert "1 of 2" in listed
-
-
 def test_a_policy_on_trial_is_judged_by_every_criterion(shop: Shop) -> None:
     seen(shop, is_trusted=True)
     policy = "default-src 'none'; img-src 'self'"
