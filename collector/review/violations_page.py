@@ -127,7 +127,6 @@ def create_violations_router(service: ReviewService, access: Access) -> APIRoute
             "hidden_rows": hidden_rows,
             "most_reports": max((row.reports for row in rows), default=0),
             "max_pages": MAX_PAGES,
-            "next_command": service.next_command(shown_site),
             "query": request.url.query,
             "classes": CLASSES,
             **alarming(request, service, shown_site),

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.showcase.shop import DAYS, OBSERVED, ORIGIN, TAGS, lines, own_lines
+from tests.showcase.shop import DAYS, OBSERVED, ORIGIN, TAGS, digests, lines, own_lines
 from tests.support.browser import run_chromium
 from tests.support.service import PROGRAMS, RunningCollector, run_collector, run_program
 
-PICTURES = Path(__file__).parents[2] / "docs/pictures"
+PICTURES = Path(__file__).parent / "pictures"
 WIDTH, HEIGHT = 1280, 860
 
 SHOTS = {
@@ -24,7 +24,10 @@ SHOTS = {
     "initiators": "/initiators",
     "decisions": "/decisions",
     "deployments": "/deployments",
+    "settings": "/settings",
     "set-up": "/setup",
+    "scripts": "/scripts",
+    "api": "/api",
 }
 
 
@@ -37,6 +40,7 @@ def main() -> None:
         now = datetime.now(UTC)
         take_in(directory, "month.jsonl", lines(now))
         take_in(directory, "rehearsal.jsonl", own_lines(now), "--trusted")
+        take_in(directory, "digests.jsonl", digests(now))
         with run_collector(directory) as collector, run_chromium() as browser:
             decide(collector, now)
             with browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, timezone_id="UTC") as context:

@@ -94,6 +94,30 @@ def own_lines(until: datetime) -> Iterator[str]:
                 yield _line(cause, until - timedelta(days=days), dice)
 
 
+def digests(until: datetime) -> Iterator[str]:
+    """What browsers say of the scripts' digests: one of a third party changed three days ago."""
+    scripts = {
+        "https://cdn.shopassets.example/app/main.js": ("A", DAYS),
+        f"{ORIGIN}/js/shop.js": ("B", DAYS),
+        f"{TAGS}/t.js": ("C", 3),
+    }
+    for day in range(DAYS):
+        for url, (letter, changed) in scripts.items():
+            digest = f"sha256-{(letter if day < DAYS - changed or changed == DAYS else 'D') * 43}="
+            body = {"documentURL": f"{ORIGIN}/", "subresourceURL": url, "hash": digest, "destination": "script"}
+            item = {"age": 0, "type": "csp-hash", "url": f"{ORIGIN}/", "body": body}
+            at = until - timedelta(days=DAYS - day - 1, hours=1)
+            yield json.dumps(
+                {
+                    "body": json.dumps([item]),
+                    "content_type": "application/reports+json",
+                    "received_at": at.astimezone(UTC).isoformat(),
+                    "user_agent": CHROMIUM,
+                    "client": "198.51.100.7",
+                }
+            )
+
+
 def _line(cause: Cause, at: datetime, dice: random.Random) -> str:
     report = {
         "document-uri": f"{ORIGIN}{dice.choice(cause.pages)}",
