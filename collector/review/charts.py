@@ -26,17 +26,27 @@ class Bar:
     """Reports of another kind, which stand on top."""
 
     upper_height: float = 0.0
+    reporters: int = 0
+    """Client networks, in a picture of their own."""
+
+    reporters_height: float = 0.0
 
 
-def bars(reports: Mapping[str, int], last: date, upper: Mapping[str, int] | None = None) -> tuple[Bar, ...]:
+def bars(
+    reports: Mapping[str, int],
+    last: date,
+    upper: Mapping[str, int] | None = None,
+    reporters: Mapping[str, int] | None = None,
+) -> tuple[Bar, ...]:
     """Every day from the first with reports to `last`, oldest first, of many the last; days are `2026-11-23`."""
-    upper = upper or {}
+    upper, reporters = upper or {}, reporters or {}
     if not reports and not upper:
         return ()
     earliest, latest = last - timedelta(days=MAX_DAYS - 1), last - timedelta(days=MIN_DAYS - 1)
     first = min(max(date.fromisoformat(min((*reports, *upper))), earliest), latest)
     days = [f"{first + timedelta(days=number)}" for number in range((last - first).days + 1)]
     most = max(reports.get(day, 0) + upper.get(day, 0) for day in days)
+    most_reporters = max(reporters.get(day, 0) for day in days)
     return tuple(
         Bar(
             day,
@@ -44,6 +54,8 @@ def bars(reports: Mapping[str, int], last: date, upper: Mapping[str, int] | None
             _height(reports.get(day, 0), most),
             upper.get(day, 0),
             _height(upper.get(day, 0), most),
+            reporters.get(day, 0),
+            _height(reporters.get(day, 0), most_reporters),
         )
         for day in days
     )

@@ -19,7 +19,7 @@ from collector.review.templating import page
 from collector.review.visits import last_visit, remember_visit
 from policybuilder.deployments import Deployment
 from policybuilder.summary import APART_CLASSES
-from policybuilder.workflow import Step, WorkflowStage
+from policybuilder.workflow import Standing, Step, WorkflowStage
 
 _STEPS = {
     Step.OBSERVE: "Observe",
@@ -89,7 +89,7 @@ def create_overview_router(
                 (_STEPS[step], "current" if step is standing.step else "done" if number < place else "to-do")
                 for number, step in enumerate(steps)
             ],
-            "bars": bars(own, now.date(), apart),
+            "bars": bars(own, now.date(), apart, _reporters(standing)),
             "served": [
                 (title, deployment, isinstance(deployment, Deployment))
                 for title, deployment in (("Enforced", standing.enforced), ("On trial", standing.trial))
@@ -102,3 +102,8 @@ def create_overview_router(
         return response
 
     return router
+
+
+def _reporters(standing: Standing) -> dict[str, int]:
+    """Client networks by day, those of rehearsals left out."""
+    return {f"{day}": seen.networks for day, seen in standing.record.exposure.days.items()}

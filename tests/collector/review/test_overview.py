@@ -58,9 +58,9 @@ def test_it_says_where_the_site_stands_and_what_comes_next(shop: Shop) -> None:
     assert "Enforce , to do" in text
     assert "cspbuild header --stage trial --policy" in text
     assert "Then" in text
-    assert page.count("<rect") == 2
+    assert page.count("<rect") == 3, "two days with reports, one with a visitor"
     yesterday, before = f"{NOW - DAY:%Y-%m-%d}", f"{NOW - 3 * DAY:%Y-%m-%d}"
-    assert f"{yesterday} 1 0 {before} 0 1" in text, "the table says what the picture shows"
+    assert f"{yesterday} 1 0 0 {before} 0 1 1" in text, "the table says what the picture shows"
 
 
 def test_it_says_what_is_new_since_the_last_visit(shop: Shop) -> None:
@@ -137,6 +137,13 @@ def test_bars_are_as_many_as_can_be_told_apart() -> None:
     many = bars({f"{LAST - timedelta(days=200)}": 3, f"{LAST}": 1}, LAST)
     assert len(many) == MAX_DAYS
     assert [bar.reports for bar in many if bar.reports] == [1]
+
+
+def test_reporters_have_heights_of_their_own() -> None:
+    day = timedelta(days=1)
+    [*_, before, last] = bars({f"{LAST}": 9}, LAST, None, {f"{LAST}": 2, f"{LAST - day}": 4})
+    assert (before.reporters, last.reporters) == (4, 2)
+    assert last.reporters_height == before.reporters_height / 2 == 49
 
 
 def test_a_bar_can_be_seen_and_both_of_a_day_have_room() -> None:
