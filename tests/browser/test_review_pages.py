@@ -45,8 +45,8 @@ def test_a_person_reads_a_violation_decides_and_sees_the_policy_change(
             visitor.goto(collector.login_link)
             click(visitor, "button", ".tabs")
             click(visitor, ".tabs a[href^='/violations']", "a.to-group")
-            assert visitor.evaluate("document.querySelector('td time').title").endswith(" UTC"), "our script has run"
-            assert "Times in" in text(visitor, "[data-zone]")
+            wait_until(visitor, lambda: text(visitor, "[data-zone]").startswith("Times in"), "our script")
+            assert visitor.evaluate("document.querySelector('td time').title").endswith(" UTC")
             click(visitor, "a.to-group", "form.answers")
             assert text(visitor, "h1") == LIBRARY
             visitor.evaluate("document.querySelector('#note').value = 'our library'")
@@ -54,7 +54,7 @@ def test_a_person_reads_a_violation_decides_and_sees_the_policy_change(
             assert "our library" in text(visitor, "#history ~ ul")
             click(visitor, ".tabs a[href^='/suggestion']", "#copy")
             assert LIBRARY in text(visitor, "#copy ~ details pre")
-            assert visitor.evaluate("document.querySelectorAll('button.copy').length") > 0
+            wait_until(visitor, lambda: visitor.evaluate("!!document.querySelector('button.copy')"), "our script")
             click(visitor, ".logout button", "main")
         assert visitor.violations == []
         assert all(path.startswith("/") for path in asked)
