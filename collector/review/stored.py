@@ -108,6 +108,10 @@ class StoredReview:
             window = Window(None, datetime.now(UTC))
             return read_summary(connection, site, window, by=by, include_noise=include_noise)
 
+        if by is SummaryBy.GROUP:
+            # Too large to be kept; no page asks for it.
+            with self._reading(site) as connection:
+                return find(connection)
         return self._tell(site, "summary", by, include_noise, find=find)
 
     def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
