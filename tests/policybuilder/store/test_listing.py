@@ -27,7 +27,7 @@ from policybuilder.store.decisions import add_decision, read_standing_decisions,
 from policybuilder.store.deployments import record_deployment
 from policybuilder.store.engine import open_migrated, writing
 from policybuilder.store.erasing import erase_site
-from policybuilder.store.listing import read_listing
+from policybuilder.store.listing import read_first, read_listing
 from policybuilder.store.listing_concerns import read_concerned
 from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.listing_upkeep import (
@@ -334,6 +334,13 @@ def test_rows_that_come_or_go_move_no_other(lived: World) -> None:
         connection.execute(delete(table).where(table.c.fingerprint.in_(gone)))
     rest = [row for row in lived.expected().rows[5:] if row.fingerprint not in gone]
     assert list(lived.listing(after=parse_place(first.following)).rows) == rest
+
+
+def test_the_first_are_found_without_counting(lived: World) -> None:
+    for wanted in (Filter(), Filter(kind="bot"), Filter(decision=UNDECIDED, host="cdn.example")):
+        with snapshot(lived.engine) as connection:
+            found = read_first(connection, SITE, wanted, limit=4, now=lived.now)
+        assert found == tuple(lived.expected(wanted).rows[:4])
 
 
 def test_a_page_after_the_last_says_how_many_there_are(lived: World) -> None:
