@@ -400,6 +400,24 @@ def test_a_decision_shows_at_once_and_no_other_group_is_read(engine: Engine, mon
         assert {row.fingerprint: row for row in world.listing().rows} == before
 
 
+def test_of_many_that_a_decision_concerns_the_foremost_show_it_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_upkeep, "MAX_MARKED", 5)
+    world = World(engine, 2)
+    for _ in range(10):
+        world.reports()
+    world.refresh()
+    add_decision(engine, SITE, refusing(DecisionAction.REJECT, "*", ""), now=world.now)
+    list_decided(engine, SITE, max_changed=10, patience_ms=5_000, now=lambda: world.now)
+    page = world.listing()
+    assert [row.decision for row in page.rows[:10]] == ["reject"] * 10
+    assert {row.decision for row in page.rows[10:]} == {None}
+    assert page.as_of is not None
+    world.refresh()
+    assert world.listing() == world.expected()
+
+
 DECIDED: Sequence[Answer] = [
     *(
         refusing(DecisionAction.REJECT, pattern, directive)
