@@ -40,7 +40,7 @@ from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.detail import GroupDetail, read_detail
 from policybuilder.store.engine import describe_failure
 from policybuilder.store.evidence import read_evidence, read_grounds
-from policybuilder.store.listing import read_listing
+from policybuilder.store.listing import read_first, read_listing
 from policybuilder.store.listing_upkeep import read_counts
 from policybuilder.store.news import News, read_last_arrival, read_news
 from policybuilder.store.reading import read_daily_reports, read_script_hashes, read_vouched_hosts, snapshot
@@ -108,6 +108,10 @@ class StoredReview:
             window = Window(None, datetime.now(UTC))
             return read_summary(connection, site, window, by=by, include_noise=include_noise)
 
+        if by is SummaryBy.GROUP:
+            # Too large to be kept; no page asks for it.
+            with self._reading(site) as connection:
+                return find(connection)
         return self._tell(site, "summary", by, include_noise, find=find)
 
     def listing(self, site: str, wanted: Filter, *, include_noise: bool, after: Place | None, limit: int) -> Listing:
@@ -134,10 +138,8 @@ class StoredReview:
             violations = read_counts(connection, site).alarming
             if not violations:
                 return None
-            found = read_listing(
-                connection, site, ALARMING, include_noise=True, after=None, limit=MAX_WORST, now=datetime.now(UTC)
-            )
-        return Alarm(violations, found.rows)
+            worst = read_first(connection, site, ALARMING, limit=MAX_WORST, now=datetime.now(UTC))
+        return Alarm(violations, worst)
 
     def standing(self, site: str) -> Standing:
         """As `cspbuild status` tells it; as of now where that is quickly found out."""

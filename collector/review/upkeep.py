@@ -76,14 +76,16 @@ class ListKeeper:
             self._thread.start()
 
     def _run(self, site: str) -> None:
-        began = last = self._clock()
+        work, began = 0.0, self._clock()
         try:
             for _ in list_in_portions(self._engine, site):
+                took = self._clock() - began
+                work += took
                 # As long as the portion took: whoever stores reports, and whoever reads, shall hardly notice.
-                time.sleep(min(max(self._clock() - last, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
-                last = self._clock()
+                time.sleep(min(max(took, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
+                began = self._clock()
         except SQLAlchemyError as error:
             logger.warning("violations not listed: %(failure)s", {"failure": type(error).__name__})
         finally:
             now = self._clock()
-            self._not_before[site] = now + (now - began) * _SHARE / 2
+            self._not_before[site] = now + _SHARE * (work + now - began)

@@ -27,7 +27,7 @@ MAX_ROWS = 50
 MAX_FOLDED_ROWS = 100
 """Rows of the other views."""
 
-MAX_PAGES = 5
+MAX_PAGES = 3
 """Pages listed below one violation; its own page has them all."""
 
 

@@ -47,15 +47,25 @@ def read_listing(
         left = found - len(fingerprints)
     elif limit and not any(_NUL in getattr(wanted, field.name) for field in fields(wanted)):
         fingerprints, found, left = _found(connection, site, conditions, after, limit)
-    rows = {row.fingerprint: row for row in _rows(connection, site, fingerprints)}
     return Listing(
-        rows=tuple(rows[fingerprint] for fingerprint in fingerprints if fingerprint in rows),
+        rows=_rows(connection, site, fingerprints),
         found=found,
         left=left,
         counts=coverage.counts,
         as_of=None if coverage.is_current else coverage.whole_at,
         is_whole=coverage.whole_at is not None,
     )
+
+
+def read_first(
+    connection: Connection, site: str, wanted: Filter, *, limit: int, now: datetime
+) -> tuple[ListedViolation, ...]:
+    """The first rows that the filter admits, noise among them, without a word about how many there are, or how old.
+
+    Of a filter that does not search for text this is quick, since the rows are in order. Raises SQLAlchemyError.
+    """
+    conditions = list(_conditions(connection, wanted, include_noise=True, now=now))
+    return _rows(connection, site, _first(connection, site, conditions, limit))
 
 
 _NUL = "\0"
@@ -168,8 +178,13 @@ _OF_GROUP = _Row.__struct_fields__[len(_LISTED) : -1]
 _PAGES = msgspec.json.Decoder(list[PageCount] | None)
 
 
-def _rows(connection: Connection, site: str, fingerprints: Sequence[str]) -> Iterator[ListedViolation]:
-    """The rows of these groups."""
+def _rows(connection: Connection, site: str, fingerprints: Sequence[str]) -> tuple[ListedViolation, ...]:
+    """The rows of these groups, in their order."""
+    rows = {row.fingerprint: row for row in _rows_of(connection, site, fingerprints)}
+    return tuple(rows[fingerprint] for fingerprint in fingerprints if fingerprint in rows)
+
+
+def _rows_of(connection: Connection, site: str, fingerprints: Sequence[str]) -> Iterator[ListedViolation]:
     listing, groups, pages = (table_of(row) for row in (schema.ListingRow, schema.GroupRow, schema.GroupPageRow))
     page_columns = (pages.c.page, pages.c.reports, pages.c.trusted_reports)
     is_its = (pages.c.site == listing.c.site, pages.c.fingerprint == listing.c.fingerprint)

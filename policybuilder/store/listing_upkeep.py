@@ -190,7 +190,7 @@ def list_at_once(
 def list_decided(
     engine: Engine, site: str, *, max_changed: int, patience_ms: int, now: Callable[[], datetime] = _now
 ) -> None:
-    """Let the list show at once what was decided just now, for as many groups; others are marked and follow.
+    """Let the list show at once what was decided just now, for as many groups, the foremost first; others follow.
 
     Raises OperationalError where others write for longer than `patience_ms`.
     """
@@ -201,7 +201,7 @@ def list_decided(
             continue
         if not concerned:
             return
-        found = replace(upkeep.look(), changed=sorted(concerned)[:max_changed])
+        found = replace(upkeep.look(), changed=upkeep.foremost(concerned, max_changed))
         if all(upkeep.write(found, chunk) for chunk in _portions_of(found)) and upkeep.end(found, same_reporters=True):
             return
 
@@ -251,9 +251,9 @@ class _Upkeep:
         return _Round(self._site, state.generation, state.epoch, state.basis, began_ms)
 
     def advance(self) -> Collection[str] | None:
-        """Let classes rest on what stands now, and mark the groups that it concerns: returns those.
+        """Let classes rest on what stands now, and mark the groups that it concerns: returns those, as far as known.
 
-        Where that are too many, or all, all are read anew. None where somebody else was quicker.
+        Where they are too many, or may be all, all are read anew. None where somebody else was quicker.
         """
         with snapshot(self._engine) as connection:
             state, basis = _state_of(connection, self._site), read_basis(connection, self._site, self._now())
@@ -272,7 +272,18 @@ class _Upkeep:
             connection.execute(update(table).where(table.c.site == self._site).values(basis=basis.text, epoch=epoch))
             if concerned and not is_of_all:
                 marks.changed(concerned)
-        return () if is_of_all or concerned is None else concerned
+        return concerned or ()
+
+    def foremost(self, fingerprints: Collection[str], most: int) -> Sequence[str]:
+        """So many of the groups, those that stand first in the list."""
+        if len(fingerprints) <= most:
+            return sorted(fingerprints)
+        table = table_of(schema.ListingRow)
+        order = (table.c.reporters.desc(), table.c.reports.desc(), table.c.fingerprint)
+        with snapshot(self._engine) as connection:
+            is_any_of = is_any(connection, table.c.fingerprint, fingerprints)
+            query = select(table.c.fingerprint).where(table.c.site == self._site, is_any_of)
+            return connection.scalars(query.order_by(*order).limit(most)).all()
 
     def write(self, found: _Round, fingerprints: Sequence[str]) -> bool:
         """List these groups as they are now; False where what was read may be void, so that nothing is listed."""

@@ -27,7 +27,7 @@ from policybuilder.store.decisions import add_decision, read_standing_decisions,
 from policybuilder.store.deployments import record_deployment
 from policybuilder.store.engine import open_migrated, writing
 from policybuilder.store.erasing import erase_site
-from policybuilder.store.listing import read_listing
+from policybuilder.store.listing import read_first, read_listing
 from policybuilder.store.listing_concerns import read_concerned
 from policybuilder.store.listing_marks import ListMarks
 from policybuilder.store.listing_upkeep import (
@@ -336,6 +336,13 @@ def test_rows_that_come_or_go_move_no_other(lived: World) -> None:
     assert list(lived.listing(after=parse_place(first.following)).rows) == rest
 
 
+def test_the_first_are_found_without_counting(lived: World) -> None:
+    for wanted in (Filter(), Filter(kind="bot"), Filter(decision=UNDECIDED, host="cdn.example")):
+        with snapshot(lived.engine) as connection:
+            found = read_first(connection, SITE, wanted, limit=4, now=lived.now)
+        assert found == tuple(lived.expected(wanted).rows[:4])
+
+
 def test_a_page_after_the_last_says_how_many_there_are(lived: World) -> None:
     page = lived.listing(after=parse_place("0.0.z"))
     assert (page.rows, page.left, page.found) == ((), 0, lived.expected().found)
@@ -391,6 +398,24 @@ def test_a_decision_shows_at_once_and_no_other_group_is_read(engine: Engine, mon
         undo_decision(engine, SITE, decision.number, world.now)
         list_decided(engine, SITE, max_changed=1_000, patience_ms=5_000, now=lambda: world.now)
         assert {row.fingerprint: row for row in world.listing().rows} == before
+
+
+def test_of_many_that_a_decision_concerns_the_foremost_show_it_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_upkeep, "MAX_MARKED", 5)
+    world = World(engine, 2)
+    for _ in range(10):
+        world.reports()
+    world.refresh()
+    add_decision(engine, SITE, refusing(DecisionAction.REJECT, "*", ""), now=world.now)
+    list_decided(engine, SITE, max_changed=10, patience_ms=5_000, now=lambda: world.now)
+    page = world.listing()
+    assert [row.decision for row in page.rows[:10]] == ["reject"] * 10
+    assert {row.decision for row in page.rows[10:]} == {None}
+    assert page.as_of is not None
+    world.refresh()
+    assert world.listing() == world.expected()
 
 
 DECIDED: Sequence[Answer] = [
