@@ -15,6 +15,7 @@ from policybuilder.program import site_flag, typed
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import writing
+from policybuilder.store.sites import changing_site
 from policybuilder.store.tables import table_of
 
 MIN_PREFIX = 6
@@ -26,7 +27,10 @@ MAX_NOTE_CHARACTERS = 1_000
 def add_decision(
     engine: Engine, site: str, answer: Answer, *, note: str = "", until: datetime | None = None, now: datetime
 ) -> Decision:
-    """Keep an answer of a person. Raises CspbuildError for a note that is too long, or cannot be shown."""
+    """Keep an answer of a person.
+
+    Raises CspbuildError for an unknown site, and for a note that is too long, or cannot be shown.
+    """
     [decision] = add_decisions(engine, site, [answer], note=note, until=until, now=now)
     return decision
 
@@ -46,7 +50,7 @@ def add_decisions(
     if "\0" in note:
         raise CspbuildError("the note has a NUL character in it, which no database keeps")
     table = table_of(schema.DecisionRow)
-    with writing(engine).begin() as connection:
+    with changing_site(engine, site) as connection:
         last = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0
         decisions = tuple(
             Decision(

@@ -7,10 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from policybuilder.deployments import Deployment, ServedStage
-from policybuilder.errors import CspbuildError
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
-from policybuilder.store.engine import writing
+from policybuilder.store.sites import changing_site
 from policybuilder.store.tables import table_of
 
 
@@ -25,12 +24,8 @@ def record_deployment(
     note: str = "",
 ) -> Deployment:
     """Keep that `site` serves `policy` since an instant. Raises CspbuildError for an unknown site."""
-    table, sites = table_of(schema.DeploymentRow), table_of(schema.SiteRow)
-    with writing(engine).begin() as connection:
-        # The site's row is locked, so that two at once do not take the same number.
-        locked = select(sites.c.name).where(sites.c.name == site).with_for_update()
-        if connection.scalar(locked) is None:
-            raise CspbuildError(f"no site {site!r}; see  cspbuild site list")
+    table = table_of(schema.DeploymentRow)
+    with changing_site(engine, site) as connection:
         newest = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site))
         number = (newest or 0) + 1
         connection.execute(

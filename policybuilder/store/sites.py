@@ -6,12 +6,13 @@ import enum
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Connection, Engine, func
+from sqlalchemy import select as select_rows
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -20,6 +21,7 @@ from policybuilder.program import typed
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.schema import SiteAliasRow, SiteHostRow, SiteKeyRow, SiteRow
+from policybuilder.store.tables import table_of
 
 DEFAULT_SITE = "default"
 """Exists from the first start with the key `default`, and accepts any document host."""
@@ -401,8 +403,27 @@ def require_site(session: Session, name: str) -> SiteRow:
     """The site's row. Raises CspbuildError for an unknown site, naming those that exist."""
     row = session.get(SiteRow, name)
     if row is None:
-        names = session.exec(select(SiteRow.name).order_by(SiteRow.name)).all()
-        known = ", ".join(names) or "none"
-        program = typed("cspbuild")
-        raise CspbuildError(f"no site {name!r} (there are: {known}); create it with  {program} site add {name}")
+        raise _unknown(name, session.exec(select(SiteRow.name).order_by(SiteRow.name)).all())
     return row
+
+
+@contextmanager
+def changing_site(engine: Engine, name: str) -> Iterator[Connection]:
+    """A transaction that has the site to itself: of several that change what is kept of it, one goes after the other.
+
+    Each sees what the one before left, so that no two take the same number, or undo each other's changes. Raises
+    CspbuildError for an unknown site, such as one that was erased meanwhile.
+    """
+    sites = table_of(SiteRow)
+    with writing(engine).begin() as connection:
+        # SQLite has one writer at a time, and leaves FOR UPDATE out.
+        if connection.scalar(select_rows(sites.c.name).where(sites.c.name == name).with_for_update()) is None:
+            raise _unknown(name, connection.scalars(select_rows(sites.c.name).order_by(sites.c.name)).all())
+        yield connection
+
+
+def _unknown(name: str, names: Sequence[str]) -> CspbuildError:
+    program = typed("cspbuild")
+    return CspbuildError(
+        f"no site {name!r} (there are: {', '.join(names) or 'none'}); create it with  {program} site add {name}"
+    )

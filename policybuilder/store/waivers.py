@@ -10,6 +10,7 @@ from policybuilder.errors import CspbuildError
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.engine import writing
+from policybuilder.store.sites import changing_site
 from policybuilder.store.tables import table_of
 from policybuilder.waivers import Waiver
 
@@ -25,11 +26,8 @@ def add_waiver(
         raise CspbuildError(f"say with --note why {criterion} does not matter, for whoever asks later")
     if len(note) > MAX_NOTE_CHARACTERS:
         raise CspbuildError(f"the note has {len(note):,} characters; write at most {MAX_NOTE_CHARACTERS:,}")
-    table, sites = table_of(schema.WaiverRow), table_of(schema.SiteRow)
-    with writing(engine).begin() as connection:
-        # The site's row is locked, so that two at once do not take the same number.
-        if connection.scalar(select(sites.c.name).where(sites.c.name == site).with_for_update()) is None:
-            raise CspbuildError(f"no site {site!r}; see  cspbuild site list")
+    table = table_of(schema.WaiverRow)
+    with changing_site(engine, site) as connection:
         number = (connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0) + 1
         connection.execute(
             insert(table).values(
