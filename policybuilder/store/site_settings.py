@@ -10,13 +10,13 @@ from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, select
 
 from policybuilder.errors import CspbuildError
-from policybuilder.store.engine import writing
 from policybuilder.store.schema import SiteAliasRow, SiteHostRow
 from policybuilder.store.sites import (
     DEFAULT_RETENTION_DAYS,
     Alias,
     Site,
     accept_host,
+    changing_site,
     check_aliases,
     get_site,
     normalize_host,
@@ -77,7 +77,7 @@ def change_site(engine: Engine, name: str, changes: SiteChanges) -> Site:
 
     Raises CspbuildError for an unknown site, a value out of range, and whatever is to be removed and is not there.
     """
-    with Session(writing(engine)) as session:
+    with changing_site(engine, name) as connection, Session(connection) as session:
         row = require_site(session, name)
         _replace_hosts(session, name, changes)
         _replace_aliases(session, name, changes)

@@ -267,8 +267,7 @@ def rotate_site(engine: Engine, name: str, *, rehearsal: bool, revoke_old: bool,
     Raises CspbuildError for an unknown site.
     """
     made = None
-    with Session(writing(engine)) as session:
-        require_site(session, name)
+    with changing_site(engine, name) as connection, Session(connection) as session:
         if rehearsal:
             made = _replace_rehearsal_keys(session, name, now)
         else:

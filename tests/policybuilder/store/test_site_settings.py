@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
 from policybuilder.errors import CspbuildError
+from policybuilder.store.reading import snapshot
+from policybuilder.store.site_keys import read_site_keys
 from policybuilder.store.site_settings import Default, SiteChanges, change_site
 from policybuilder.store.sites import (
     Alias,
@@ -19,6 +22,7 @@ from policybuilder.store.sites import (
     get_site,
     key_for_import,
     parse_alias,
+    rotate_site,
     set_site_active,
 )
 from tests.support.evidence import SEEN_AT as NOW
@@ -144,6 +148,34 @@ def test_a_change_that_cannot_be_leaves_everything_as_it_was(engine: Engine, cha
         with pytest.raises(CspbuildError, match=says):
             change_site(engine, "shop", attempt)
     assert get_site(engine, "shop") == before
+
+
+def test_changes_made_at_once_are_all_kept(engine: Engine) -> None:
+    add_site(engine, "shop", ["a.example"], NOW)
+
+    def add(number: int) -> None:
+        alias = Alias(f"copy-{number}.example", "a.example")
+        change_site(engine, "shop", SiteChanges(added_hosts=(f"host-{number}.example",), aliases=(alias,)))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(add, range(16)))
+    changed = get_site(engine, "shop")
+    assert (len(changed.hosts), len(changed.aliases)) == (17, 16)
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_keys_that_are_replaced_at_once_leave_one(engine: Engine, *, rehearsal: bool) -> None:
+    add_site(engine, "shop", [], NOW)
+
+    def rotate(_number: int) -> None:
+        rotate_site(engine, "shop", rehearsal=rehearsal, revoke_old=True, now=NOW)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(rotate, range(16)))
+    with snapshot(engine) as connection:
+        keys = read_site_keys(connection, "shop")
+    kind = KeyKind.REHEARSAL if rehearsal else KeyKind.PUBLIC
+    assert len([key for key in keys if key.kind is kind and key.revoked_at is None]) == 1
 
 
 def test_an_unknown_site_cannot_be_changed(engine: Engine) -> None:
