@@ -12,11 +12,14 @@ from policybuilder.store import schema
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import clear_files
 from policybuilder.store.portions import delete_in_portions
-from policybuilder.store.sites import DEFAULT_SITE, get_site
+from policybuilder.store.sites import DEFAULT_SITE, changing_site, get_site
 from policybuilder.store.tables import table_of
 
 _REGISTRATION = (schema.SiteKeyRow, schema.SiteHostRow, schema.SiteAliasRow)
 """What the site was registered with."""
+
+_FROM_PEOPLE = (schema.DecisionRow, schema.DeploymentRow, schema.WaiverRow)
+"""What nobody can say of a site that is no more, and somebody may have said while its evidence was taken away."""
 
 
 def erase_site(engine: Engine, name: str) -> Mapping[str, int]:
@@ -37,8 +40,8 @@ def erase_site(engine: Engine, name: str) -> Mapping[str, int]:
     for gone in _erase_evidence(engine, name):
         removed.update(gone)
     if not is_default:
-        with writing(engine).begin() as connection:
-            for row in _REGISTRATION:
+        with changing_site(engine, name) as connection:
+            for row in (*_REGISTRATION, *_FROM_PEOPLE):
                 table = table_of(row)
                 removed[table.name] += connection.execute(delete(table).where(table.c.site == name)).rowcount
             removed[sites.name] += connection.execute(delete(sites).where(sites.c.name == name)).rowcount

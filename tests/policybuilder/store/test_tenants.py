@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -16,13 +16,17 @@ from sqlalchemy import Connection, Engine, text
 
 from collector.ingest.folding import HashObservation, fold_hash
 from policybuilder import store
+from policybuilder.deciding import Answer
+from policybuilder.decisions import DecisionAction
+from policybuilder.deployments import ServedStage
 from policybuilder.errors import CspbuildError
 from policybuilder.listing import Filter
 from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store import schema
 from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms
-from policybuilder.store.decisions import read_decisions
+from policybuilder.store.decisions import add_decision, read_decisions
+from policybuilder.store.deployments import record_deployment
 from policybuilder.store.erasing import erase_site, evidence_tables
 from policybuilder.store.exporting import export_site
 from policybuilder.store.listing_upkeep import list_in_portions
@@ -40,6 +44,7 @@ from policybuilder.store.sites import (
     list_sites,
     rotate_site,
 )
+from policybuilder.store.waivers import add_waiver
 from policybuilder.suggestion.propose import asked_by_strangers
 from policybuilder.suggestion.trust import Thresholds
 from policybuilder.summary import SummaryBy
@@ -253,6 +258,20 @@ def test_erasing_that_was_interrupted_can_be_repeated(tenants: Engine, monkeypat
         with pytest.raises(KeyboardInterrupt):
             erase_site(tenants, "alpha")
     assert find_key(tenants, get_site(tenants, "alpha").key) is None, "nothing comes in while it is taken away"
+    erase_site(tenants, "alpha")
+    assert not any(rows_of(tenants, "alpha").values())
+
+
+def test_what_people_say_while_a_site_is_erased_is_not_told_of_the_next_one_of_its_name(
+    tenants: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete(*arguments: Any) -> Iterator[Mapping[str, int]]:
+        yield from delete_in_portions(*arguments)
+        add_decision(tenants, "alpha", Answer(action=DecisionAction.REJECT, subject="*"), now=NOW)
+        add_waiver(tenants, "alpha", "traffic", note="none", now=NOW)
+        record_deployment(tenants, "alpha", policy="img-src *", stage=ServedStage.ENFORCE, since_at=NOW)
+
+    monkeypatch.setattr("policybuilder.store.erasing.delete_in_portions", delete)
     erase_site(tenants, "alpha")
     assert not any(rows_of(tenants, "alpha").values())
 
