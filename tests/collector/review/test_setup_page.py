@@ -111,6 +111,34 @@ def test_a_flood_keeps_no_test_report_from_arriving(shop: Shop) -> None:
     assert rules == {"test-report", "over-budget"}, "another report of that page finds no room"
 
 
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"effective_directive": "style-src"},
+        {"disposition": "enforce"},
+        {"script_sample": "x"},
+        {"source_file": "https://evil.example/a.js"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_strangers_post_in_its_likeness_is_not_taken_for_it(shop: Shop, otherwise: dict[str, str]) -> None:
+    assert TESTED in send_test(shop)
+    told = self_test.VIOLATION
+    likeness = {
+        "document_uri": told.document_uri,
+        "effective_directive": told.effective_directive,
+        "blocked_uri": told.blocked_uri,
+        "disposition": told.disposition.value,
+        "original_policy": "",
+        **otherwise,
+    }
+    for _ in range(3):
+        post(shop, report_body(**likeness))
+    assert len(arrived(shop)) == 2
+    assert "So far 1 " in shop.text("/setup")
+    assert "So far 2 " in send_test(shop)
+
+
 def test_where_a_test_report_is_refused_the_page_says_why(shop: Shop, database_url: str) -> None:
     set_site_active(shop.engine, "default", active=False)
     with serving(shop.engine, database_url) as asked_anew:
