@@ -196,13 +196,20 @@ class SiteKeeper:
         Raises CspbuildError where that is not what the site serves: sent twice, it would go back twice.
         """
         with self._reading() as connection:
-            back = way_back(read_deployments(connection, site))
+            known = read_deployments(connection, site)
+        back = way_back(known)
         if back is None or str(back.left.number) != left:
             raise CspbuildError("the site serves something else by now; look at its deployments again")
         again = served_again(back, datetime.now(UTC))
         with _asking():
             return record_deployment(
-                self._engine, site, policy=again.policy, stage=again.stage, since_at=again.since_at, note=again.note
+                self._engine,
+                site,
+                policy=again.policy,
+                stage=again.stage,
+                since_at=again.since_at,
+                note=again.note,
+                after=max(each.number for each in known),
             )
 
     # Settings

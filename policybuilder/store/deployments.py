@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.errors import CspbuildError
 from policybuilder.store import schema
 from policybuilder.store.clock import from_ms, to_ms
 from policybuilder.store.sites import changing_site
@@ -22,12 +23,18 @@ def record_deployment(
     since_at: datetime,
     views_per_day: int | None = None,
     note: str = "",
+    after: int | None = None,
 ) -> Deployment:
-    """Keep that `site` serves `policy` since an instant. Raises CspbuildError for an unknown site."""
+    """Keep that `site` serves `policy` since an instant; where `after` is given, as the next one after that number.
+
+    Raises CspbuildError for an unknown site, and where another was recorded after that one.
+    """
     table = table_of(schema.DeploymentRow)
     with changing_site(engine, site) as connection:
-        newest = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site))
-        number = (newest or 0) + 1
+        newest = connection.scalar(select(func.max(table.c.number)).where(table.c.site == site)) or 0
+        if after is not None and newest != after:
+            raise CspbuildError("another deployment was recorded meanwhile; look at them again")
+        number = newest + 1
         connection.execute(
             insert(table).values(
                 site=site,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from collector.review.keeper import SiteKeeper
 from collector.review.stored import StoredReview
 from policybuilder.csp import Disposition
 from policybuilder.deployments import Deployment, ServedStage
+from policybuilder.errors import CspbuildError
 from policybuilder.store.deployments import read_deployments, record_deployment
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import add_site, ensure_default_site, get_site, rotate_site
@@ -231,6 +233,23 @@ def test_the_last_good_headers_are_there_to_copy_and_recorded_again(shop: Shop) 
     for left in ("3", "4", "", HOSTILE):
         assert shop.post("/deployments/rollback", left=left).status_code == 409
     assert len(recorded(shop)) == 4
+
+
+def test_going_back_several_times_at_once_goes_back_once(shop: Shop) -> None:
+    deploy(shop, WIDE, ENFORCE, days_ago=9)
+    deploy(shop, NARROW, ENFORCE, days_ago=2)
+    keeper = SiteKeeper(shop.engine, BASE_URL)
+
+    def go_back(_number: int) -> bool:
+        try:
+            keeper.record_way_back("default", "2")
+        except CspbuildError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(go_back, range(16))) == 1
+    assert len(recorded(shop)) == 3
 
 
 def test_headers_that_cannot_be_sent_are_said_to_be_so(shop: Shop) -> None:
