@@ -83,7 +83,9 @@ def refusing_initiator(action: DecisionAction, pattern: str, directive: str) -> 
 
 
 def classing(fingerprint: str, evidence_class: EvidenceClass) -> Answer:
-    """Say of what class a group is."""
+    """Say of what class a group is. Raises CspbuildError for a class that is not a person's to give."""
+    if evidence_class not in CLASSES:
+        raise CspbuildError("choose a class")
     return Answer(action=DecisionAction.CLASS, subject=fingerprint, evidence_class=evidence_class)
 
 

@@ -50,8 +50,9 @@ def frame(request: Request, service: ReviewService, login: Login, asked: str, ta
     sites = tuple(service.sites())
     site = site_of(sites, asked)
     path = request.url.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
-    # A group is of one site alone.
-    path = "/violations" if path.startswith("/group/") else path
+    if request.method == "POST" or path.startswith("/group/"):
+        # What is posted to shows nothing when it is asked for, and a group is of one site alone.
+        path = next(address for name, _, address in _TABS if name == tab)
     return {
         "site": site,
         "sites": [(name, address_of(request, path, name)) for name in sites],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +14,7 @@ from sqlalchemy import Engine
 from collector.review.stored import StoredReview
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.sites import ensure_default_site
+from policybuilder.store.sites import add_site, ensure_default_site
 from tests.collector.review.shop import BASE_URL, Shop
 from tests.support.evidence import ORIGIN, SEEN_AT, make_observation, make_violation, record_observations
 
@@ -70,6 +72,13 @@ def test_a_class_is_given_to_each(shop: Shop) -> None:
     }
 
 
+def test_nobody_says_that_something_is_superseded(shop: Shop) -> None:
+    one = shop.post("/decide", action="class", group=shop.fingerprint(FONT), **{"class": "superseded"})
+    for answer in (one, decide(shop, FONT, action="class", **{"class": "superseded"})):
+        assert "choose a class" in answer.text.lower()
+    assert shop.decisions() == [], "deployments tell"
+
+
 def test_one_that_is_wrong_keeps_all_from_being_kept(shop: Shop) -> None:
     answer = decide(shop, FONT, LIBRARY, action="ignore", note="x" * 1_001)
     assert answer.status_code == 409
@@ -91,6 +100,17 @@ def test_the_way_back_is_the_list_and_no_other_place(shop: Shop) -> None:
     assert 'href="/violations?site=default&amp;q=a%26b&amp;noise=1"' in page
     page = decide(shop, FONT, action="ignore", query="https://evil.example/?" + "&a=1" * 99).text
     assert 'href="/violations?site=default"' in page
+
+
+def test_the_answer_leads_to_the_violations_of_other_sites(shop: Shop) -> None:
+    add_site(shop.engine, "blog", [], SEEN_AT)
+    fingerprint = shop.fingerprint(FONT)
+    for answer in (
+        shop.post("/decide-several", action="reject"),
+        shop.post("/decide", action="allow", group=fingerprint, expression="no source", directive="img-src"),
+    ):
+        [address] = re.findall(r'href="([^"]*site=blog)"', answer.text)
+        assert shop.browser.get(html.unescape(address)).status_code == 200, address
 
 
 def test_only_a_form_of_the_session_is_obeyed(shop: Shop) -> None:
