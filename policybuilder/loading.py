@@ -52,15 +52,22 @@ class Loader:
 def loaders_of(groups: Iterable[ViolationGroup], decisions: Sequence[Decision]) -> tuple[Loader, ...]:
     """The site's own pages first, and then the loaders that nothing else is seen to load, most reporters first.
 
-    Only what the site causes counts, by what its reports say. A loader that is loaded by another stands below it;
-    where loaders load one another, the one that most networks name stands on top.
+    Only what the site causes counts, by what its reports say. A loader that is loaded by another stands below it, if it
+    is not just a few who say so, who may have made it up; where loaders load one another, the one that most networks
+    name stands on top.
     """
     by_loader: dict[str, dict[str, list[ViolationGroup]]] = defaultdict(lambda: defaultdict(list))
     for group in groups:
         if group.evidence_class is EvidenceClass.GENUINE:
             by_loader[group.initiator][source_of(group)].append(group)
     order = sorted(by_loader, key=lambda origin: (origin != "", -_most(by_loader[origin]), origin))
-    below = {source for origin, sources in by_loader.items() if origin for source in sources if source != origin}
+    below = {
+        source
+        for origin, sources in by_loader.items()
+        if origin
+        for source, alike in sources.items()
+        if source != origin and source in by_loader and _is_carried(alike, by_loader[source])
+    }
     roots = [origin for origin in order if not origin or origin not in below]
     shown: set[str] = set()
     tree = [_loader(origin, by_loader, decisions, shown) for origin in roots]
@@ -97,7 +104,7 @@ def _loads(origin: str, by_loader: _Loads, shown: set[str], depth: int) -> tuple
         alike = sources[source]
         # The site's own pages load loaders, too, and those stand at the side of the pages.
         goes_on = bool(origin) and source in by_loader and source != origin
-        is_new = goes_on and source not in shown and depth > 1
+        is_new = goes_on and source not in shown and depth > 1 and _is_carried(alike, by_loader[source])
         if is_new:
             shown.add(source)
         found.append(
@@ -112,6 +119,17 @@ def _loads(origin: str, by_loader: _Loads, shown: set[str], depth: int) -> tuple
             )
         )
     return tuple(found)
+
+
+def _is_carried(by: Sequence[ViolationGroup], loads: Mapping[str, Sequence[ViolationGroup]]) -> bool:
+    """Whether a loader stands below another `by` the reports that say so, by those of what it `loads` itself.
+
+    With one report of a loader that nobody knows a stranger could move a tag manager down there, out of sight.
+    """
+    if any(group.trusted_reports for group in by):
+        return True
+    is_seen = any(group.trusted_reports for alike in loads.values() for group in alike)
+    return not is_seen and 2 * max(group.reporters for group in by) >= _most(loads)
 
 
 def _most(sources: Mapping[str, Sequence[ViolationGroup]]) -> int:

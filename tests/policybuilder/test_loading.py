@@ -68,6 +68,29 @@ def test_a_forged_chain_ends_somewhere_and_nothing_of_it_is_lost() -> None:
     assert len({loader.origin for loader in found}) == len(found) < len(groups) / 4
 
 
+def test_few_strangers_put_nobodys_loader_below_one_of_theirs() -> None:
+    groups = [
+        make_group(f"{PIXEL}/p.gif", TAG, reporters=40, trusted=False),
+        make_group(f"{TAG}/t.js", VENDOR, reporters=2, trusted=False),
+    ]
+    tag, vendor = loaders_of(groups, ())
+    assert (tag.origin, sources(tag.loads)) == (TAG, [[PIXEL]])
+    assert (vendor.origin, sources(vendor.loads)) == (VENDOR, [[TAG]])
+    assert vendor.loads[0].is_shown_above
+    also_forged = make_group(f"{VENDOR}/v.js", TAG, reporters=1, trusted=False)
+    [tag] = loaders_of([*groups, also_forged], ())
+    assert (tag.origin, sources(tag.loads)) == (TAG, [[PIXEL], [VENDOR, [TAG]]])
+
+
+def test_what_the_operator_saw_decides_before_any_number_of_strangers() -> None:
+    seen = make_group(f"{PIXEL}/p.gif", TAG)
+    claimed = make_group(f"{TAG}/t.js", VENDOR, reporters=900, trusted=False)
+    assert [each.origin for each in loaders_of([seen, claimed], ())] == [VENDOR, TAG]
+    also_seen = make_group(f"{TAG}/t.js", VENDOR, directive="connect-src")
+    [vendor] = loaders_of([seen, claimed, also_seen], ())
+    assert sources(vendor.loads) == [[TAG, [PIXEL]]]
+
+
 def test_noise_loads_nothing() -> None:
     groups = [make_group(f"{VENDOR}/v.js", TAG, evidence_class=EvidenceClass.INJECTED)]
     assert loaders_of(groups, ()) == ()
