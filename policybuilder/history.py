@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 
 from policybuilder.csp import Relation, diff
@@ -56,10 +57,7 @@ class Chapter:
     def changed(self) -> Changed | None:
         """What it changed against the one before it; None where it is the first of its stage."""
         before = self.before
-        if before is None:
-            return None
-        difference = diff(before.policy, self.served.policy)
-        return Changed(difference.relation, tuple(told_changes(difference.changes)))
+        return None if before is None else _changed(before.policy, self.served.policy)
 
     @property
     def tried(self) -> Served | None:
@@ -72,6 +70,13 @@ class Chapter:
     def _earlier(self) -> Iterator[Served]:
         """What was served before it, at whatever stage, newest first."""
         return (self._story[place] for place in range(self._place - 1, -1, -1))
+
+
+@lru_cache(maxsize=128)
+def _changed(before: str, after: str) -> Changed:
+    """Kept, as the past does not change: of policies with hundreds of sources each comparison takes a second."""
+    difference = diff(before, after)
+    return Changed(difference.relation, tuple(told_changes(difference.changes)))
 
 
 def history(deployments: Iterable[Deployment], noticed: Iterable[NoticedDeployment]) -> tuple[Chapter, ...]:

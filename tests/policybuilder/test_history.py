@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from policybuilder.csp import Relation
 from policybuilder.deployments import Deployment, ServedStage
-from policybuilder.history import history
+from policybuilder.history import Changed, history
 from policybuilder.noticing import NoticedDeployment
 from tests.support.evidence import SEEN_AT
 from tests.support.readiness import make_deployment
@@ -42,6 +42,14 @@ def test_each_policy_is_compared_with_the_one_before_it_of_the_same_stage() -> N
     assert newest.tried is trial.served
     assert oldest.tried is None
     assert trial.tried is None
+
+
+def test_a_history_that_is_read_again_is_not_compared_again() -> None:
+    def newest() -> Changed | None:
+        one = deployed(1, ENFORCE, "img-src https://compared-once.example")
+        return history([one, deployed(2, ENFORCE, "img-src 'none'")], ())[0].changed
+
+    assert newest() is newest(), "policies as long as a header may be take a second each"
 
 
 def test_what_was_noticed_stands_where_it_began() -> None:
