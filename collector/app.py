@@ -113,7 +113,15 @@ def create_service(
         client_network=lambda request: _client_network(request, settings),
     )
     ingest = _Ingest(settings, engine, counters, rules, writer_home=writer_home)
-    inner = FastAPI(title="CSP report collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ingest.run)
+    inner = FastAPI(
+        title="CSP report collector",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # It would lead to whatever host and scheme the request names, which behind a proxy are not those of a browser.
+        redirect_slashes=False,
+        lifespan=ingest.run,
+    )
     health = Health(engine, lambda: ingest.writer)
     inner.include_router(create_health_router(engine, health, counters, access))
     if settings.review:

@@ -69,6 +69,14 @@ def test_a_rotation_out_of_sight_of_the_file_gives_the_pages_another_live_key(tm
         assert [answer_to(collector, key) for key in (shown, elsewhere)] == [204, 204]
 
 
+def test_no_address_leads_to_the_host_that_a_client_names(tmp_path: Path) -> None:
+    with run_collector(tmp_path) as collector:
+        for path, host in (("/healthz/", "evil.example"), ("/violations/", "localhost:1"), ("/login//", "localhost:1")):
+            answer = get(collector, path, ("Host", host))
+            assert answer.status == 404
+            assert "location" not in {name.lower() for name, _ in answer.headers}
+
+
 @pytest.mark.parametrize("between", ["another database", "a lost file"])
 def test_no_start_revokes_a_key(tmp_path: Path, between: str) -> None:
     with run_collector(tmp_path) as collector:
