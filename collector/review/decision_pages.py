@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from collector.review.access import NO_STORE, Access, Login, require_same_origin
 from collector.review.forms import form_fields
-from collector.review.group_page import group_page, is_fingerprint
+from collector.review.group_page import NO_SUCH_GROUP, group_page, is_fingerprint
 from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.site_frame import address_of, frame
@@ -45,6 +45,8 @@ def create_decision_router(service: ReviewService, access: Access) -> APIRouter:
         check_it_is_the_sessions(login, form)
         context = frame(request, service, login, form.get("site", ""), "violations")
         site, fingerprint = context["site"], form.get("group", "")
+        if form.get("action") == "class" and is_fingerprint(fingerprint) and service.detail(site, fingerprint) is None:
+            raise HTTPException(404, NO_SUCH_GROUP)
         try:
             until = parse_until(form["until"], datetime.now(UTC)) if form.get("until") else None
             service.decide(site, _answer(form, site), note=form.get("note", "").strip(), until=until)

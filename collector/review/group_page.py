@@ -25,6 +25,8 @@ from policybuilder.summary import source_of
 _ASKED = frozenset({EvidenceClass.GENUINE, EvidenceClass.CONTRADICTION})
 """Of these a single report is asked why it came; of the others the class says so."""
 
+NO_SUCH_GROUP = "No such violation was reported, or it was forgotten since."
+
 
 def create_group_router(service: ReviewService, access: Access) -> APIRouter:
     """`/group/{fingerprint}`."""
@@ -49,7 +51,7 @@ def group_page(
     """The page; with a `problem` where an answer could not be kept. Raises 404 for an unknown group."""
     detail = service.detail(context["site"], fingerprint) if is_fingerprint(fingerprint) else None
     if detail is None:
-        raise HTTPException(404, "No such violation was reported, or it was forgotten since.")
+        raise HTTPException(404, NO_SUCH_GROUP)
     group, explanation = detail.group, service.explanation(context["site"], detail)
     change = explanation.change if group.evidence_class in _ASKED else None
     reports: dict[str, int] = defaultdict(int)

@@ -166,6 +166,7 @@ def test_what_cannot_be_decided_is_said_on_the_page_and_not_kept(shop: Shop, fie
     [
         ("/decide", {"action": "nothing", "group": "0" * 32}, 400),
         ("/decide", {"action": "class", "group": "../x", "class": "bot"}, 400),
+        ("/decide", {"action": "class", "group": "0" * 32, "class": "bot"}, 404),
         ("/decide", {"action": "reject", "pattern": "a", "site": "nowhere"}, 404),
         ("/undo", {"number": "7"}, 409),
         ("/undo", {"number": "-1"}, 400),
