@@ -83,13 +83,15 @@ def _answer(form: dict[str, str], site: str) -> _Make:
     """What makes the answer that the form's button means. Raises CspbuildError, or 400 for no button of ours."""
     expression, pattern = form.get("expression", ""), form.get("pattern", "")
     directive = form.get("directive", "")
+    # The form of one violation names the directive for what is allowed alone.
+    refused_in = "" if form.get("group") else directive
     match form.get("action", ""):
         case "allow":
             return lambda _: allowing(expression, directive)
         case "reject":
-            return lambda _: refusing(DecisionAction.REJECT, pattern, "")
+            return lambda _: refusing(DecisionAction.REJECT, pattern, refused_in)
         case "ignore":
-            return lambda _: refusing(DecisionAction.IGNORE, pattern, "")
+            return lambda _: refusing(DecisionAction.IGNORE, pattern, refused_in)
         case "trust-initiator":
             return lambda standing: trusting(form.get("initiator", ""), "", standing, site)
         case "reject-initiator":

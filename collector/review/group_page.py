@@ -3,6 +3,7 @@
 # Without the future import of annotations: FastAPI could not find `access`, a parameter, by its name.
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,10 +16,11 @@ from collector.review.routes import ReviewRoute
 from collector.review.service import ReviewService
 from collector.review.site_frame import frame
 from collector.review.templating import page
-from collector.review.wording import what_became_of_it, what_happened
-from policybuilder.csp import Violation
+from collector.review.wording import what_became_of_it, what_happened, which_browsers
+from policybuilder.csp import SampleExtent, Violation
 from policybuilder.deciding import CLASSES
 from policybuilder.evidence import MEANINGS, EvidenceClass
+from policybuilder.store.detail import GroupDetail
 from policybuilder.suggestion.candidates import PARENTS
 from policybuilder.summary import source_of
 
@@ -61,6 +63,7 @@ def group_page(
         "group": group,
         "happened": what_happened(group),
         "became": what_became_of_it(group),
+        "browsers": which_browsers(_extents(detail)),
         "meaning": MEANINGS[group.evidence_class],
         "explanation": explanation if group.evidence_class in _ASKED else None,
         "change": change,
@@ -75,6 +78,12 @@ def group_page(
         "status": 409 if problem else 200,
     }
     return page(request, "group.html", context, status=context["status"])
+
+
+def _extents(detail: GroupDetail) -> Iterator[SampleExtent]:
+    if not detail.group.blocked.startswith("trusted-types"):  # whose samples are whole in every browser
+        yield detail.group.sample_extent
+        yield from (sample.sample_extent for sample in detail.samples)
 
 
 def is_fingerprint(text: str) -> bool:

@@ -316,7 +316,7 @@ class StoredReview:
 
     def header_lines(self, site: str) -> Sequence[str]:
         """The observe headers of the site."""
-        key = self._key_of(site) or get_site(self._engine, site).key
+        key = self._key_of(site) or self._site(site).key
         return observe_lines(f"{self._base_url}/report/{key}")
 
     def next_command(self, site: str) -> str:

@@ -13,6 +13,7 @@ from collector.review.side_by_side import DirectiveBeside, side_by_side
 from collector.review.site_frame import frame
 from collector.review.snippets import snippets_of
 from collector.review.templating import page
+from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.readiness.values import CandidateOrigin, Case
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.suggestion.values import Suggestion
@@ -40,6 +41,7 @@ def create_suggestion_router(service: ReviewService, access: Access) -> APIRoute
             "readiness": service.readiness(context["site"]) if headers else None,
             "is_on_trial": case.origin is CandidateOrigin.TRIAL,
             "snippets": snippets_of(headers),
+            "source_lists": SOURCE_LIST_DIRECTIVES,
             "max_rows": MAX_ROWS,
         }
         return page(request, "suggestion.html", context)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from policybuilder.csp import Disposition
+from collections.abc import Iterable
+
+from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.suggestion.candidates import PARENTS
 
@@ -69,3 +71,16 @@ def what_became_of_it(group: ViolationGroup) -> str:
             return "The browser let it happen: the policy only reports."
         case _:
             return "The report does not say whether it was blocked."
+
+
+def which_browsers(extents: Iterable[SampleExtent]) -> str:
+    """Whose reports they are, as far as their samples tell.
+
+    No user agent is kept. Only Firefox marks where it cuts a sample, so that one without the mark is known to be whole.
+    """
+    seen = set(extents)
+    told = [name for extent, name in _BROWSERS.items() if extent in seen]
+    return " and ".join(told) if told else "not told: its reports hold no code, and no user agent is kept"
+
+
+_BROWSERS = {SampleExtent.WHOLE: "Firefox", SampleExtent.TRIMMED: "Chromium or Safari"}

@@ -177,9 +177,10 @@ def test_the_banners_link_opens_the_review_pages_once(collector: RunningCollecto
 
     answered = log_in(collector, token)
     assert answered.status == 303
-    overview = as_browser(collector, "GET", "/", cookie=cookie_of(answered))
-    assert overview.status == 200
-    text = html.unescape(overview.body.decode())
+    assert as_browser(collector, "GET", "/", cookie=cookie_of(answered)).status == 200
+    listed = as_browser(collector, "GET", "/violations", cookie=cookie_of(answered))
+    assert listed.status == 200
+    text = html.unescape(listed.body.decode())
     assert f"{SHOP}/logo.png" in text
     assert "img-src" in text
 

@@ -38,6 +38,7 @@ from collector.settings import Settings
 from policybuilder.reports.wire import Reason
 from policybuilder.store import schema
 from policybuilder.store.engine import open_for_writing, writing
+from policybuilder.store.listing_upkeep import list_every_site_in_portions
 from policybuilder.store.site_settings import SiteChanges, change_site
 from policybuilder.store.sites import add_site, ensure_default_site, rotate_site, set_site_active
 from tests.collector.ingest.builders import (
@@ -900,6 +901,7 @@ def test_nothing_personal_is_left_in_the_database_or_the_log(endpoint: Endpoint)
         b"127.0.0.0/24",
     }
     assert len(personal) > 50
+    assert sum(list_every_site_in_portions(endpoint.engine)) > 0
     for name, content in _everything_kept(endpoint):
         assert content, name
         assert {word for word in personal if word in content} == set(), name

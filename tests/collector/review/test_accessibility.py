@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.collector.ingest.builders import batch_body, hash_envelope, report_body
 from tests.support.browser import run_chromium
@@ -79,8 +79,19 @@ def keep_a_site(running: RunningCollector) -> None:
 
 
 @pytest.fixture(scope="module")
-def session(browser: Browser, collector: RunningCollector) -> Iterator[BrowserContext]:
+def complaints() -> list[str]:
+    """What the browser complained of, such as our own policy, and whom it asked but the collector."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, collector: RunningCollector, complaints: list[str]) -> Iterator[BrowserContext]:
     context = browser.new_context()
+    context.on(
+        "request", lambda asked: None if asked.url.startswith(collector.base_url) else complaints.append(asked.url)
+    )
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda said: None if _is_of_no_page(said) else complaints.append(said.text))
     page = context.new_page()
     page.goto(collector.login_link)
     page.get_by_role("button", name="Open the review pages").click()
@@ -116,6 +127,10 @@ PAGES = {
 }
 
 
+def _is_of_no_page(said: ConsoleMessage) -> bool:
+    return said.type != "error" or "404 (Not Found)" in said.text
+
+
 def groups(session: BrowserContext, collector: RunningCollector) -> list[str]:
     page = session.new_page()
     page.goto(f"{collector.base_url}/violations?noise=1")
@@ -140,12 +155,15 @@ def faults(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_has_a_fault(session: BrowserContext, collector: RunningCollector, name: str, scheme: str) -> None:
+def test_no_page_has_a_fault(
+    session: BrowserContext, collector: RunningCollector, complaints: list[str], name: str, scheme: str
+) -> None:
     page = session.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(f"{collector.base_url}{PAGES[name]}")
     assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
     assert faults(page) == []
+    assert complaints == []
     page.close()
 
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from collector.review.stored import StoredReview
-from policybuilder.csp import Disposition
+from collector.review.wording import which_browsers
+from policybuilder.csp import Disposition, SampleExtent
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import EvidenceClass
 from policybuilder.store.sites import add_site, ensure_default_site
@@ -54,6 +55,7 @@ def test_a_violation_says_in_plain_words_what_happened_and_what_would_allow_it(s
     assert "You decide: whoever controls that host runs code in your pages" in text
     assert f"All that {TAG} loads" in text
     assert f"{TAG}/t.js:3" in text
+    assert "Browsers not told: its reports hold no code, and no user agent is kept" in text
     assert "Reports by day" in text
     assert '"blocked_uri": "https://cdn.example/lib.js"' in text
 
@@ -248,3 +250,28 @@ def test_nothing_of_a_report_is_markup(shop: Shop) -> None:
         assert "<img src=x" not in page
         assert "{{7*7}}" in page or address in {"/", "/suggestion", "/initiators"}
         assert "onerror=alert(1)&gt;" in page or address in {"/", "/suggestion", "/initiators"}
+
+
+def test_what_no_source_answers_is_ignored_from_the_suggestion(shop: Shop) -> None:
+    record_observations(
+        shop.engine,
+        make_observation(make_violation("default-src", "https://odd.example/x"), seen_at=SEEN_AT, is_trusted=True),
+    )
+    assert "https://odd.example/x" in shop.text("/suggestion")
+    answer = shop.post("/decide", action="ignore", pattern="https://odd.example/x", directive="default-src")
+    assert answer.headers["location"] == "/suggestion?site=default"
+    assert shop.decisions() == [(DecisionAction.IGNORE, "default-src", "https://odd.example/x", "", None, "")]
+    assert "https://odd.example/x" not in shop.text("/suggestion")
+
+
+@pytest.mark.parametrize(
+    ("extents", "told"),
+    [
+        ([SampleExtent.WHOLE, SampleExtent.PREFIX], "Firefox"),
+        ([SampleExtent.TRIMMED], "Chromium or Safari"),
+        ([SampleExtent.TRIMMED, SampleExtent.WHOLE], "Firefox and Chromium or Safari"),
+        ([SampleExtent.PREFIX, SampleExtent.NONE], "not told: its reports hold no code, and no user agent is kept"),
+    ],
+)
+def test_browsers_are_told_by_how_they_mark_samples(extents: list[SampleExtent], told: str) -> None:
+    assert which_browsers(extents) == told

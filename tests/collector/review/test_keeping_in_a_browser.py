@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.collector.ingest.builders import report_body
 from tests.collector.review.test_in_a_browser import HOSTILE, watched
@@ -37,13 +37,13 @@ def rotate_keys(page: Page) -> tuple[str, str]:
     page.get_by_role("button", name="Make a new key").click()
     assert "A new key is made" in page.get_by_role("status").inner_text()
     keys = page.get_by_role("region", name="Public keys").get_by_role("listitem")
-    assert keys.count() == 2
+    expect(keys).to_have_count(2)
     public = re.findall(r"/report/([\w-]+)", keys.first.inner_text())[0]
     page.get_by_role("button", name="Revoke the old keys").click()
-    assert keys.count() == 2, "the browser asks for the tick first"
+    expect(keys, "the browser asks for the tick first").to_have_count(2)
     page.get_by_label("Yes, pages that still name an old key shall get 404").check()
     page.get_by_role("button", name="Revoke the old keys").click()
-    assert keys.count() == 1
+    expect(keys).to_have_count(1)
     page.get_by_label("Yes, all old rehearsal keys shall stop counting at once").check()
     page.get_by_role("button", name="Make a new rehearsal key").click()
     rehearsal = page.locator("pre").inner_text().strip()
