@@ -42,9 +42,12 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# One more than there are cores: many tests wait for browsers and servers.
+TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 1)
+
 test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size
 	@sh tests/setup/system.sh

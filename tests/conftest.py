@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
@@ -52,13 +55,40 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database to copy: to migrate one for each test takes as long as the test."""
+    path = tmp_path_factory.mktemp("migrated") / "csp.db"
+    open_for_writing(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer) -> str:
+    """The name of one in PostgreSQL."""
+    url = postgres.create_database()
+    open_for_writing(url).dispose()
+    return url.rpartition("/")[2]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, on each of the two systems."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, on each of the two systems; where a test has an `engine`, of a migrated one."""
+    is_migrated = "engine" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/data/csp.db"
+        path = tmp_path / "data/csp.db"
+        if is_migrated:
+            path.parent.mkdir()
+            shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+        return
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database()
+    like = {"like": request.getfixturevalue("migrated_postgres")} if is_migrated else {}
+    url = server.create_database(**like)
+    yield url
+    # A test may have stopped the server for good; hundreds of databases take a while to delete at the end.
+    with suppress(psycopg.OperationalError):
+        server.drop_database(url)
 
 
 @pytest.fixture

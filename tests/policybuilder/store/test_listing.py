@@ -230,7 +230,10 @@ class World:
             return read_coverage(connection, SITE, self.now).is_current
 
 
-@pytest.fixture(params=range(8), ids=lambda seed: f"seed{seed}")
+SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 12))]
+
+
+@pytest.fixture(params=SEEDS, ids=lambda seed: f"seed{seed}")
 def world(engine: Engine, request: pytest.FixtureRequest) -> World:
     return World(engine, request.param)
 
