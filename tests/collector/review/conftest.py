@@ -36,8 +36,8 @@ from policybuilder.times import Window, to_ms
 from policybuilder.workflow import Arrivals, Standing, standing_of
 from tests.support.listing import listing_of
 
-_ON_BOTH_SYSTEMS = ("test_alarm.py", "test_violations_list.py", "test_initiators.py", "test_deployments_page.py")
-"""Of the pages, those with queries or races of their own. What others ask is tested on both with the store."""
+_ON_BOTH_SYSTEMS = ("test_alarm.py", "test_violations_list.py", "test_initiators.py")
+"""Of the pages, those with queries of their own. What others ask is tested on both with the store."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the other pages on PostgreSQL to `make soak`."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.name not in _ON_BOTH_SYSTEMS:
+        is_on_both = item.path.name in _ON_BOTH_SYSTEMS or "at_once" in item.name
+        if item.path.is_relative_to(here) and not is_on_both:
             chosen = getattr(item, "callspec", None)
             if chosen is not None and chosen.params.get("database_url") == "postgresql":
                 item.add_marker(pytest.mark.soak)
