@@ -49,7 +49,7 @@ test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses 
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size
+soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size, pages on PostgreSQL
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -m soak $(ARGS)
 
