@@ -200,6 +200,7 @@ def test_a_person_reads_a_violation_decides_and_copies_the_policy(
 
 def test_the_same_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
     with collected(tmp_path) as (base_url, link), browser.new_context() as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=base_url)
         page = context.new_page()
 
         def tab_to(name: str, *, most: int = 60) -> None:
@@ -229,6 +230,14 @@ def test_the_same_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         with page.expect_navigation():
             page.keyboard.press("Enter")
         assert "our library" in page.get_by_role("region", name="What was decided").inner_text()
+        tab_to("Policy")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{base_url}/suggestion*")
+        page.get_by_role("button", name="Copy: Header").wait_for()
+        tab_to("Copy")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Copied: Header").wait_for()
+        assert "https://cdn.example/lib.js" in page.evaluate("navigator.clipboard.readText()")
 
 
 def test_several_are_chosen_by_key_and_answered_at_once(browser: Browser, tmp_path: Path) -> None:
