@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+PEERS_STAMP := tests/peers/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup lint format test soak bench bench-ingest pictures mutants compare browser-oracle demo lock clean
@@ -28,6 +29,13 @@ $(DEV_STAMP): $(VENV)/pyvenv.cfg requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@ $(RUN_STAMP)
 
+# Their scripts would fetch lists from other hosts, which the tests do without.
+$(PEERS_STAMP): tests/peers/package-lock.json tests/setup/system.sh
+	@sh tests/setup/system.sh
+	@echo "installing the evaluators of others into tests/peers/node_modules …"
+	@cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 setup: $(DEV_STAMP)  ## create .venv from the lock files
 
 run: $(RUN_STAMP)  ## start the collector on http://127.0.0.1:8000
@@ -45,15 +53,15 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 # One more than there are cores: many tests wait for browsers and servers.
 TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 1)
 
-test: $(DEV_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
+test: $(DEV_STAMP) $(PEERS_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: $(DEV_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size, pages on PostgreSQL
+soak: $(DEV_STAMP) $(PEERS_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size, pages on PostgreSQL
 	@sh tests/setup/system.sh
 	@$(BIN)/pytest -m soak $(ARGS)
 
-bench: bench-ingest $(DEV_STAMP)  ## how fast things are, in times of a baseline measured beside them
+bench: bench-ingest $(DEV_STAMP) $(PEERS_STAMP)  ## how fast things are, in times of a baseline measured beside them
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 INGEST ?=
@@ -96,4 +104,4 @@ lock: $(DEV_STAMP)  ## make the lock files anew from pyproject.toml
 	  pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove the environment and caches, never the data
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) tests/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -22,6 +22,7 @@ need nginx-light "nginx, for the snippets" nginx /usr/sbin/nginx
 need apache2 "Apache, for the snippets" apache2 /usr/sbin/apache2
 need caddy "Caddy, for the snippets" caddy
 need nodejs "Node.js, for the snippets of Workers and Express" node
+need npm "npm, for the evaluators that ours are compared with" npm
 need strace "strace, for the order of system calls" strace
 need gcc "a C compiler, for the clock that steps" cc
 need libc6-dev "the headers of the C library, for the clock that steps" /usr/include/time.h

@@ -1,0 +1,1 @@
+"""Evaluation: what is weak in a policy, and what would be better."""

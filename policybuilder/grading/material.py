@@ -1,0 +1,98 @@
+"""Material: what a scan saw of a site, before anybody judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policybuilder.markup import Markup
+from policybuilder.scanner.pages import FetchReason, Headers, Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request and where it led."""
+
+    url: str
+    """That was asked for."""
+
+    response: Response | None = None
+    """The last answer, with the redirects before it; None where there was none."""
+
+    reason: FetchReason | None = None
+    """Why there was none."""
+
+    failure: str | None = None
+    """The same, as a line for people."""
+
+    is_certificate_valid: bool = True
+    """Whether the certificates on the way held; without https there is nothing that does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCookie:
+    """A Set-Cookie header as it was sent; a browser may make something else of it, or nothing."""
+
+    url: str
+    """Whose answer it came with."""
+
+    text: str
+    """Its value, as the header has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointAnswer:
+    """What a place that a policy sends reports to said when a browser's questions were put to it."""
+
+    url: str
+    preflight_status: int | None = None
+    """Of the OPTIONS request a browser sends first; None where it was not asked or did not answer."""
+
+    preflight_headers: Headers = ()
+    is_cross_origin: bool = False
+    """Whether a browser would ask first: the endpoint is on another origin than the page."""
+
+    failure: str | None = None
+    """Why there is no answer, as a line for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """All that a scan saw of one page and its server. What was not looked at is None, and judged `not-tested`."""
+
+    url: str
+    """The page that was asked for."""
+
+    page: Visit
+    """The answer that is judged: the one over https where there is one."""
+
+    http: Visit | None = None
+    """The same page asked for over plain http; None where it was not asked for, as with one recorded response."""
+
+    https: Visit | None = None
+    preflight: Response | None = None
+    """The answer to an OPTIONS request from another origin."""
+
+    cookies: tuple[SentCookie, ...] = ()
+    """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""
+
+    markup: Markup | None = None
+    """The page read as HTML; None where it is none."""
+
+    is_whole: bool = True
+    """False where one recorded response is all there is: redirection and plain http are then not tested."""
+
+    is_preloaded: bool = False
+    """Whether the host is in the list of hosts that browsers only visit over https."""
+
+    preloaded_redirects: bool = False
+    """Whether every host on the way from plain http is in that list."""
+
+    endpoints: Mapping[str, EndpointAnswer] = field(default_factory=dict)
+    """By URL, the places for reports that were asked whether they answer."""
+
+    forged_host: Response | None = None
+    """The answer to a request with a Host header of nobody's."""
+
+    forged_host_failure: str | None = None
+    """Why there is none: a server that hangs up refuses, too."""
