@@ -7,6 +7,10 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 PEERS_STAMP := tests/peers/node_modules/.installed
 
+# pip compiles what it installs but not a checkout, and where PYTHONDONTWRITEBYTECODE is set nobody else does: every
+# program would then compile all of its modules anew, which takes as long again as starting it.
+COMPILE := $(BIN)/python -m compileall -q collector policybuilder tests
+
 .DEFAULT_GOAL := help
 .PHONY: help run setup lint format test soak bench bench-ingest pictures mutants compare browser-oracle demo lock clean
 
@@ -21,6 +25,7 @@ $(RUN_STAMP): $(VENV)/pyvenv.cfg requirements.lock pyproject.toml
 	@test -e $(DEV_STAMP) || { echo "installing the collector's packages into $(VENV) …"; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(DEV_STAMP): $(VENV)/pyvenv.cfg requirements-dev.lock pyproject.toml
@@ -55,17 +60,21 @@ TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 1)
 
 test: $(DEV_STAMP) $(PEERS_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
+	@$(COMPILE)
 	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(DEV_STAMP) $(PEERS_STAMP)  ## the tests that take minutes: floods and long campaigns at their full size, pages on PostgreSQL
 	@sh tests/setup/system.sh
+	@$(COMPILE)
 	@$(BIN)/pytest -m soak $(ARGS)
 
 bench: bench-ingest $(DEV_STAMP) $(PEERS_STAMP)  ## how fast things are, in times of a baseline measured beside them
+	@$(COMPILE)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 INGEST ?=
 bench-ingest: $(DEV_STAMP)  ## how fast reports are taken, beside other servers; INGEST=--update writes it into the README
+	@$(COMPILE)
 	-@$(BIN)/python -m tests.benchmarks.ingest $(INGEST)
 
 pictures: $(DEV_STAMP)  ## the README's pictures of the review pages, taken anew in Chromium
