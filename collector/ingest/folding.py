@@ -43,6 +43,9 @@ class Observation:
     stands_for: int = 1
     """How many reports there would be without sampling."""
 
+    nonces: tuple[int, ...] = ()
+    """Marks of the nonces in the policy; see `nonce_marks`."""
+
     is_counted_already: bool = False
     """Only its trust is news: the same line was imported before without it."""
 
@@ -128,6 +131,8 @@ def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, pag
     batch.page_networks.add((site, fingerprint, page, day, network))
     if violation.original_policy:
         batch.policy_networks.add((site, digest, day, network))
+        for mark in observation.nonces:
+            batch.nonces.add((site, digest, day, mark, network))
     reporter = _in(batch.networks, (site, day, network), NetworkDelta)
     if not observation.is_imported:
         # How evenly clients post says whether their addresses are right; a file was not posted, and has its own.

@@ -71,6 +71,7 @@ def take_in(
                     is_trusted=key.kind is KeyKind.REHEARSAL,
                     is_imported=is_imported,
                     stands_for=stands_for,
+                    nonces=normalized.nonces,
                 )
             )
     return intake

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,15 @@ from typing import Any
 import ada_url
 import msgspec
 
-from policybuilder.csp import Directive, HostSource, Policy, canonical, parse_serialized_policy, parse_source_expression
+from policybuilder.csp import (
+    BLANK_NONCE,
+    Directive,
+    HostSource,
+    Policy,
+    canonical,
+    parse_serialized_policy,
+    parse_source_expression,
+)
 from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import KEYWORD_BLOCKED_URIS, Disposition, SampleExtent, Violation
 from policybuilder.reports.redaction import cut_sample, redact_path
@@ -41,6 +50,9 @@ _CUT_MARK = "…"
 # Both are parts of database keys, and PostgreSQL fails a whole commit for one that is too long.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _MAX_AUTHORITY_CHARACTERS = 260  # a DNS name has at most 253, and a port six
+
+# https://w3c.github.io/webappsec-csp/#grammardef-nonce-source
+_NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]{1,256}={0,2})'", re.IGNORECASE)
 
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _HASH = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/_=-]{1,172}")
@@ -70,6 +82,9 @@ class NormalizedViolation(msgspec.Struct, frozen=True, gc=False):
 
     user_agent: str = ""
     """Of the envelope, else of the request; used to classify, never stored."""
+
+    nonces: tuple[int, ...] = ()
+    """What tells the nonces of the policy from others, as `nonce_marks` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +119,14 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
     user_agent = report.user_agent or user_agent
     blocked = _blocked_uri(members)
     sample, extent = _sample(members, blocked, user_agent)
+    policy = text_of(members, "original-policy", "originalPolicy")
     return NormalizedViolation(
         Violation(
             document_uri=clean_url(document),
             effective_directive=directive,
             blocked_uri=blocked,
             disposition=_disposition(members),
-            original_policy=clean_policy(text_of(members, "original-policy", "originalPolicy")),
+            original_policy=clean_policy(policy),
             sample=sample,
             sample_extent=extent,
             source_file=clean_url(text_of(members, "source-file", "sourceFile")),
@@ -122,6 +138,7 @@ def normalize(report: WireReport, user_agent: str = "") -> NormalizedViolation |
         ),
         document_query=document.partition("?")[2].partition("#")[0][:MAX_URL_CHARACTERS],
         user_agent=user_agent[:MAX_USER_AGENT_CHARACTERS],
+        nonces=nonce_marks(policy),
     )
 
 
@@ -170,6 +187,26 @@ def clean_policy(text: str) -> str:
     Empty for one longer than any server sends: cut, it would be another policy.
     """
     return _clean_policy(text) if len(text) <= MAX_POLICY_CHARACTERS else ""
+
+
+def nonce_marks(policy: str) -> tuple[int, ...]:
+    """Of each nonce in a policy as it was sent, 64 bits of a digest, signed as SQL integers are; most have one or none.
+
+    A nonce is to be another one in each response, so that two reports with the same one are of the same page as it was
+    sent: to one visitor, or, where it was stored or is written once for all, to many.
+    """
+    if "nonce-" not in policy or len(policy) > MAX_POLICY_CHARACTERS:
+        return ()
+    found = dict.fromkeys(nonce for nonce in _NONCE.findall(policy) if nonce != BLANK_NONCE)
+    return tuple(_mark(nonce) for nonce in list(found)[:_MAX_NONCES])
+
+
+def _mark(nonce: str) -> int:
+    return int.from_bytes(hashlib.blake2b(nonce.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+_MAX_NONCES = 2
+"""Looked at in one policy: a server has one for a response, or one for scripts and one for styles."""
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,6 @@
 """The file of a backup: all tables as JSON lines, packed by gzip, the same whichever database they are of.
 
-    {"format": "cspbuild-backup/1", "revision": "0005", "made_at": "…", "tables": [{"name": "site", "columns": […], …}]}
+    {"format": "cspbuild-backup/1", "revision": "0006", "made_at": "…", "tables": [{"name": "site", "columns": […], …}]}
     ["default", 1763634600000, …]
     …
     {"sha256": "…"}

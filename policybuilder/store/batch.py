@@ -120,6 +120,9 @@ class Batch:
     policy_networks: set[tuple[str, str, int, str]] = field(default_factory=set)
     """(site, policy digest, day, client network)."""
 
+    nonces: set[tuple[str, str, int, int, str]] = field(default_factory=set)
+    """(site, policy digest, day, mark of a nonce, client network)."""
+
     networks: dict[tuple[str, int, str], NetworkDelta] = field(default_factory=dict)
     """By (site, day, client network)."""
 

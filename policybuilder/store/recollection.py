@@ -10,6 +10,7 @@ forgotten.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from policybuilder.store.clock import HOUR_MS
 
@@ -23,7 +24,7 @@ class Recollection:
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
         self._hour = -1
-        self._members: dict[tuple[str, str, str], set[str]] = {}
+        self._members: dict[tuple[str, str, str], set[Any]] = {}
         self._rows: set[int] = set()
         self._keys = 0
 
@@ -39,11 +40,11 @@ class Recollection:
         self._rows.clear()
         self._keys = 0
 
-    def members_of(self, table: str, site: str, fingerprint: str) -> set[str] | None:
-        """All that a group's rows in a table name, to be added to; None where that is not known."""
+    def members_of(self, table: str, site: str, fingerprint: str) -> set[Any] | None:
+        """All that the rows of a group, or a policy, in a table name, to be added to; None where it is not known."""
         return self._members.get((table, site, fingerprint))
 
-    def learn_members(self, table: str, site: str, fingerprint: str, members: set[str]) -> None:
+    def learn_members(self, table: str, site: str, fingerprint: str, members: set[Any]) -> None:
         """Remember the set, which grows with the table from now on."""
         self._members[table, site, fingerprint] = members
         # What is added to it later is bounded, and small.

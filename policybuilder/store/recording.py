@@ -40,6 +40,7 @@ from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
+from policybuilder.store.nonces import Met, watch
 from policybuilder.store.prepared import Prepared, inserted
 from policybuilder.store.recollection import Recollection
 from policybuilder.store.streams import Position, advance
@@ -290,6 +291,7 @@ class Recording:
                 (schema.PolicyRow, "digest"),
                 (schema.GroupPolicyRow, "policy_digest"),
                 (schema.PolicyReporterRow, "policy_digest"),
+                (schema.PolicyNonceRow, "policy_digest"),
             ):
                 table = table_of(row)
                 self._connection.execute(delete(table).where(table.c.site == site, table.c[member] == digest))
@@ -363,6 +365,7 @@ class Recording:
                 if (site, digest) in room.policies
             },
         )
+        self._nonces(batch, room, hashes)
         self._see(
             _PAGE_REPORTERS,
             "page",
@@ -372,6 +375,42 @@ class Recording:
             },
         )
         self._known.learn(("visited", *key) for key in room.visited)
+
+    def _nonces(self, batch: Batch, room: _Room, hashes: Mapping[tuple[str, int, str], int]) -> None:
+        """Keep who met the nonces that are watched, and watch more while there is room."""
+        wanted = sorted(
+            (site, digest, day, mark, hashes[site, day, network])
+            for site, digest, day, mark, network in batch.nonces
+            if (site, digest) in room.policies
+        )
+        if not wanted:
+            return
+        watches = self._watches({key[:2] for key in wanted})
+        fresh = [key for key in wanted if watch(watches[key[:2]], *key[2:])]
+        _POLICY_NONCES.run_many(
+            self._connection,
+            [
+                {"site": site, "policy_digest": digest, "day": day, "mark": mark, "network": network}
+                for site, digest, day, mark, network in fresh
+            ],
+        )
+
+    def _watches(self, policies: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], set[Met]]:
+        """Who met which nonces of the policies, as far as they are watched."""
+        watches: dict[tuple[str, str], set[Met]] = {}
+        unknown: dict[str, list[str]] = defaultdict(list)
+        for site, digest in policies:
+            met = self._known.members_of("policy_nonce", site, digest)
+            if met is None:
+                unknown[site].append(digest)
+            watches[site, digest] = set() if met is None else met
+        for site, digests in sorted(unknown.items()):
+            found = _WATCHED.run(self._connection, site=site, given=json.dumps(sorted(digests)))
+            for digest, day, mark, network in cast("Iterable[tuple[str, int, int, int]]", found):
+                watches[site, digest].add(Met(day, mark, network))
+            for digest in digests:
+                self._known.learn_members("policy_nonce", site, digest, watches[site, digest])
+        return watches
 
     def _see(self, statement: Prepared, member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
         """Keep that the networks were seen, of which it is not known that they were already."""
@@ -584,11 +623,13 @@ _NETWORK_DAYS = _upsert(schema.NetworkDayRow, add=("reports", "rehearsed_reports
 _GROUP_REPORTERS = _upsert(schema.GroupReporterRow)
 _POLICY_REPORTERS = _upsert(schema.PolicyReporterRow)
 _PAGE_REPORTERS = _upsert(schema.PageReporterRow)
+_POLICY_NONCES = _upsert(schema.PolicyNonceRow)
 _SAMPLES = _upsert(schema.SampleRow)
 _SCRIPT_HASHES = _upsert(schema.ScriptHashRow, add=("reports",))
 
 _VISITED = _those_given(schema.PageReporterRow, "page")
 _POLICIES_THERE = _those_given(schema.PolicyRow, "digest")
+_WATCHED = _those_given(schema.PolicyNonceRow, "policy_digest", "policy_digest", "day", "mark", "network")
 _MEMBERS = {
     (str(row.__tablename__), member): _those_given(row, "fingerprint", "fingerprint", member)
     for row, member in (

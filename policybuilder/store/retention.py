@@ -92,6 +92,7 @@ _PRUNED: tuple[Any, ...] = (
     schema.PolicyRow,
     schema.PageReporterRow,
     schema.PolicyReporterRow,
+    schema.PolicyNonceRow,
     schema.NetworkDayRow,
     schema.PageViewRow,
     schema.ViewLogRow,
@@ -129,6 +130,7 @@ def _prune_site(engine: Engine, site: str, retention_days: int, now_ms: int) -> 
         (schema.GroupReporterRow, oldest_reporters),
         (schema.PageReporterRow, oldest_reporters),
         (schema.PolicyReporterRow, oldest_reporters),
+        (schema.PolicyNonceRow, oldest_reporters),
         (schema.NetworkDayRow, oldest_reporters),
         (schema.PageViewRow, oldest),
     ]

@@ -240,6 +240,21 @@ class PolicyReporterRow(SQLModel, table=True):
     network: int = Field(sa_column=_big(primary_key=True))
 
 
+class PolicyNonceRow(SQLModel, table=True):
+    """A client network that met a nonce on a day, under a policy; of the few nonces that are watched that day."""
+
+    __tablename__ = "policy_nonce"
+    __table_args__ = _KEY_IS_MOST
+
+    site: str = Field(sa_column=_text(primary_key=True))
+    policy_digest: str = Field(sa_column=_text(primary_key=True))
+    day: int = Field(sa_column=_big(primary_key=True))
+    mark: int = Field(sa_column=_big(primary_key=True))
+    """64 bits of a digest of the nonce."""
+
+    network: int = Field(sa_column=_big(primary_key=True))
+
+
 class NetworkDayRow(SQLModel, table=True):
     """A client network that reported to a site on a day: the site's audience, and how unevenly it reports."""
 

@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 
 from policybuilder.evidence import ViolationGroup
 from policybuilder.networks import SetupWarning, setup_warnings
+from policybuilder.nonces import nonce_warnings
 from policybuilder.program import typed
 from policybuilder.store.deployments import read_deployments
 from policybuilder.store.evidence import read_classed
 from policybuilder.store.networks import read_networks, read_rehearsal_networks
+from policybuilder.store.nonces import read_repeated_nonces
 from policybuilder.store.reading import (
     count_reporters,
     count_reporters_by_day,
@@ -58,11 +60,14 @@ def read_warnings(connection: Connection, site: str, window: Window) -> tuple[Se
     """What the last days of the window say about the collector's set-up."""
     since = window.until - timedelta(days=_WARNING_DAYS)
     recent = Window(since if window.since is None else max(since, window.since), window.until)
-    return setup_warnings(
-        site,
-        read_networks(connection, site, recent),
-        read_rehearsal_networks(connection, site, recent),
-        program=typed("cspbuild"),
+    return (
+        *setup_warnings(
+            site,
+            read_networks(connection, site, recent),
+            read_rehearsal_networks(connection, site, recent),
+            program=typed("cspbuild"),
+        ),
+        *nonce_warnings(read_repeated_nonces(connection, site, recent)),
     )
 
 

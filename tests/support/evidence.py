@@ -133,6 +133,7 @@ def make_observation(
     is_trusted: bool = False,
     is_imported: bool = False,
     stands_for: int = 1,
+    nonces: tuple[int, ...] = (),
 ) -> Observation:
     """One report ready to be counted."""
     return Observation(
@@ -145,6 +146,7 @@ def make_observation(
         is_trusted=is_trusted,
         is_imported=is_imported,
         stands_for=stands_for,
+        nonces=nonces,
     )
 
 

@@ -30,6 +30,7 @@ from policybuilder.reports.normalization import (
     browser_family,
     clean_policy,
     clean_url,
+    nonce_marks,
     normalize,
 )
 from policybuilder.reports.wire import Reason, RejectedReportError, ReportKind, WireReport
@@ -457,6 +458,36 @@ def test_a_cleaned_policy_reads_back_as_itself_and_holds_no_query(text: str) -> 
     cleaned = clean_policy(text)
     assert str(parse_serialized_policy(cleaned)) == cleaned
     assert not set("?#\0") & set(cleaned)
+
+
+# (a policy as a browser sends it, the nonces that count)
+NONCES = [
+    ("script-src 'nonce-abc123=='", ["abc123=="]),
+    ("script-src 'nonce-a-b_c'; style-src 'nonce-a-b_c'", ["a-b_c"]),
+    ("script-src 'NONCE-Abc'", []),
+    ("script-src 'nonce-Abc' 'Nonce-aBC'", ["Abc", "aBC"]),
+    ("script-src 'nonce-a' 'nonce-b'; style-src 'nonce-c'", ["a", "b"]),
+    ("script-src 'nonce-blank' 'nonce-{NONCE}' nonce-x 'nonce-' 'nonce-ä'", []),
+    ("script-src 'self'", []),
+    ("script-src 'nonce-a' " + "https://cdn.example " * 500, []),
+]
+
+
+@pytest.mark.parametrize(("policy", "nonces"), NONCES, ids=[policy[:60] for policy, _ in NONCES])
+def test_the_nonces_of_a_policy_are_told_apart_and_not_kept(policy: str, nonces: list[str]) -> None:
+    marks = nonce_marks(policy)
+    assert marks == tuple(nonce_marks(f"img-src 'nonce-{nonce}'")[0] for nonce in nonces)
+    assert len(set(marks)) == len(nonces)
+    assert all(-(2**63) <= mark < 2**63 for mark in marks)
+
+
+def test_a_violation_comes_with_the_marks_of_its_nonces() -> None:
+    policy = "script-src 'nonce-abc'"
+    members = {"document-uri": "https://shop.example/", "effective-directive": "img-src", "original-policy": policy}
+    normalized = normalize(WireReport(ReportKind.VIOLATION, members))
+    assert isinstance(normalized, NormalizedViolation)
+    assert normalized.nonces == nonce_marks(policy) != ()
+    assert "abc" not in repr(normalized)
 
 
 def test_a_redacted_source_matches_the_redacted_url() -> None:

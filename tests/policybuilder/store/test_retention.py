@@ -66,7 +66,7 @@ def fill(engine: Engine, age_days: int, site: str = "shop", **changes: Any) -> N
         original_policy=canonical_text(f"img-src 'self' https://p{age_days}.example"),
         **changes,
     )
-    record_observations(engine, make_observation(violation, site=site, seen_at=at), now=at)
+    record_observations(engine, make_observation(violation, site=site, seen_at=at, nonces=(7,)), now=at)
     batch = Batch()
     hashed = NormalizedHash("https://shop.example/", f"https://shop.example/{age_days}.js", "sha256-AAAA", "script", 0)
     fold_hash(batch, HashObservation(site=site, report=hashed, seen_at_ms=to_ms(at)))
@@ -90,6 +90,7 @@ KEPT = [
     ("group_reporter", "day", 86_400_000, 90),
     ("page_reporter", "day", 86_400_000, 90),
     ("policy_reporter", "day", 86_400_000, 90),
+    ("policy_nonce", "day", 86_400_000, 90),
     ("network_day", "day", 86_400_000, 90),
     ("page_view", "day", 86_400_000, 400),
     ("view_log", "counted_at_ms", 1, 400),

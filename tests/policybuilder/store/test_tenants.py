@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from collector.ingest.folding import HashObservation, fold_hash
+from collector.ingest.folding import HashObservation, fold_hash, policy_digest
 from policybuilder import store
 from policybuilder.deciding import Answer
 from policybuilder.decisions import DecisionAction
@@ -83,6 +83,9 @@ def fill(engine: Engine, site: str) -> None:
     with recording(engine, to_ms(NOW)) as transaction:
         transaction.claim_lines(site, [b"0123456789abcdef"], is_trusted=False)
     day = to_ms(NOW) // DAY_MS
+    nonce = {"site": site, "policy_digest": policy_digest(own.original_policy), "day": day, "mark": 7}
+    for network in range(3):
+        insert_rows(engine, schema.PolicyNonceRow, {**nonce, "network": network})
     insert_rows(engine, schema.PageViewRow, {"site": site, "page": f"https://shop.example/{site}", "day": day})
     log = {"site": site, "digest": b"x", "lines": TENANTS.index(site) + 1, "counted_at_ms": to_ms(NOW)}
     insert_rows(engine, schema.ViewLogRow, log)
