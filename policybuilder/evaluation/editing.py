@@ -89,7 +89,7 @@ def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirectiv
 
     Where that is default-src, other things may need the sources: scripts get a list of their own, without them.
     """
-    stand_in = NOTHING if all(token.text.startswith("'") for token in tokens) else _left_for(placed, tokens)
+    stand_in = _left_for(placed, tokens)
     if placed.name != "default-src":
         return without(placed, tokens, stand_in=stand_in)
     gone = {token.start for token in tokens}
@@ -97,7 +97,15 @@ def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirectiv
     return added(text, policy, " ".join(("script-src", *(kept or [stand_in]))))
 
 
+def narrowed_itself(placed: PlacedDirective, tokens: Sequence[Token]) -> Change | None:
+    """The same of default-src itself, where scripts had better have no copy of it."""
+    return narrowing(placed, tokens) if placed.name == "default-src" else None
+
+
 def _left_for(placed: PlacedDirective, tokens: Sequence[Token]) -> str:
+    """What stands in for the values that go, if no other is left: for keywords nothing, for URLs the page's own."""
+    if all(token.text.startswith("'") for token in tokens):
+        return NOTHING
     gone = {token.start for token in tokens}
     left = (token.source for token in placed.values if token.start not in gone)
     has_urls = any(isinstance(source, HostSource | SchemeSource) or source == SELF for source in left)
