@@ -187,12 +187,14 @@ def _guess_keyword(_reading: Reading, placed: PlacedPolicy | None, finding: Find
     )
 
 
+_MEANT = KNOWN_DIRECTIVES - REMOVED_DIRECTIVES
+
+
 def _guess_directive(reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
     otherwise = partial(_without_name, reading, placed, finding)
-    known = KNOWN_DIRECTIVES - REMOVED_DIRECTIVES - (placed.directives.keys() if placed else set())
-    meant = nearest((finding.directive or "").rstrip(":"), known) if guess else None
-    if meant is None:
-        return _Better(otherwise)
+    meant = nearest((finding.directive or "").rstrip(":"), _MEANT) if guess else None
+    if meant is None or (placed is not None and meant in placed.directives):
+        return _Better(otherwise, guess=meant)
     change = (Edit(finding.start, finding.end, meant),)
     return _Better(lambda: change, otherwise, awakens=True, guess=meant)
 
