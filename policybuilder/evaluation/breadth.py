@@ -56,7 +56,9 @@ def wide_sources(reading: Reading) -> Iterator[Draft]:
         for name, placed in policy.directives.items():
             kinds = governed.get(name, ())
             for subject in _SUBJECTS:
-                asked = [kind for kind in subject.kinds if kind in kinds]
+                asked = [
+                    kind for kind in subject.kinds if kind in kinds and (kind != "form-action" or reading.sends_forms)
+                ]
                 if asked:
                     yield from _of_subject(reading, policy, placed, subject, asked)
 

@@ -169,13 +169,15 @@ def _quote(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, _gu
     )
 
 
+_QUOTES = "'\"`"
 _BARE_KEYWORDS = {keyword.value.strip("'"): keyword.value for keyword in Keyword} | {"none": "'none'"}
 _CURLY = str.maketrans({"‘": "'", "’": "'", "“": "'", "”": "'", "–": "-", "—": "-", "\xa0": " ", "\u200b": ""})
 
 
 def _guess_keyword(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
-    value = (finding.value or "").strip("'\"`")
-    meant = nearest(value, _BARE_KEYWORDS) if guess and finding.value and finding.value[0] in "'\"`" else None
+    written = finding.value or ""
+    value = written.strip(_QUOTES)
+    meant = nearest(value, _BARE_KEYWORDS) if guess and value != written else None
     if meant is None:
         return _Better(partial(_without_value, placed, finding))
     keyword = _BARE_KEYWORDS[meant]
