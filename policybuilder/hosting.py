@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from policybuilder.domains import is_address, private_suffix
+from policybuilder.domains import is_address, is_registry, private_suffix
 
 
 class HostingKind(enum.StrEnum):
@@ -96,6 +96,26 @@ def hosting_of(host: str) -> Hosting | None:
     return hosting
 
 
+@lru_cache(maxsize=4096)
+def hosting_within(domain: str) -> Hosting | None:
+    """What is known of some host below `domain`, in lower case: the pattern `*.` before it takes that in."""
+    if is_address(domain):
+        return None
+    if (found := hosting_of(f"_.{domain}")) is not None:
+        return found
+    entry = _table().find_below(domain)
+    return None if entry is None else entry.hosting
+
+
+@lru_cache(maxsize=4096)
+def gives_names_away(domain: str) -> bool:
+    """Whether anybody can have a name directly below `domain`: of a registry, or of a company with tenants."""
+    if not is_registry(domain):
+        return False
+    entry = _table().find(f"_.{domain}")
+    return entry is None or entry.hosting is not None or entry.is_registry
+
+
 def _below(suffix: str, *, is_shared: bool) -> Hosting:
     return Hosting(
         HostingKind.PRIVATE_SUFFIX,
@@ -113,6 +133,9 @@ def _segment_matches(pattern: str, segment: str) -> bool:
 class _Entry:
     hosting: Hosting | None
     """None for hosts of which the file says that they are nobody's hosting."""
+
+    is_registry: bool = False
+    """Whether names below are registered, as below a country's suffix."""
 
 
 @dataclass(slots=True)
@@ -143,6 +166,20 @@ class _Node:
             nodes = [child for node in nodes for name in (label, "*") if (child := node.children.get(name)) is not None]
         return next((node.itself for node in nodes if node.itself is not None), found)
 
+    def find_below(self, domain: str) -> _Entry | None:
+        """Any entry of hosting with more labels than `domain`."""
+        node: _Node | None = self
+        for label in reversed(domain.split(".")):
+            node = None if node is None else node.children.get(label)
+        waiting = [] if node is None else list(node.children.values())
+        while waiting:
+            child = waiting.pop()
+            for entry in (child.itself, child.below):
+                if entry is not None and entry.hosting is not None:
+                    return entry
+            waiting.extend(child.children.values())
+        return None
+
 
 @lru_cache(maxsize=1)
 def _table() -> _Node:
@@ -153,7 +190,7 @@ def _table() -> _Node:
             root.add(pattern, _Entry(_hosting_in(table)))
     for table in document["not-hosting"]:
         for pattern in table["hosts"]:
-            root.add(pattern, _Entry(None))
+            root.add(pattern, _Entry(None, is_registry=table.get("registry", False)))
     return root
 
 

@@ -163,7 +163,7 @@ def test_help_names_every_command_and_what_to_start_with(program: Cspbuild) -> N
             "match",
             "explain",
         ),
-        *("diff", "deploy", "ready", "rollback", "parse"),
+        *("evaluate", "diff", "deploy", "ready", "rollback", "parse"),
     ]
     assert "Start with  cspbuild header" in ran.out
 
