@@ -1,0 +1,114 @@
+"""Corrections: what we say otherwise than the peer of one policy, a function for each defect.
+
+Where the peer judges a directive and is wrong, we are right and name the difference. What it does not judge at all, we
+do not either: that is for our own evaluation, and `silences` lists it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.sources import HashSource, parse_source_expression
+from policybuilder.evaluation.csp_evaluator import findings, vocabulary
+from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
+from policybuilder.evaluation.csp_evaluator.findings import PeerFinding
+from policybuilder.evaluation.csp_evaluator.host_checks import object_hosts, script_hosts
+from policybuilder.evaluation.csp_evaluator.locations import scheme_free
+from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy
+from policybuilder.evaluation.csp_evaluator.script_checks import DANGEROUS_DIRECTIVES, SCRIPT_DIRECTIVES
+
+# https://w3c.github.io/webappsec-csp/#grammardef-keyword-source
+# https://w3c.github.io/trusted-types/dist/spec/#csp-eval
+NEWER_KEYWORDS = frozenset({"'report-sha256'", "'report-sha384'", "'report-sha512'", "'trusted-types-eval'"})
+
+# https://wicg.github.io/fenced-frame/#new-csp-directive
+NEWER_DIRECTIVES = frozenset({"fenced-frame-src"})
+
+_ANY_HOST_WITH_PORT = re.compile(r"\*:(?:[0-9]+|\*)(?:/.*)?", re.DOTALL)
+_LOCAL_SCHEMES = ("blob:", "filesystem:")
+_DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
+
+
+def corrections(effective: PeerPolicy) -> Iterator[Difference]:
+    """All differences in one policy, had the peer got through it without throwing."""
+    for correction in _CORRECTIONS:
+        yield from correction(effective)
+
+
+def _newer_syntax(effective: PeerPolicy) -> Iterator[Difference]:
+    for directive, values in effective.directives.items():
+        if directive in NEWER_DIRECTIVES:
+            yield Difference(1, Side.PEER, PeerFinding(findings.UNKNOWN_DIRECTIVE, directive))
+        has_usual_keywords = directive not in vocabulary.TRUSTED_TYPES_KEYWORDS
+        for text in values:
+            if has_usual_keywords and text.startswith("'") and text.lower() in NEWER_KEYWORDS:
+                yield Difference(1, Side.PEER, PeerFinding(findings.INVALID_KEYWORD, directive, text))
+            if text in NEWER_DIRECTIVES:
+                yield Difference(1, Side.OURS, PeerFinding(findings.MISSING_SEMICOLON, directive, text))
+
+
+def _any_host_with_port(effective: PeerPolicy) -> Iterator[Difference]:
+    for directive in effective.governing_each(*DANGEROUS_DIRECTIVES):
+        for text in effective.values(directive):
+            if "*:" in text and _ANY_HOST_WITH_PORT.fullmatch(scheme_free(text)):
+                yield Difference(4, Side.OURS, PeerFinding(findings.PLAIN_WILDCARD, directive, text))
+
+
+def _local_schemes(effective: PeerPolicy) -> Iterator[Difference]:
+    for directive in effective.governing_each(*SCRIPT_DIRECTIVES):
+        for scheme in _LOCAL_SCHEMES:
+            if scheme in effective.values(directive):
+                yield Difference(5, Side.OURS, PeerFinding(findings.LOCAL_URL_SCHEMES, directive, scheme))
+
+
+def _idle_none(effective: PeerPolicy) -> Iterator[Difference]:
+    """A `'none'` that says nothing, and what it hides from the peer.
+
+    https://w3c.github.io/webappsec-csp/#match-url-to-source-list
+    """
+    idle = {
+        name: values
+        for name, values in effective.directives.items()
+        if len(values) > 1 and "'none'" in values and name in SOURCE_LIST_DIRECTIVES
+    }
+    for directive in idle:
+        yield Difference(6, Side.OURS, PeerFinding(findings.IDLE_NONE, directive, "'none'"))
+    for directive in effective.governing_each("script-src", "script-src-elem"):
+        for finding in script_hosts(directive, idle.get(directive, {})):
+            yield Difference(6, Side.OURS, finding)
+    if effective.governing("object-src") in idle:
+        for finding in object_hosts(effective):
+            if finding.value != "'none'":
+                yield Difference(6, Side.OURS, finding)
+
+
+def _idle_hash(effective: PeerPolicy) -> Iterator[Difference]:
+    for directive, values in effective.directives.items():
+        if directive in vocabulary.TRUSTED_TYPES_KEYWORDS:
+            continue
+        for text, value in values.items():
+            if value.is_hash and not _is_digest(text):
+                yield Difference(9, Side.OURS, PeerFinding(findings.IDLE_HASH, directive, text))
+
+
+def _is_digest(text: str) -> bool:
+    """Whether a hash is as long as its algorithm makes them."""
+    source = parse_source_expression(text)
+    return isinstance(source, HashSource) and len(source.digest) == _DIGEST_BYTES[source.algorithm]
+
+
+def _any_trusted_types_policy(effective: PeerPolicy) -> Iterator[Difference]:
+    if "*" in effective.values("trusted-types"):
+        yield Difference(10, Side.OURS, PeerFinding(findings.ANY_TRUSTED_TYPES_POLICY, "trusted-types", "*"))
+
+
+_CORRECTIONS: tuple[Callable[[PeerPolicy], Iterator[Difference]], ...] = (
+    _newer_syntax,
+    _any_host_with_port,
+    _local_schemes,
+    _idle_none,
+    _idle_hash,
+    _any_trusted_types_policy,
+)

@@ -1,0 +1,86 @@
+"""Evaluating: the peer's findings of a text, and where we mean to differ from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
+from policybuilder.evaluation.csp_evaluator.findings import PeerFinding, PeerSeverity
+from policybuilder.evaluation.csp_evaluator.judging import Found, Verdict, judge
+from policybuilder.evaluation.csp_evaluator.merging import merged
+from policybuilder.evaluation.csp_evaluator.reading import read_policy
+from policybuilder.evaluation.csp_evaluator.silences import Silence, silences
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEvaluation:
+    """What csp_evaluator would say of a text, were it not for its defects."""
+
+    findings: tuple[PeerFinding, ...]
+    """The worst first; within a severity in the order of the checks."""
+
+    intended_differences: tuple[Difference, ...]
+    """All that `findings` has and the peer has not, and the other way round."""
+
+    not_judged: tuple[Silence, ...]
+    """What the peer passes over; `findings` has none of it either."""
+
+    @property
+    def worst(self) -> PeerSeverity:
+        """The worst severity; NONE where nothing was found, as the peer says."""
+        return self.findings[0].severity if self.findings else PeerSeverity.NONE
+
+    def document(self) -> dict[str, object]:
+        """The evaluation as JSON has it, but for the schema."""
+        return {
+            "findings": [finding.document() for finding in self.findings],
+            "worst": self.worst.name,
+            "intended_differences": [difference.document() for difference in self.intended_differences],
+            "not_judged": [silence.document() for silence in self.not_judged],
+        }
+
+
+def evaluate_as_peer(text: str) -> PeerEvaluation:
+    """What csp_evaluator finds in `text`, a header's value; never raises.
+
+    `text` may hold several policies, joined by commas.
+    """
+    whole = judge(read_policy(text))
+    if "," in text:
+        # Where nothing stands between the commas there is no policy, which is judged as an empty text is.
+        policies = [policy for part in text.split(",") if (policy := read_policy(part)).directives] or [read_policy("")]
+        found = tuple(merged([judge(policy) for policy in policies]))
+    else:
+        policies = [whole.policy]
+        found = tuple(whole.found())
+    is_read_alike = "," not in text and not whole.throws
+    differences = whole.corrections if is_read_alike else tuple(_differences(whole, found))
+    return PeerEvaluation(
+        findings=tuple(sorted((each.finding for each in found), key=lambda finding: finding.severity)),
+        intended_differences=differences,
+        not_judged=silences(policies),
+    )
+
+
+def _differences(whole: Verdict, found: Iterable[Found]) -> Iterator[Difference]:
+    """What differs where the peer throws, or takes several policies for one, `whole`."""
+    said = () if whole.throws else whole.said
+    left = Counter(finding.identity for finding in said)
+    for finding, defect in found:
+        if left[finding.identity]:
+            left[finding.identity] -= 1
+        else:
+            yield Difference(defect or (13 if whole.throws else 2), Side.OURS, finding)
+    wrong = {each.finding.identity: each.defect for each in whole.corrections if each.said_by is Side.PEER}
+    for finding in _taken(said, left):
+        yield Difference(wrong.get(finding.identity, 2), Side.PEER, finding)
+
+
+def _taken(findings: Iterable[PeerFinding], counts: Counter[tuple[object, ...]]) -> Iterator[PeerFinding]:
+    """As many of the findings as `counts` says."""
+    for finding in findings:
+        if counts[finding.identity]:
+            counts[finding.identity] -= 1
+            yield finding

@@ -1,0 +1,70 @@
+"""Locations: where the peer takes a value of a policy to point, which it asks the URL parser about any value at all."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import ada_url
+
+WILDCARD = "wildcard_placeholder"
+"""What the peer writes in the place of a star, since URLs have none."""
+
+_SCHEME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*://")
+
+
+class Location(NamedTuple):
+    """A host and a path, as the WHATWG parser serializes them."""
+
+    host: str
+    """Holds `WILDCARD` where the value has its first star."""
+
+    path: str
+    """`/` where there is none."""
+
+
+# Values whose location needs no parser, which takes several times as long. Left to it: punycode, last labels that may
+# be numbers, escapes, dot segments, and what it would refuse. A test holds the two to one answer.
+_PLAIN = re.compile(
+    r"(?P<host>(?:[a-z0-9_'-]+\.)*[a-z_'][a-z0-9_'-]*)"
+    r"(?::[0-9]{0,4})?"
+    r"(?P<path>/[A-Za-z0-9._~!$&'()*+=:@,/-]*)?"
+)
+
+
+def scheme_free(value: str) -> str:
+    """`value` without what stands before its host."""
+    match = _SCHEME.match(value)
+    return value[match.end() if match else 0 :].removeprefix("//")
+
+
+def read_location(value: str) -> Location | None:
+    """Where `value` points; None where the URL parser refuses it."""
+    rest = scheme_free(value).replace(":*", "", 1).replace("*", WILDCARD, 1)
+    if (plain := _PLAIN.fullmatch(rest)) and "xn--" not in rest and "/." not in rest:
+        return Location(plain["host"], plain["path"] or "/")
+    try:
+        url = ada_url.URL(f"https://{_scalar_values(rest)}")
+    except ValueError:
+        return None
+    return Location(url.hostname, url.pathname)
+
+
+_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_BRACKETS = re.compile(r"\[[0-9:]+\]")
+
+
+def is_address(value: str, location: Location | None) -> bool:
+    """Whether the peer takes the host of `value` for an IP address; the parser has read `0x7f.1` as one, too."""
+    # What begins with brackets is one to it, wherever the rest leads: `[::1]@a.example` is.
+    if _BRACKETS.match(scheme_free(value)):
+        return True
+    return location is not None and (location.host.startswith("[") or _IPV4.fullmatch(location.host) is not None)
+
+
+def _scalar_values(text: str) -> str:
+    """`text` as the URL parser is given it: a lone surrogate is U+FFFD there.
+
+    https://webidl.spec.whatwg.org/#js-to-usvstring
+    """
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

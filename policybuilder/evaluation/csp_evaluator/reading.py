@@ -1,0 +1,60 @@
+"""Reading: a text as the peer splits it into directives and values, which is not quite how browsers do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policybuilder.csp.directives import FALLBACKS
+from policybuilder.evaluation.csp_evaluator import vocabulary
+from policybuilder.evaluation.csp_evaluator.values import SourceList, read_value
+
+_EMPTY: SourceList = {}
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPolicy:
+    """One policy as the peer has it; a comma is a character like any other."""
+
+    directives: Mapping[str, SourceList]
+    repeated: tuple[str, ...] = ()
+    """Names of directives that stand again, of which the peer does not say a word."""
+
+    def governing(self, name: str) -> str:
+        """The directive that decides where `name` is asked for; it need not be there."""
+        fallbacks = FALLBACKS.get(name, (name,))
+        return next((fallback for fallback in fallbacks if fallback in self.directives), fallbacks[-1])
+
+    def governing_each(self, *names: str) -> tuple[str, ...]:
+        """The directives that decide for `names`, each of them once."""
+        return tuple(dict.fromkeys(map(self.governing, names)))
+
+    def values(self, name: str) -> SourceList:
+        """The values of the directive `name` itself; none where it is missing."""
+        return self.directives.get(name, _EMPTY)
+
+    def has_nonce(self, name: str) -> bool:
+        return any(value.is_nonce for value in self.values(name).values())
+
+    def has_hash(self, name: str) -> bool:
+        return any(value.is_hash for value in self.values(name).values())
+
+
+def read_policy(text: str) -> PeerPolicy:
+    """The policy that the peer reads in `text`."""
+    if not text.isascii():
+        # Two surrogates side by side are one character to JavaScript, wherever they come from.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    directives: dict[str, SourceList] = {}
+    repeated: list[str] = []
+    for part in text.split(";"):
+        tokens = vocabulary.TOKEN.findall(part)
+        if not tokens:
+            continue
+        name = tokens[0].lower()
+        if name in directives:
+            repeated.append(name)
+        elif name not in vocabulary.INHERITED_NAMES:
+            values = map(read_value, tokens[1:])
+            directives[name] = {value.text: value for value in values}
+    return PeerPolicy(directives, tuple(repeated))
