@@ -74,13 +74,7 @@ def _differences(whole: Verdict, found: Iterable[Found]) -> Iterator[Difference]
         else:
             yield Difference(defect or (13 if whole.throws else 2), Side.OURS, finding)
     wrong = {each.finding.identity: each.defect for each in whole.corrections if each.said_by is Side.PEER}
-    for finding in _taken(said, left):
-        yield Difference(wrong.get(finding.identity, 2), Side.PEER, finding)
-
-
-def _taken(findings: Iterable[PeerFinding], counts: Counter[tuple[object, ...]]) -> Iterator[PeerFinding]:
-    """As many of the findings as `counts` says."""
-    for finding in findings:
-        if counts[finding.identity]:
-            counts[finding.identity] -= 1
-            yield finding
+    for finding in said:
+        if left[finding.identity]:
+            left[finding.identity] -= 1
+            yield Difference(wrong.get(finding.identity, 2), Side.PEER, finding)

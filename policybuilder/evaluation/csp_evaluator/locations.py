@@ -43,11 +43,43 @@ def read_location(value: str) -> Location | None:
     rest = scheme_free(value).replace(":*", "", 1).replace("*", WILDCARD, 1)
     if (plain := _PLAIN.fullmatch(rest)) and "xn--" not in rest and "/." not in rest:
         return Location(plain["host"], plain["path"] or "/")
-    try:
-        url = ada_url.URL(f"https://{_scalar_values(rest)}")
-    except ValueError:
+    url = _parsed(_scalar_values(rest))
+    if url is None or not all(_is_readable(label) for label in url.hostname.split(".")):
         return None
     return Location(url.hostname, url.pathname)
+
+
+def _parsed(rest: str) -> ada_url.URL | None:
+    try:
+        return ada_url.URL(f"https://{rest}")
+    except ValueError:
+        return None
+
+
+def _is_readable(label: str) -> bool:
+    """Whether one label of a host is no punycode, or some that stands for a label.
+
+    The parser of node 20, with which the peer is compared, looks; later ones take what is ASCII as it is.
+    """
+    if not label.startswith(_PUNYCODE) or len(label) > _MOST_PUNYCODE:
+        return True
+    decoded = _decoded(label)
+    if not decoded or decoded.isascii():
+        return label.endswith("-") and bool(decoded)
+    url = _parsed(decoded)
+    return url is not None and _decoded(url.hostname) == decoded
+
+
+_PUNYCODE = "xn--"
+_MOST_PUNYCODE = 256
+"""Characters; decoding takes time by their square, and names have 63 at most."""
+
+
+def _decoded(label: str) -> str:
+    try:
+        return label.removeprefix(_PUNYCODE).encode().decode("punycode")
+    except (UnicodeError, OverflowError):
+        return ""
 
 
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")

@@ -99,7 +99,7 @@ def _nonce_flaws(text: str) -> Iterator[Flaw]:
 
 
 def keyword_flaw(text: str, keywords: frozenset[str]) -> Flaw | None:
-    """What is wrong with `text` as a keyword where `keywords` are known; Trusted Types know neither nonces nor hashes."""
+    """What is wrong with `text` as a keyword where `keywords` are known; with the usual ones, nonces and hashes are."""
     if text in vocabulary.UNQUOTED_KEYWORDS or vocabulary.UNQUOTED_NONCE_OR_HASH.match(text):
         return findings.UNQUOTED_KEYWORD
     if not text.startswith("'") or text in keywords:
