@@ -14,17 +14,9 @@ from policybuilder.csp.sources import HashSource, parse_source_expression
 from policybuilder.evaluation.csp_evaluator import findings, vocabulary
 from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
 from policybuilder.evaluation.csp_evaluator.findings import PeerFinding
-from policybuilder.evaluation.csp_evaluator.host_checks import object_hosts, script_hosts
+from policybuilder.evaluation.csp_evaluator.host_checks import object_hosts, script_hosts, script_list_directives
 from policybuilder.evaluation.csp_evaluator.locations import scheme_free
 from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy
-from policybuilder.evaluation.csp_evaluator.script_checks import DANGEROUS_DIRECTIVES, SCRIPT_DIRECTIVES
-
-# https://w3c.github.io/webappsec-csp/#grammardef-keyword-source
-# https://w3c.github.io/trusted-types/dist/spec/#csp-eval
-NEWER_KEYWORDS = frozenset({"'report-sha256'", "'report-sha384'", "'report-sha512'", "'trusted-types-eval'"})
-
-# https://wicg.github.io/fenced-frame/#new-csp-directive
-NEWER_DIRECTIVES = frozenset({"fenced-frame-src"})
 
 _ANY_HOST_WITH_PORT = re.compile(r"\*:(?:[0-9]+|\*)(?:/.*)?", re.DOTALL)
 _LOCAL_SCHEMES = ("blob:", "filesystem:")
@@ -38,26 +30,24 @@ def corrections(effective: PeerPolicy) -> Iterator[Difference]:
 
 
 def _newer_syntax(effective: PeerPolicy) -> Iterator[Difference]:
-    for directive, values in effective.directives.items():
-        if directive in NEWER_DIRECTIVES:
-            yield Difference(1, Side.PEER, PeerFinding(findings.UNKNOWN_DIRECTIVE, directive))
-        has_usual_keywords = directive not in vocabulary.TRUSTED_TYPES_KEYWORDS
-        for text in values:
-            if has_usual_keywords and text.startswith("'") and text.lower() in NEWER_KEYWORDS:
-                yield Difference(1, Side.PEER, PeerFinding(findings.INVALID_KEYWORD, directive, text))
-            if text in NEWER_DIRECTIVES:
-                yield Difference(1, Side.OURS, PeerFinding(findings.MISSING_SEMICOLON, directive, text))
+    for directive in vocabulary.NEWER_DIRECTIVES & effective.directives.keys():
+        yield Difference(1, Side.PEER, PeerFinding(findings.UNKNOWN_DIRECTIVE, directive))
+    for directive, value in effective.odd_values:
+        if value.text.lower() in vocabulary.NEWER_KEYWORDS and directive not in vocabulary.TRUSTED_TYPES_KEYWORDS:
+            yield Difference(1, Side.PEER, PeerFinding(findings.INVALID_KEYWORD, directive, value.text))
+        if value.text in vocabulary.NEWER_DIRECTIVES:
+            yield Difference(1, Side.OURS, PeerFinding(findings.MISSING_SEMICOLON, directive, value.text))
 
 
 def _any_host_with_port(effective: PeerPolicy) -> Iterator[Difference]:
-    for directive in effective.governing_each(*DANGEROUS_DIRECTIVES):
+    for directive in effective.dangerous_directives:
         for text in effective.values(directive):
             if "*:" in text and _ANY_HOST_WITH_PORT.fullmatch(scheme_free(text)):
                 yield Difference(4, Side.OURS, PeerFinding(findings.PLAIN_WILDCARD, directive, text))
 
 
 def _local_schemes(effective: PeerPolicy) -> Iterator[Difference]:
-    for directive in effective.governing_each(*SCRIPT_DIRECTIVES):
+    for directive in effective.script_directives:
         for scheme in _LOCAL_SCHEMES:
             if scheme in effective.values(directive):
                 yield Difference(5, Side.OURS, PeerFinding(findings.LOCAL_URL_SCHEMES, directive, scheme))
@@ -75,7 +65,7 @@ def _idle_none(effective: PeerPolicy) -> Iterator[Difference]:
     }
     for directive in idle:
         yield Difference(6, Side.OURS, PeerFinding(findings.IDLE_NONE, directive, "'none'"))
-    for directive in effective.governing_each("script-src", "script-src-elem"):
+    for directive in script_list_directives(effective):
         for finding in script_hosts(directive, idle.get(directive, {})):
             yield Difference(6, Side.OURS, finding)
     if effective.governing("object-src") in idle:
@@ -85,12 +75,9 @@ def _idle_none(effective: PeerPolicy) -> Iterator[Difference]:
 
 
 def _idle_hash(effective: PeerPolicy) -> Iterator[Difference]:
-    for directive, values in effective.directives.items():
-        if directive in vocabulary.TRUSTED_TYPES_KEYWORDS:
-            continue
-        for text, value in values.items():
-            if value.is_hash and not _is_digest(text):
-                yield Difference(9, Side.OURS, PeerFinding(findings.IDLE_HASH, directive, text))
+    for directive, value in effective.odd_values:
+        if value.is_hash and directive not in vocabulary.TRUSTED_TYPES_KEYWORDS and not _is_digest(value.text):
+            yield Difference(9, Side.OURS, PeerFinding(findings.IDLE_HASH, directive, value.text))
 
 
 def _is_digest(text: str) -> bool:

@@ -12,7 +12,7 @@ def effective_policy(policy: PeerPolicy) -> PeerPolicy:
     Where default-src stands in for script-src, it is cut down for everything else that it governs, too.
     """
     changed: dict[str, SourceList] = {}
-    for name in policy.governing_each("script-src", "script-src-attr", "script-src-elem"):
+    for name in policy.script_directives:
         values = policy.values(name)
         is_strict = "'strict-dynamic'" in values
         drops_inline = is_strict or ("'unsafe-inline'" in values and (policy.has_nonce(name) or policy.has_hash(name)))

@@ -10,7 +10,7 @@ from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
 from policybuilder.evaluation.csp_evaluator.findings import PeerFinding, PeerSeverity
 from policybuilder.evaluation.csp_evaluator.judging import Found, Verdict, judge
 from policybuilder.evaluation.csp_evaluator.merging import merged
-from policybuilder.evaluation.csp_evaluator.reading import read_policy
+from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy, read_policy
 from policybuilder.evaluation.csp_evaluator.silences import Silence, silences
 
 
@@ -24,8 +24,13 @@ class PeerEvaluation:
     intended_differences: tuple[Difference, ...]
     """All that `findings` has and the peer has not, and the other way round."""
 
-    not_judged: tuple[Silence, ...]
-    """What the peer passes over; `findings` has none of it either."""
+    policies: tuple[PeerPolicy, ...]
+    """That the text holds, as the peer reads each of them."""
+
+    @property
+    def not_judged(self) -> tuple[Silence, ...]:
+        """What the peer passes over; `findings` has none of it either."""
+        return silences(self.policies)
 
     @property
     def worst(self) -> PeerSeverity:
@@ -50,17 +55,18 @@ def evaluate_as_peer(text: str) -> PeerEvaluation:
     whole = judge(read_policy(text))
     if "," in text:
         # Where nothing stands between the commas there is no policy, which is judged as an empty text is.
-        policies = [policy for part in text.split(",") if (policy := read_policy(part)).directives] or [read_policy("")]
+        read = map(read_policy, text.split(","))
+        policies = tuple(policy for policy in read if policy.directives) or (read_policy(""),)
         found = tuple(merged([judge(policy) for policy in policies]))
     else:
-        policies = [whole.policy]
+        policies = (whole.policy,)
         found = tuple(whole.found())
     is_read_alike = "," not in text and not whole.throws
     differences = whole.corrections if is_read_alike else tuple(_differences(whole, found))
     return PeerEvaluation(
         findings=tuple(sorted((each.finding for each in found), key=lambda finding: finding.severity)),
         intended_differences=differences,
-        not_judged=silences(policies),
+        policies=policies,
     )
 
 

@@ -14,10 +14,15 @@ _FLASH = "application/x-shockwave-flash"
 
 
 def check_script_hosts(effective: PeerPolicy) -> Iterator[PeerFinding]:
-    for directive in effective.governing_each("script-src", "script-src-elem"):
+    for directive in script_list_directives(effective):
         values = effective.values(directive)
         if "'none'" not in values:
             yield from script_hosts(directive, values)
+
+
+def script_list_directives(effective: PeerPolicy) -> tuple[str, ...]:
+    """Those that say where script files may come from, each of them once."""
+    return tuple(dict.fromkeys((effective.governing("script-src"), effective.governing("script-src-elem"))))
 
 
 def script_hosts(directive: str, values: SourceList) -> Iterator[PeerFinding]:

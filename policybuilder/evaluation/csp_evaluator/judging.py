@@ -62,5 +62,5 @@ def judge(policy: PeerPolicy) -> Verdict:
         *check_values(effective),
     )
     # The peer asks the URL parser about every value, and catches nothing.
-    throws = any(value.location is None for values in effective.directives.values() for value in values.values())
+    throws = any(value.location is None for _, value in effective.odd_values)
     return Verdict(policy, said, throws, tuple(corrections(effective)))

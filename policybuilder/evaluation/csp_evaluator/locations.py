@@ -10,6 +10,10 @@ import ada_url
 WILDCARD = "wildcard_placeholder"
 """What the peer writes in the place of a star, since URLs have none."""
 
+_PUNYCODE = "xn--"
+_MOST_PUNYCODE = 256
+"""Characters; decoding takes time by their square, and names have 63 at most."""
+
 _SCHEME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*://")
 
 
@@ -26,7 +30,7 @@ class Location(NamedTuple):
 # Values whose location needs no parser, which takes several times as long. Left to it: punycode, last labels that may
 # be numbers, escapes, dot segments, and what it would refuse. A test holds the two to one answer.
 _PLAIN = re.compile(
-    r"(?P<host>(?:[a-z0-9_'-]+\.)*[a-z_'][a-z0-9_'-]*)"
+    r"(?P<host>(?:[A-Za-z0-9_'+=-]+\.)*[A-Za-z_'][A-Za-z0-9_'+=-]*)"
     r"(?::[0-9]{0,4})?"
     r"(?P<path>/[A-Za-z0-9._~!$&'()*+=:@,/-]*)?"
 )
@@ -41,8 +45,10 @@ def scheme_free(value: str) -> str:
 def read_location(value: str) -> Location | None:
     """Where `value` points; None where the URL parser refuses it."""
     rest = scheme_free(value).replace(":*", "", 1).replace("*", WILDCARD, 1)
-    if (plain := _PLAIN.fullmatch(rest)) and "xn--" not in rest and "/." not in rest:
-        return Location(plain["host"], plain["path"] or "/")
+    if (plain := _PLAIN.fullmatch(rest)) and "/." not in rest:
+        host, path = plain["host"].lower(), plain["path"] or "/"
+        if _PUNYCODE not in host:
+            return Location(host, path)
     url = _parsed(_scalar_values(rest))
     if url is None or not all(_is_readable(label) for label in url.hostname.split(".")):
         return None
@@ -70,11 +76,6 @@ def _is_readable(label: str) -> bool:
     return url is not None and _decoded(url.hostname) == decoded
 
 
-_PUNYCODE = "xn--"
-_MOST_PUNYCODE = 256
-"""Characters; decoding takes time by their square, and names have 63 at most."""
-
-
 def _decoded(label: str) -> str:
     try:
         return label.removeprefix(_PUNYCODE).encode().decode("punycode")
@@ -89,9 +90,10 @@ _BRACKETS = re.compile(r"\[[0-9:]+\]")
 def is_address(value: str, location: Location | None) -> bool:
     """Whether the peer takes the host of `value` for an IP address; the parser has read `0x7f.1` as one, too."""
     # What begins with brackets is one to it, wherever the rest leads: `[::1]@a.example` is.
-    if _BRACKETS.match(scheme_free(value)):
+    if "[" in value and _BRACKETS.match(scheme_free(value)):
         return True
-    return location is not None and (location.host.startswith("[") or _IPV4.fullmatch(location.host) is not None)
+    host = "" if location is None else location.host
+    return host.startswith("[") or (host[:1].isdigit() and _IPV4.fullmatch(host) is not None)
 
 
 def _scalar_values(text: str) -> str:

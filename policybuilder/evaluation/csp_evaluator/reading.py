@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policybuilder.csp.directives import FALLBACKS
 from policybuilder.evaluation.csp_evaluator import vocabulary
-from policybuilder.evaluation.csp_evaluator.values import SourceList, read_value
+from policybuilder.evaluation.csp_evaluator.values import SourceList, Value, read_value
 
 _EMPTY: SourceList = {}
 
+_SCRIPT_DIRECTIVES = ("script-src", "script-src-attr", "script-src-elem")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class PeerPolicy:
     """One policy as the peer has it; a comma is a character like any other."""
 
@@ -20,14 +23,33 @@ class PeerPolicy:
     repeated: tuple[str, ...] = ()
     """Names of directives that stand again, of which the peer does not say a word."""
 
-    def governing(self, name: str) -> str:
-        """The directive that decides where `name` is asked for; it need not be there."""
-        fallbacks = FALLBACKS.get(name, (name,))
-        return next((fallback for fallback in fallbacks if fallback in self.directives), fallbacks[-1])
+    @functools.cached_property
+    def script_directives(self) -> tuple[str, ...]:
+        """Those that decide which scripts run, each of them once."""
+        return tuple(dict.fromkeys(map(self.governing, _SCRIPT_DIRECTIVES)))
 
-    def governing_each(self, *names: str) -> tuple[str, ...]:
-        """The directives that decide for `names`, each of them once."""
-        return tuple(dict.fromkeys(map(self.governing, names)))
+    @functools.cached_property
+    def dangerous_directives(self) -> tuple[str, ...]:
+        """Those that decide whether a stranger's code runs."""
+        return tuple(dict.fromkeys((*self.script_directives, self.governing("object-src"), "base-uri")))
+
+    @functools.cached_property
+    def odd_values(self) -> tuple[tuple[str, Value], ...]:
+        """Directive and value, for each value of which there may be something to say whichever directive it is in."""
+        return tuple(
+            (directive, value)
+            for directive, values in self.directives.items()
+            for value in values.values()
+            if value.is_odd or directive in vocabulary.TRUSTED_TYPES_KEYWORDS
+        )
+
+    def governing(self, name: str) -> str:
+        """The directive that decides where `name` is asked for; where there is none, the last that could."""
+        for fallback in FALLBACKS.get(name, (name,)):
+            name = fallback
+            if name in self.directives:
+                break
+        return name
 
     def values(self, name: str) -> SourceList:
         """The values of the directive `name` itself; none where it is missing."""

@@ -9,10 +9,6 @@ from policybuilder.evaluation.csp_evaluator.findings import PeerFinding
 from policybuilder.evaluation.csp_evaluator.locations import scheme_free
 from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy
 
-SCRIPT_DIRECTIVES = ("script-src", "script-src-attr", "script-src-elem")
-DANGEROUS_DIRECTIVES = (*SCRIPT_DIRECTIVES, "object-src", "base-uri")
-"""With any of them open, a stranger's code runs."""
-
 _SWITCHES = {
     "'unsafe-inline'": findings.SCRIPT_UNSAFE_INLINE,
     "'unsafe-hashes'": findings.SCRIPT_UNSAFE_HASHES,
@@ -22,7 +18,7 @@ _SCHEMES = frozenset({"data:", "http:", "https:"})
 
 
 def check_switches(effective: PeerPolicy) -> Iterator[PeerFinding]:
-    for directive in effective.governing_each(*SCRIPT_DIRECTIVES):
+    for directive in effective.script_directives:
         values = effective.values(directive)
         for keyword, flaw in _SWITCHES.items():
             if keyword in values:
@@ -30,7 +26,7 @@ def check_switches(effective: PeerPolicy) -> Iterator[PeerFinding]:
 
 
 def check_open_sources(effective: PeerPolicy) -> Iterator[PeerFinding]:
-    for directive in effective.governing_each(*DANGEROUS_DIRECTIVES):
+    for directive in effective.dangerous_directives:
         for text in effective.values(directive):
             if text in _SCHEMES:
                 yield PeerFinding(findings.PLAIN_URL_SCHEMES, directive, text)

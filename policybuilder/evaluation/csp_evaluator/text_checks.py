@@ -21,12 +21,11 @@ def check_names(effective: PeerPolicy) -> Iterator[PeerFinding]:
 
 
 def check_values(effective: PeerPolicy) -> Iterator[PeerFinding]:
-    for directive, values in effective.directives.items():
-        for text, value in values.items():
-            for flaw in value.flaws:
-                yield PeerFinding(_worded_for(directive, flaw), directive, text)
-            if flaw_as_keyword := _keyword_flaw(directive, value):
-                yield PeerFinding(flaw_as_keyword, directive, text)
+    for directive, value in effective.odd_values:
+        for flaw in value.flaws:
+            yield PeerFinding(_worded_for(directive, flaw), directive, value.text)
+        if flaw_as_keyword := _keyword_flaw(directive, value):
+            yield PeerFinding(flaw_as_keyword, directive, value.text)
 
 
 def _worded_for(directive: str, flaw: Flaw) -> Flaw:

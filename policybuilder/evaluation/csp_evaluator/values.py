@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policybuilder.evaluation.csp_evaluator import findings, vocabulary
 from policybuilder.evaluation.csp_evaluator.findings import Flaw
 from policybuilder.evaluation.csp_evaluator.locations import Location, is_address, read_location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """One token, read."""
+class Value(NamedTuple):
+    """One token, read; a tuple, since those of strangers are all new and have to be made."""
 
     text: str
     """Keywords and bare schemes in lower case, everything else as spelt."""
@@ -33,6 +32,9 @@ class Value:
 
     is_scheme: bool
     """A scheme alone, such as `https:`."""
+
+    is_odd: bool
+    """Whether there may be something to say of it, whichever directive it is in."""
 
     @property
     def is_quoted(self) -> bool:
@@ -58,18 +60,24 @@ _MAX_CACHED_LENGTH = 256
 
 
 def _read(token: str) -> Value:
-    is_scheme = vocabulary.SCHEME.fullmatch(token) is not None
+    is_quoted = token.startswith("'")
+    is_scheme = not is_quoted and vocabulary.SCHEME.fullmatch(token) is not None
     lowered = token.lower()
     text = lowered if is_scheme or lowered in vocabulary.KEYWORDS else token
     location = read_location(text)
+    is_nonce = is_quoted and vocabulary.NONCE.fullmatch(text) is not None
+    is_hash = is_quoted and vocabulary.HASH.fullmatch(text) is not None
+    flaws = tuple(_flaws(text, location))
+    flaw_as_keyword = None if is_nonce or is_hash else keyword_flaw(text, vocabulary.KEYWORDS)
     return Value(
         text=text,
         location=location,
-        flaws=tuple(_flaws(text, location)),
-        keyword_flaw=keyword_flaw(text, vocabulary.KEYWORDS),
-        is_nonce=vocabulary.NONCE.fullmatch(text) is not None,
-        is_hash=vocabulary.HASH.fullmatch(text) is not None,
+        flaws=flaws,
+        keyword_flaw=flaw_as_keyword,
+        is_nonce=is_nonce,
+        is_hash=is_hash,
         is_scheme=is_scheme,
+        is_odd=bool(flaws or flaw_as_keyword or is_hash or location is None or text in vocabulary.NEWER_DIRECTIVES),
     )
 
 
@@ -99,11 +107,9 @@ def _nonce_flaws(text: str) -> Iterator[Flaw]:
 
 
 def keyword_flaw(text: str, keywords: frozenset[str]) -> Flaw | None:
-    """What is wrong with `text` as a keyword where `keywords` are known; with the usual ones, nonces and hashes are."""
+    """What is wrong with `text` as a keyword where `keywords` are all there are."""
+    if text.startswith("'"):
+        return None if text in keywords else findings.INVALID_KEYWORD
     if text in vocabulary.UNQUOTED_KEYWORDS or vocabulary.UNQUOTED_NONCE_OR_HASH.match(text):
         return findings.UNQUOTED_KEYWORD
-    if not text.startswith("'") or text in keywords:
-        return None
-    if keywords is vocabulary.KEYWORDS and (vocabulary.NONCE.fullmatch(text) or vocabulary.HASH.fullmatch(text)):
-        return None
-    return findings.INVALID_KEYWORD
+    return None

@@ -1,4 +1,4 @@
-"""The peer's vocabulary: the names and keywords that it knows, which are those of 2023."""
+"""The vocabulary: names and keywords that the peer knows, which are those of 2023, and what has come since."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ TRUSTED_TYPES_KEYWORDS = {
     "trusted-types": frozenset({"'allow-duplicates'", "'none'"}),
 }
 """The directives whose keywords are others."""
+
+# https://w3c.github.io/webappsec-csp/#grammardef-keyword-source
+# https://w3c.github.io/trusted-types/dist/spec/#csp-eval
+NEWER_KEYWORDS = frozenset({"'report-sha256'", "'report-sha384'", "'report-sha512'", "'trusted-types-eval'"})
+
+# https://wicg.github.io/fenced-frame/#new-csp-directive
+NEWER_DIRECTIVES = frozenset({"fenced-frame-src"})
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 NONCE = re.compile(r"'nonce-[A-Za-z0-9+/_-]+={0,2}'")
