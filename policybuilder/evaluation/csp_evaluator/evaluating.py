@@ -33,15 +33,15 @@ class PeerEvaluation:
         return silences(self.policies)
 
     @property
-    def worst(self) -> PeerSeverity:
-        """The worst severity; NONE where nothing was found, as the peer says."""
-        return self.findings[0].severity if self.findings else PeerSeverity.NONE
+    def worst(self) -> PeerSeverity | None:
+        """The worst severity; None where nothing was found."""
+        return self.findings[0].severity if self.findings else None
 
     def document(self) -> dict[str, object]:
         """The evaluation as JSON has it, but for the schema."""
         return {
             "findings": [finding.document() for finding in self.findings],
-            "worst": self.worst.name,
+            "worst": None if self.worst is None else self.worst.name,
             "intended_differences": [difference.document() for difference in self.intended_differences],
             "not_judged": [silence.document() for silence in self.not_judged],
         }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class PeerSeverity(enum.IntEnum):
-    """The peer's own scale; the lower the worse."""
+    """The peer's own scale; the lower the worse. Its NONE is left out, which nothing but IGNORED has."""
 
     HIGH = 10
     SYNTAX = 20
@@ -17,7 +17,6 @@ class PeerSeverity(enum.IntEnum):
     STRICT_CSP = 45
     MEDIUM_MAYBE = 50
     INFO = 60
-    NONE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class PeerFinding(NamedTuple):
         return (self.flaw.code, self.flaw.severity, self.directive, self.value)
 
     def _filled(self, template: str) -> str:
-        return template.format(directive=_short(self.directive), value=_short(self.value or ""))
+        return template.format(directive=shortened(self.directive), value=shortened(self.value or ""))
 
     def document(self) -> dict[str, object]:
         """The finding as JSON has it."""
@@ -84,7 +83,8 @@ class PeerFinding(NamedTuple):
 _MOST_CHARACTERS = 80
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """`text` as a sentence can have it."""
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
 
 

@@ -49,6 +49,10 @@ def read_location(value: str) -> Location | None:
         host, path = plain["host"].lower(), plain["path"] or "/"
         if _PUNYCODE not in host:
             return Location(host, path)
+    return _read_by_parser(rest)
+
+
+def _read_by_parser(rest: str) -> Location | None:
     url = _parsed(_scalar_values(rest))
     if url is None or not all(_is_readable(label) for label in url.hostname.split(".")):
         return None

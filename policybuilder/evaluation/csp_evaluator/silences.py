@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policybuilder.csp.directives import FALLBACKS
+from policybuilder.evaluation.csp_evaluator.findings import shortened
 from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy
 
 _OPEN = ("*", "http:", "https:")
-_STYLES = ("style-src", "style-src-elem", "style-src-attr")
+_PARTS_OF_STYLES = ("style-src-elem", "style-src-attr")
+_STYLES = ("style-src", *_PARTS_OF_STYLES)
 _WAYS_OUT = ("connect-src", "img-src", "form-action")
 
 
@@ -33,18 +35,24 @@ class Silence:
 
 
 def silences(policies: Sequence[PeerPolicy]) -> tuple[Silence, ...]:
-    """What the peer passes over in the policies of a page, as written.
+    """What the peer passes over in the policies of a page, one or more, as written.
 
     What one policy leaves open counts only where every other one leaves it open, too: a page has to pass all of them.
     """
     repeated = [
-        Silence(3, name, None, f"{name} stands twice, and browsers ignore all but the first")
+        Silence(3, name, None, f"{shortened(name)} stands twice, and browsers ignore all but the first")
         for policy in policies
         for name in dict.fromkeys(policy.repeated)
     ]
     open_in_each = [{(silence.defect, silence.directive): silence for silence in _left_open(each)} for each in policies]
-    everywhere = set.intersection(*map(set, open_in_each)) if open_in_each else set()
-    return (*repeated, *(silence for key, silence in open_in_each[0].items() if key in everywhere)) if policies else ()
+    everywhere = set.intersection(*map(set, open_in_each))
+    left_open = [silence for key, silence in open_in_each[0].items() if key in everywhere]
+    # The two parts of style-src are worth a line where they are open otherwise than style-src itself.
+    styles = {silence.value for silence in left_open if silence.directive == "style-src"}
+    return (
+        *repeated,
+        *(each for each in left_open if each.directive not in _PARTS_OF_STYLES or each.value not in styles),
+    )
 
 
 def _left_open(policy: PeerPolicy) -> Iterator[Silence]:
