@@ -35,6 +35,7 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
+    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),

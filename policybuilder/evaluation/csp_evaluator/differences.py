@@ -25,27 +25,87 @@ class Treatment(enum.Enum):
 class Defect:
     """Something that the peer gets wrong."""
 
+    treatment: Treatment
     what: str
     """Completes the sentence "csp_evaluator …"."""
 
-    treatment: Treatment
+    instead: str
+    """What is found here, in a few words."""
 
+
+_CORRECTED, _NOT_JUDGED, _OTHERWISE = Treatment
 
 DEFECTS = {
-    1: Defect("takes newer keywords and directives for mistakes", Treatment.CORRECTED),
-    2: Defect("reads several policies, joined by commas, as one", Treatment.CORRECTED),
-    3: Defect("says nothing of a directive that stands twice, of which browsers ignore one", Treatment.NOT_JUDGED),
-    4: Defect("does not see that any host is any host with a port, too", Treatment.CORRECTED),
-    5: Defect("lets blob: and filesystem: pass where scripts come from", Treatment.CORRECTED),
-    6: Defect("believes 'none' though other values beside it void it", Treatment.CORRECTED),
-    7: Defect("does not judge styles", Treatment.NOT_JUDGED),
-    8: Defect("does not judge where data can be sent to, nor who may frame or rebase the page", Treatment.NOT_JUDGED),
-    9: Defect("takes any text for a digest, whatever its length", Treatment.CORRECTED),
-    10: Defect("lets trusted-types * pass", Treatment.CORRECTED),
-    11: Defect("calls script-src missing, and not what is open beside its two parts", Treatment.NOT_JUDGED),
-    12: Defect("says three times that a source is ignored", Treatment.OTHERWISE),
-    13: Defect("throws when a value is no URL to it, and finds nothing", Treatment.CORRECTED),
-    14: Defect("tells neither a place in the text nor what to do, and knows one header only", Treatment.OTHERWISE),
+    1: Defect(
+        _CORRECTED,
+        "takes newer keywords and directives for mistakes",
+        "`'report-sha256'`, `'trusted-types-eval'` and `fenced-frame-src` are known",
+    ),
+    2: Defect(
+        _CORRECTED,
+        "reads several policies, joined by commas, as one",
+        "each is judged by itself; what one has is missing in none",
+    ),
+    3: Defect(
+        _NOT_JUDGED,
+        "says nothing of a directive that stands twice, of which browsers ignore one",
+        "it is listed",
+    ),
+    4: Defect(
+        _CORRECTED,
+        "does not see that any host is any host with a port, too",
+        "`*:443` is a `PLAIN_WILDCARD`",
+    ),
+    5: Defect(
+        _CORRECTED,
+        "lets blob: and filesystem: pass where scripts come from",
+        "they are `PLAIN_URL_SCHEMES`, of severity `MEDIUM_MAYBE`",
+    ),
+    6: Defect(
+        _CORRECTED,
+        "believes 'none' though other values beside it void it",
+        "`'none'` is an `INVALID_KEYWORD` there, and the hosts beside it are judged",
+    ),
+    7: Defect(
+        _NOT_JUDGED,
+        "does not judge styles",
+        "open lists are listed",
+    ),
+    8: Defect(
+        _NOT_JUDGED,
+        "does not judge where data can be sent to, nor who may frame or rebase the page",
+        "open lists and missing directives are listed",
+    ),
+    9: Defect(
+        _CORRECTED,
+        "takes any text for a digest, whatever its length",
+        "what fits no digest is an `INVALID_KEYWORD`",
+    ),
+    10: Defect(
+        _CORRECTED,
+        "lets trusted-types * pass",
+        "it is a `PLAIN_WILDCARD`, of severity `INFO`",
+    ),
+    11: Defect(
+        _NOT_JUDGED,
+        "calls script-src missing, and not what is open beside its two parts",
+        "the message says what is open, and it is listed",
+    ),
+    12: Defect(
+        _OTHERWISE,
+        "says three times that a source is ignored",
+        "`IGNORED` is left out",
+    ),
+    13: Defect(
+        _CORRECTED,
+        "throws when a value is no URL to it, and finds nothing",
+        "everything is found that it would have found, and named",
+    ),
+    14: Defect(
+        _OTHERWISE,
+        "tells neither a place in the text nor what to do, and knows one header only",
+        "each finding has a `fix`; the rest is for `cspbuild evaluate` without `--compat`",
+    ),
 }
 
 

@@ -221,3 +221,8 @@ def test_each_defect_is_treated_and_tested() -> None:
         number: treatment for treatment, numbers in treated.items() for number in numbers
     }
     assert policies.DEFECTS.keys() == DEFECTS.keys() - {14}
+
+
+def test_the_readme_names_them_all() -> None:
+    rows = [f"| {number} | {defect.what} | {defect.instead} |" for number, defect in DEFECTS.items()]
+    assert "\n".join(rows) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
