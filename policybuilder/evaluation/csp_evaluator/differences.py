@@ -123,6 +123,14 @@ class Difference:
     defect: int
     said_by: Side
     finding: PeerFinding
+    cause: str | None = None
+    """What in the text shows the defect, where the finding itself does not tell."""
+
+    @property
+    def reason(self) -> str:
+        """Why the two differ, as a sentence."""
+        what = f"csp_evaluator {DEFECTS[self.defect].what}"
+        return what if self.cause is None else f"{what}: {self.cause}"
 
     def document(self) -> dict[str, object]:
         """The difference as JSON has it."""
@@ -133,5 +141,5 @@ class Difference:
             "directive": self.finding.directive,
             "value": self.finding.value,
             "said_by": self.said_by.value,
-            "reason": f"csp_evaluator {DEFECTS[self.defect].what}",
+            "reason": self.reason,
         }

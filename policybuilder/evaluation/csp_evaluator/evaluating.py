@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
-from policybuilder.evaluation.csp_evaluator.findings import PeerFinding, PeerSeverity
+from policybuilder.evaluation.csp_evaluator.findings import PeerFinding, PeerSeverity, shortened
 from policybuilder.evaluation.csp_evaluator.judging import Found, Verdict, judge
 from policybuilder.evaluation.csp_evaluator.merging import merged
 from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy, read_policy
@@ -61,7 +61,7 @@ def evaluate_as_peer(text: str) -> PeerEvaluation:
     else:
         policies = (whole.policy,)
         found = tuple(whole.found())
-    is_read_alike = "," not in text and not whole.throws
+    is_read_alike = "," not in text and whole.thrower is None
     differences = whole.corrections if is_read_alike else tuple(_differences(whole, found))
     return PeerEvaluation(
         findings=tuple(sorted((each.finding for each in found), key=lambda finding: finding.severity)),
@@ -72,13 +72,18 @@ def evaluate_as_peer(text: str) -> PeerEvaluation:
 
 def _differences(whole: Verdict, found: Iterable[Found]) -> Iterator[Difference]:
     """What differs where the peer throws, or takes several policies for one, `whole`."""
-    said = () if whole.throws else whole.said
+    said, number, cause = whole.said, 2, None
+    if whole.thrower is not None:
+        directive, value = map(shortened, whole.thrower)
+        said, number, cause = (), 13, f"{value} in {directive}"
     left = Counter(finding.identity for finding in said)
     for finding, defect in found:
         if left[finding.identity]:
             left[finding.identity] -= 1
+        elif defect is not None:
+            yield Difference(defect, Side.OURS, finding)
         else:
-            yield Difference(defect or (13 if whole.throws else 2), Side.OURS, finding)
+            yield Difference(number, Side.OURS, finding, cause)
     wrong = {each.finding.identity: each.defect for each in whole.corrections if each.said_by is Side.PEER}
     for finding in said:
         if left[finding.identity]:

@@ -35,8 +35,8 @@ class Verdict:
     said: tuple[PeerFinding, ...]
     """The findings of the peer's default run without IGNORED, as though no value made it throw."""
 
-    throws: bool
-    """Whether one does."""
+    thrower: tuple[str, str] | None
+    """The directive and the first value in it that does; None where none does."""
 
     corrections: tuple[Difference, ...]
 
@@ -62,5 +62,5 @@ def judge(policy: PeerPolicy) -> Verdict:
         *check_values(effective),
     )
     # The peer asks the URL parser about every value, and catches nothing.
-    throws = any(value.location is None for _, value in effective.odd_values)
-    return Verdict(policy, said, throws, tuple(corrections(effective)))
+    thrower = next(((name, value.text) for name, value in effective.odd_values if value.location is None), None)
+    return Verdict(policy, said, thrower, tuple(corrections(effective)))
