@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -50,3 +51,9 @@ def _answer(document: dict[str, list[list[str]] | None]) -> PeerAnswer:
 def _identity(finding: list[str]) -> Identity:
     code, severity, directive, value = finding
     return code, severity, directive, value
+
+
+def run_in_node(program: str, *arguments: str) -> Any:
+    """What a module of JavaScript prints as JSON; it can import the installed peers, and has the arguments from 1 on."""
+    command = ["node", "--input-type=module", "--eval", program, *arguments]
+    return json.loads(subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
-from policybuilder.csp.sources import HashSource, parse_source_expression
 from policybuilder.evaluation.csp_evaluator import findings, vocabulary
 from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
 from policybuilder.evaluation.csp_evaluator.findings import PeerFinding
@@ -20,7 +19,6 @@ from policybuilder.evaluation.csp_evaluator.reading import PeerPolicy
 
 _ANY_HOST_WITH_PORT = re.compile(r"\*:(?:[0-9]+|\*)(?:/.*)?", re.DOTALL)
 _LOCAL_SCHEMES = ("blob:", "filesystem:")
-_DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
 def corrections(effective: PeerPolicy) -> Iterator[Difference]:
@@ -76,14 +74,12 @@ def _idle_none(effective: PeerPolicy) -> Iterator[Difference]:
 
 def _idle_hash(effective: PeerPolicy) -> Iterator[Difference]:
     for directive, value in effective.odd_values:
-        if value.is_hash and directive not in vocabulary.TRUSTED_TYPES_KEYWORDS and not _is_digest(value.text):
+        if (
+            value.is_hash
+            and directive not in vocabulary.TRUSTED_TYPES_KEYWORDS
+            and not vocabulary.DIGEST.fullmatch(value.text)
+        ):
             yield Difference(9, Side.OURS, PeerFinding(findings.IDLE_HASH, directive, value.text))
-
-
-def _is_digest(text: str) -> bool:
-    """Whether a hash is as long as its algorithm makes them."""
-    source = parse_source_expression(text)
-    return isinstance(source, HashSource) and len(source.digest) == _DIGEST_BYTES[source.algorithm]
 
 
 def _any_trusted_types_policy(effective: PeerPolicy) -> Iterator[Difference]:

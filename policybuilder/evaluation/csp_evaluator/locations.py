@@ -38,13 +38,17 @@ _PLAIN = re.compile(
 
 def scheme_free(value: str) -> str:
     """`value` without what stands before its host."""
+    if "//" not in value:
+        return value
     match = _SCHEME.match(value)
     return value[match.end() if match else 0 :].removeprefix("//")
 
 
 def read_location(value: str) -> Location | None:
     """Where `value` points; None where the URL parser refuses it."""
-    rest = scheme_free(value).replace(":*", "", 1).replace("*", WILDCARD, 1)
+    rest = scheme_free(value)
+    if "*" in rest:
+        rest = rest.replace(":*", "", 1).replace("*", WILDCARD, 1)
     if (plain := _PLAIN.fullmatch(rest)) and "/." not in rest:
         host, path = plain["host"].lower(), plain["path"] or "/"
         if _PUNYCODE not in host:

@@ -42,6 +42,9 @@ NEWER_DIRECTIVES = frozenset({"fenced-frame-src"})
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 NONCE = re.compile(r"'nonce-[A-Za-z0-9+/_-]+={0,2}'")
 HASH = re.compile(r"'sha(?:256|384|512)-[A-Za-z0-9+/_-]+={0,2}'")
+DIGEST = re.compile(r"'sha(?:256-[A-Za-z0-9+/_-]{43}=?|384-[A-Za-z0-9+/_-]{64}|512-[A-Za-z0-9+/_-]{86}={0,2})'")
+"""A hash as long as its algorithm makes them; padding may be left out."""
+
 UNQUOTED_NONCE_OR_HASH = re.compile(r"nonce-|sha(?:256|384|512)-")
 """At the beginning of a value."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +12,7 @@ from policybuilder.csp import Delivery
 from policybuilder.evaluation.csp_evaluator import DEFECTS, PeerEvaluation, Side, Treatment, evaluate_as_peer
 from policybuilder.evaluation.evaluating import evaluate
 from tests.peers import policies
-from tests.peers.asking import HERE, PeerAnswer, ask_csp_evaluator
+from tests.peers.asking import HERE, PeerAnswer, ask_csp_evaluator, run_in_node
 
 Said = set[tuple[str, str, str | None]]
 """Code, directive and value of each finding."""
@@ -165,20 +164,19 @@ def test_of_the_eleventh_the_peer_calls_only_script_src_missing(answers: dict[st
     assert "eval() and workers" in finding.message
 
 
-def run_in_node(script: str, policy: str) -> Any:
+def raw_findings(script: str, policy: str) -> Any:
     """What `script` makes of the peer's raw findings of `policy`, which are called `found`."""
-    program = (
+    return run_in_node(
         "import { CspEvaluator } from 'csp_evaluator/dist/evaluator.js';"
         "import { CspParser } from 'csp_evaluator/dist/parser.js';"
         "const found = new CspEvaluator(new CspParser(process.argv[1]).csp).evaluate();"
-        f"console.log(JSON.stringify({script}))"
+        f"console.log(JSON.stringify({script}))",
+        policy,
     )
-    command = ["node", "--input-type=module", "--eval", program, policy]
-    return json.loads(subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout)
 
 
 def test_of_the_twelfth_the_peer_says_three_times_that_a_source_is_ignored() -> None:
-    ignored = run_in_node("found.filter(({ type }) => type === 405).map(({ value }) => value)", example(12))
+    ignored = raw_findings("found.filter(({ type }) => type === 405).map(({ value }) => value)", example(12))
     assert ignored.count("https:") == 3
     assert all(each.code != "IGNORED" for each in evaluate_as_peer(example(12)).findings)
     assert len([each for each in evaluate(example(12)) if each.value == "https:"]) <= 1
@@ -191,7 +189,7 @@ def test_on_the_thirteenth_the_peer_throws_whatever_else_there_is(answers: dict[
 
 
 def test_of_the_fourteenth_the_peer_has_neither_place_nor_remedy_nor_command() -> None:
-    assert set(run_in_node("found.flatMap(Object.keys)", "script-src 'unsafe-inline'")) == {
+    assert set(raw_findings("found.flatMap(Object.keys)", "script-src 'unsafe-inline'")) == {
         *("type", "description", "severity", "directive", "value")
     }
     assert "bin" not in json.loads((HERE / "node_modules/csp_evaluator/package.json").read_text())
@@ -206,7 +204,7 @@ def test_of_the_fourteenth_the_peer_sees_no_more_than_one_header() -> None:
     framed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     assert evaluate(framed) != evaluate(framed, delivery=Delivery.META)
     static = "script-src 'nonce-c3RhdGljIG5vbmNlIG9mIGEgc2l0ZQ=='; object-src 'none'; base-uri 'none'"
-    assert run_in_node("found.filter(({ type }) => type === 316)", static) == []
+    assert raw_findings("found.filter(({ type }) => type === 316)", static) == []
     assert "nonce-repeated" in {each.code for each in evaluate(static, earlier=[f"{static}; img-src data:"])}
 
 
