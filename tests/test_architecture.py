@@ -117,6 +117,17 @@ def test_sql_stands_only_in_the_store() -> None:
                 assert {alias.name for alias in node.names} <= {"Connection", "Engine"}, f"{path} makes SQL"
 
 
+def test_what_another_evaluator_knows_serves_the_mode_that_answers_as_it_does_and_nothing_else() -> None:
+    package = "policybuilder.evaluation.csp_evaluator"
+    users = {
+        str(path)
+        for path in SOURCES
+        for name in imports_of(path)
+        if is_within(name, package) and not is_within(".".join(path.with_suffix("").parts), package)
+    }
+    assert users == {"policybuilder/cli/peer_evaluation.py"}
+
+
 @pytest.mark.parametrize("package", ["collector", "policybuilder"])
 def test_both_packages_say_that_they_are_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").exists()

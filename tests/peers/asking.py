@@ -54,6 +54,6 @@ def _identity(finding: list[str]) -> Identity:
 
 
 def run_in_node(program: str, *arguments: str) -> Any:
-    """What a module of JavaScript prints as JSON; it can import the installed peers, and has the arguments from 1 on."""
+    """What a module of JavaScript prints as JSON; it can import the installed peers, and has arguments from 1 on."""
     command = ["node", "--input-type=module", "--eval", program, *arguments]
     return json.loads(subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout)

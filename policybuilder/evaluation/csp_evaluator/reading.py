@@ -11,13 +11,15 @@ from policybuilder.evaluation.csp_evaluator import vocabulary
 from policybuilder.evaluation.csp_evaluator.values import SourceList, Value, read_value
 
 _EMPTY: SourceList = {}
-
 _SCRIPT_DIRECTIVES = ("script-src", "script-src-attr", "script-src-elem")
 
 
 @dataclass(frozen=True)
 class PeerPolicy:
-    """One policy as the peer has it; a comma is a character like any other."""
+    """One policy as the peer has it; a comma is a character like any other.
+
+    Without slots, since what many checks ask for is worked out once.
+    """
 
     directives: Mapping[str, SourceList]
     repeated: tuple[str, ...] = ()
