@@ -39,6 +39,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests measured: the lines that they recorded as the property `reported`."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    lines = [
+        value for report in reports for name, value in getattr(report, "user_properties", ()) if name == "reported"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+        for line in dict.fromkeys(map(str, lines)):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test depends on the settings, or the csp.toml, of whoever runs it."""

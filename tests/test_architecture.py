@@ -43,6 +43,7 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
+    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
@@ -122,6 +123,17 @@ def test_sql_stands_only_in_the_store() -> None:
         for node in ast.walk(ast.parse((ROOT / path).read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy":
                 assert {alias.name for alias in node.names} <= {"Connection", "Engine"}, f"{path} makes SQL"
+
+
+def test_what_another_evaluator_knows_serves_the_mode_that_answers_as_it_does_and_nothing_else() -> None:
+    package = "policybuilder.evaluation.csp_evaluator"
+    users = {
+        str(path)
+        for path in SOURCES
+        for name in imports_of(path)
+        if is_within(name, package) and not is_within(".".join(path.with_suffix("").parts), package)
+    }
+    assert users == {"policybuilder/cli/peer_evaluation.py"}
 
 
 @pytest.mark.parametrize("package", ["collector", "policybuilder"])

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.benchmarks.commands import MUST_SECONDS, MUST_TIMES, Cost, measure_commands
 from tests.benchmarks.engine import measure, memory_kept
+from tests.benchmarks.evaluators import measure_evaluators
 from tests.benchmarks.measuring import Row
 from tests.benchmarks.pages import MUST_BYTES, MUST_MILLISECONDS, PageCost, measure_pages
 from tests.benchmarks.population import EVERY_HOST_DIFFERENT, MANY_PATHS
@@ -42,6 +43,8 @@ def main(*, rounds: int, json_file: Path | None, runs: int, reports: int) -> Non
             console.print(f"{row.ratio:8.2f} ×  {row.name}", highlight=False)
             rows.append(row)
         kept = memory_kept(_MEMORY_DECISIONS)
+    with console.status("evaluating policies, here and under node …"):
+        evaluators = list(measure_evaluators(rounds))
     with console.status(f"storing {reports:,} reports …"):
         storage = measure_storage(reports)
     costs: list[Cost] = []
@@ -50,14 +53,16 @@ def main(*, rounds: int, json_file: Path | None, runs: int, reports: int) -> Non
             costs += measure_commands(population, runs)
     with console.status(f"turning the pages of {MANY_PATHS.groups:,} groups …"):
         pages = list(measure_pages(MANY_PATHS, _VIEWS))
-    _print(rows, kept)
+    _print_rows(rows)
+    Console().print(f"{kept / 1024:,.0f} KiB more kept after {_MEMORY_DECISIONS:,} more decisions about other URLs")
+    _print_rows(evaluators)
     _print_storage(storage)
     _print_costs(costs)
     _print_pages(pages)
     if json_file is not None:
         document = {
             "python": platform.python_version(),
-            "rows": [asdict(row) for row in rows],
+            "rows": [asdict(row) for row in (*rows, *evaluators)],
             "bytes_kept": kept,
             "storage": asdict(storage),
             "commands": [
@@ -73,16 +78,14 @@ def main(*, rounds: int, json_file: Path | None, runs: int, reports: int) -> Non
         sys.exit(1)
 
 
-def _print(rows: Sequence[Row], kept: int) -> None:
+def _print_rows(rows: Sequence[Row]) -> None:
     table = Table("what", "µs", "a second", "×", "must", "aim", title=f"in times of {rows[0].baseline}")
     for row in rows:
         limits = ("" if limit is None else f"{limit:g}" for limit in (row.must, row.aim))
         table.add_row(
             row.name, f"{row.microseconds:,.1f}", f"{1e6 / row.microseconds:,.0f}", f"{row.ratio:,.2f}", *limits
         )
-    console = Console()
-    console.print(table)
-    console.print(f"{kept / 1024:,.0f} KiB more kept after {_MEMORY_DECISIONS:,} more decisions about other URLs")
+    Console().print(table)
 
 
 def _print_storage(storage: Storage) -> None:
