@@ -12,7 +12,7 @@ from tests.support.judgements import judgements, results
 CSP, ENDPOINTS = "Content-Security-Policy", "Reporting-Endpoints"
 COLLECTOR = "https://collector.example/r"
 
-# (headers, results)
+# Each row: headers, results.
 CASES: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
     ({CSP: "default-src 'self'"}, ["nowhere"]),
@@ -43,7 +43,7 @@ def test_where_reports_go(headers: dict[str, str], expected: list[str]) -> None:
 
 ALLOWED = (("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Headers", "content-type"))
 
-# (what the endpoint answered, result)
+# Each row: what the endpoint answered, result.
 ANSWERS: list[tuple[dict[str, Any], str]] = [
     ({"preflight_status": 204, "preflight_headers": ALLOWED}, "wired"),
     (
