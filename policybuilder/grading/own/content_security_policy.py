@@ -34,9 +34,9 @@ from policybuilder.grading.own.surfaces import SURFACES, TEXT, surface_of
 from policybuilder.plurals import plural
 
 _START = (
-    "Content-Security-Policy: default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; send it as"
-    " Content-Security-Policy-Report-Only first, and see what the site would miss"
+    "Content-Security-Policy-Report-Only: default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
+"""Nothing breaks by it, and what the site would miss is seen."""
 
 _MOST_COMPARED = 16_384
 """Characters of a better policy in which the change is looked for."""
@@ -218,6 +218,7 @@ def _restricted(surface: str, sent: Sequence[SentPolicy]) -> Iterator[Judgement]
             "unrestricted",
             "No directive governs styles: they may come from anywhere.",
             header=sent[0].header,
+            value=_joined(sent),
             fix="Add style-src or default-src to the policy.",
         )
 
@@ -299,12 +300,24 @@ def _change(old: Policy, better: str, number: int) -> str | None:
     if number >= len(policies):
         return None
     new = policies[number]
-    written = [str(directive) for directive in new.directives if old.directive(directive.name) != directive]
+    added = [str(directive) for directive in new.directives if old.directive(directive.name) is None]
     gone = [directive.name for directive in old.directives if new.directive(directive.name) is None]
-    parts = [f"write {'; '.join(written)}"] if written else []
+    parts = [f"add {'; '.join(added)}"] if added else []
     parts += [f"leave out {named(gone)}"] if gone else []
+    parts += [
+        _rewritten(before, after)
+        for after in new.directives
+        if (before := old.directive(after.name)) is not None and before != after
+    ]
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}" if text else None
+
+
+def _rewritten(before: Directive, after: Directive) -> str:
+    left_out = [value for value in before.values if value not in after.values]
+    if set(after.values) < set(before.values) and after.values:
+        return f"leave out {named(left_out)} in {after.name}"
+    return f"write {after}"
 
 
 def _trusted_types(sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
@@ -340,7 +353,7 @@ def _trusted_types(sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
             f"{shown(str(requiring[0]))} locks nothing: only 'script', in quotes, does.",
             header=header,
             value=value,
-            fix="require-trusted-types-for 'script'",
+            fix="Write require-trusted-types-for 'script'",
         )
 
 

@@ -25,7 +25,7 @@ from policybuilder.grading.own.policies import (
 from policybuilder.hosting import hosting_of
 
 _HEADER = "X-Frame-Options"
-_FIX = "Content-Security-Policy: frame-ancestors 'none' (or 'self'), as a header"
+_FIX = "Content-Security-Policy: frame-ancestors 'self'"
 _PLAIN = "http://stranger.example/"
 
 

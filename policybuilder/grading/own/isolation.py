@@ -52,7 +52,8 @@ def judge_isolation(answer: Answer) -> Iterator[Judgement]:
 def _opener_policy(answer: Answer) -> Iterator[Judgement]:
     value = answer.joined(_OPENER)
     only_reported = answer.joined(f"{_OPENER}-Report-Only")
-    fix = f"{_OPENER}: same-origin, or same-origin-allow-popups for a page that signs in by a window"
+    # Windows that a page opens to sign in go on working by it.
+    fix = f"{_OPENER}: same-origin-allow-popups"
 
     def said(result: str, message: str, fix: str | None = fix) -> Judgement:
         return judged("cross-origin-opener-policy", result, message, header=_OPENER, value=value, fix=fix)

@@ -51,7 +51,7 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
         message = f"Violations are reported to {hosts}."
         yield judged("reporting", "wired", message, header=destinations[0].header, value=destinations[0].url)
     else:
-        yield judged("reporting", "nowhere", "Violations are reported to nobody.", header=policies[0].header)
+        yield judged("reporting", "nowhere", "Violations are reported to nobody.")
 
 
 def report_urls(response: Response) -> tuple[str, ...]:

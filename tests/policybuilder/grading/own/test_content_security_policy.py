@@ -222,6 +222,23 @@ def test_a_judgement_shows_the_directive_and_the_better_text() -> None:
     assert found.message.endswith(".")
 
 
+# Each row: policy, the better text, how the change is said.
+CHANGES = [
+    ("style-src 'self' https: 'unsafe-inline'", "style-src 'self' 'unsafe-inline'", "Leave out https: in style-src"),
+    ("script-src 'self'", "script-src 'self'; form-action 'self'", "Add form-action 'self'"),
+    ("script-src *; style-src *", "script-src 'none'", "Leave out style-src, and write script-src 'none'"),
+    ("script-src *", "script-src", "Write script-src"),
+    ("script-src *", "", "mend it"),
+    ("script-src *", "script-src *", "mend it"),
+]
+
+
+@pytest.mark.parametrize(("policy", "better", "said"), CHANGES)
+def test_the_change_is_said_without_all_the_rest(policy: str, better: str, said: str) -> None:
+    evaluate = Known(src=weakness("script-any-host", "script-src", "*", fix=better))
+    assert said in {each.fix for each in csp_tests(policy, evaluate=evaluate)}
+
+
 def test_a_policy_full_of_holes_costs_no_more_than_none() -> None:
     weak = Known(s=INLINE, b=BASE, f=FORMS, o=weakness("object-any-source", "object-src", "*"))
     holes = sum(each.points for each in csp_tests("script-src 'unsafe-inline'; base-uri *", evaluate=weak))
