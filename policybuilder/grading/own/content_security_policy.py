@@ -30,7 +30,7 @@ from policybuilder.grading.own.policies import (
     weaknesses_alone,
     weaknesses_together,
 )
-from policybuilder.grading.own.surfaces import SURFACES, TEXT, surface_of
+from policybuilder.grading.own.surfaces import ASKED_DIRECTIVES, SURFACES, TEXT, surface_of
 from policybuilder.plurals import plural
 
 _START = (
@@ -50,7 +50,7 @@ def judge_policies(answer: Answer, sent: Sequence[SentPolicy], evaluate: Evaluat
     if not answer.is_document:
         return
     page = answer.response.url
-    together = weaknesses_together(sent, page, evaluate) if sent else ()
+    together = weaknesses_together(sent, evaluate) if sent else ()
     if all(each.policy.governing("script-src-elem") is None and not _is_boxed(each) for each in sent):
         yield _without_scripts(answer, sent)
     else:
@@ -77,7 +77,7 @@ def _of_all(
     if not alone:
         return judgements
     singly = [(each.policy, _of_surface(surface, [each], found, page)) for each, found in alone]
-    stating = [found for policy, found in singly if policy.governing(_SURFACE_DIRECTIVE[surface]) is not None]
+    stating = [found for policy, found in singly if policy.governing(ASKED_DIRECTIVES[surface]) is not None]
     best = min((judgements, *stating), key=_worst_points)
     limit = min(_worst_points(found) for _, found in singly)
     return [_limited(judgement, limit) for judgement in best]
@@ -152,13 +152,14 @@ def _anything_runs(sent: Sequence[SentPolicy], found: Sequence[OpenWeakness], pa
         what
         for what, question in (
             ("scripts written into the page", inline_question("script-src-elem", page)),
+            ("handlers written into its tags", inline_question("script-src-attr", page)),
             ("scripts of any other server", url_question("script-src-elem", f"{STRANGER}/x.js", page)),
         )
         if not is_stopped(question, policies)
     ]
     if not runs or any(each.weakness.severity is Severity.HIGH for each in found):
         return []
-    message = f"The policy lets {' and '.join(runs)} run, so it stops no attack."
+    message = f"The policy lets {named(runs)} run, so it stops no attack."
     return [
         judged(
             "csp-scripts",
@@ -200,7 +201,7 @@ def _way_of(directive: Directive) -> tuple[str, str]:
 
 
 def _restricted(surface: str, sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
-    directive = _SURFACE_DIRECTIVE[surface]
+    directive = ASKED_DIRECTIVES[surface]
     stating = [each for each in sent if each.policy.governing(directive) is not None]
     if stating:
         governing = [each.policy.governing(directive) for each in stating]
@@ -229,14 +230,6 @@ def _is_nobodys(directive: Directive) -> bool:
     return not sources or (directive.name == "base-uri" and sources == [SELF])
 
 
-_SURFACE_DIRECTIVE = {
-    "csp-scripts": "script-src-elem",
-    "csp-plugins": "object-src",
-    "csp-base": "base-uri",
-    "csp-forms": "form-action",
-    "csp-styles": "style-src-elem",
-    "csp-requests": "connect-src",
-}
 _RESTRICTED = {
     "csp-plugins": "Plugins and embedded objects come from the listed places alone.",
     "csp-base": "The base of the page's addresses moves to the listed places alone.",

@@ -20,6 +20,7 @@ from policybuilder.grading.own.policies import (
     SentPolicy,
     is_stopped,
     reported_policies,
+    url_of,
     url_question,
 )
 from policybuilder.hosting import hosting_of
@@ -59,7 +60,7 @@ def _by_policy(answer: Answer, sent: Sequence[SentPolicy], directives: Sequence[
         source
         for source in sources
         if isinstance(source, HostSource)
-        and not is_stopped(url_question("frame-ancestors", _framer(source), page), policies)
+        and not is_stopped(url_question("frame-ancestors", url_of(source), page), policies)
     ]
     admitted = [source.host_part for source in hosts]
     hosted = [host for host in admitted if _is_open(host)]
@@ -76,12 +77,6 @@ def _by_policy(answer: Answer, sent: Sequence[SentPolicy], directives: Sequence[
     if is_own:
         return said("own-origin", "Only the site's own pages may frame the page.")
     return said("nobody", "Nobody may frame the page.")
-
-
-def _framer(source: HostSource) -> str:
-    host = "stranger.example" if source.host_part == "*" else source.host_part.replace("*.", "stranger.", 1)
-    port = "" if source.port_part in {None, "*"} else f":{source.port_part}"
-    return f"{source.scheme_part or 'https'}://{host}{port}/"
 
 
 def _is_open(host: str) -> bool:
