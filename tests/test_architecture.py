@@ -40,6 +40,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
+            "policybuilder.grading.structured_fields",
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),
@@ -63,7 +64,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
-    "http_sf": ("policybuilder/grading/own/structured_fields.py",),
+    "http_sf": ("policybuilder/grading/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),

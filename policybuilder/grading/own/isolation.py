@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, shown
-from policybuilder.grading.own.structured_fields import read_item
+from policybuilder.grading.structured_fields import read_item, token_of
 
 _OPENER = "Cross-Origin-Opener-Policy"
 _EMBEDDER = "Cross-Origin-Embedder-Policy"
@@ -31,12 +31,6 @@ _RESOURCES = {
     "same-site": ("own", "Only hosts of the same domain may embed the answer."),
     "cross-origin": ("cross-origin", "Any site may embed the answer."),
 }
-
-
-def token_of(text: str) -> str | None:
-    """The token that a header of one item has; None for anything else, such as two headers, which browsers ignore."""
-    item = read_item(text)
-    return None if item is None or isinstance(item.value, str | bytes) else str(item.value)
 
 
 def judge_isolation(answer: Answer) -> Iterator[Judgement]:
