@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy
-from policybuilder.csp.sources import SELF, HostSource, Keyword, SchemeSource, parse_source_expression
+from policybuilder.csp.sources import SELF, HostSource, Keyword, NonceSource, SchemeSource, parse_source_expression
 from policybuilder.csp.trusted_types import listed_names
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.grading.judgement import Judgement
@@ -145,17 +145,21 @@ def _of_surface(surface: str, sent: Sequence[SentPolicy], found: Sequence[OpenWe
 
 
 def _is_idle(surface: str, weakness: Weakness, policies: Sequence[Policy], page: str) -> bool:
-    """Whether no script comes from where a source of scripts would let it: another directive or policy decides."""
+    """Whether no script runs by what a source of scripts would let run: another directive or policy decides."""
     if surface != "csp-scripts" or weakness.value is None:
         return False
     match parse_source_expression(weakness.value):
         case HostSource() as source:
-            url = url_of(source)
+            question = url_question("script-src-elem", url_of(source), page)
+        case SchemeSource("http" | "https" as scheme):
+            question = url_question("script-src-elem", f"{scheme}://stranger.example/x.js", page)
         case SchemeSource(scheme):
-            url = f"{scheme}://stranger.example/x.js" if scheme in {"http", "https"} else scheme
+            question = url_question("script-src-elem", scheme, page)
+        case NonceSource(nonce):
+            question = inline_question("script-src-elem", page)._replace(nonce=nonce)
         case _:
             return False
-    return is_stopped(url_question("script-src-elem", url, page), policies)
+    return is_stopped(question, policies)
 
 
 def _is_boxed(sent: SentPolicy) -> bool:
