@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Response
 
+PREFLIGHT_ORIGIN = "https://stranger.example"
+"""The other origin that a preflight says it comes from; nobody's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
@@ -71,7 +74,7 @@ class Material:
 
     https: Visit | None = None
     preflight: Response | None = None
-    """The answer to an OPTIONS request from another origin."""
+    """The answer to an OPTIONS request from another origin, `PREFLIGHT_ORIGIN`."""
 
     cookies: tuple[SentCookie, ...] = ()
     """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""
