@@ -1,4 +1,4 @@
-"""The Observatory of others beside ours: what its npm package makes of the same materials, and how the two may differ."""
+"""Observatory's npm package beside ours: what it makes of the same materials, and where the two may differ."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ POLICY_TESTS = ("content-security-policy", "x-frame-options")
 
 FRAMING_BONUS = "1.6 gives five points for an X-Frame-Options of DENY or SAMEORIGIN, 1.4.8 none"
 COMMAS = "1.6 reads a comma as the end of a policy, 1.4.8 as part of a source"
-COLLATION = "sources with characters beyond ASCII are sorted by code point, not by the Unicode collation algorithm"
 FAILURE = "1.4.8 fails where a script's URL has a scheme and no host that is one"
 
 
@@ -68,7 +67,7 @@ def ask_peer(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def case_of(material: Material, *, splits_policies: bool = False) -> dict[str, Any]:
-    """A material as the package's retrieval would have it; with `splits_policies`, every policy in a header of its own."""
+    """A material as the package's retrieval would have it; with `splits_policies`, each policy in a header of its own."""
     page = material.page
     assert page.response is not None
     url = parse_url(page.url)
@@ -152,18 +151,14 @@ def _compare_one(
         found = ours.tests[name]
         comparison.results[found.result] += 1
         if {"result": found.result, "modifier": found.modifier, "passed": found.passed} != wanted:
-            _disagree(comparison, material, f"{number}: {name}: ours {found}, theirs {wanted}")
+            comparison.disagreements.append(f"{number}: {name}: ours {found}, theirs {wanted}")
     # Over the package's own modifiers, so that our adding up is held to its.
     if split is None and (score_of(modifiers), grade_of(score_of(modifiers))) != (peer["score"], peer["grade"]):
-        _disagree(comparison, material, f"{number}: score {score_of(modifiers)}, theirs {peer['score']}")
+        comparison.disagreements.append(f"{number}: score {score_of(modifiers)}, theirs {peer['score']}")
     if split is not None and (score_of(modifiers), grade_of(score_of(modifiers))) != (split["score"], split["grade"]):
-        _disagree(comparison, material, f"{number}: score {score_of(modifiers)}, theirs {split['score']}")
+        comparison.disagreements.append(f"{number}: score {score_of(modifiers)}, theirs {split['score']}")
     comparison.grades[ours.grade] += 1
     assert set(ours.tests) - set(expected) == set(TESTS_AFTER_1_4_8)
-
-
-def _disagree(comparison: Comparison, material: Material, text: str) -> None:
-    comparison.disagreements.append(text)
 
 
 def _note_failure(comparison: Comparison, material: Material, failure: str, number: int) -> None:
