@@ -67,7 +67,7 @@ def ask_peer(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def case_of(material: Material, *, splits_policies: bool = False) -> dict[str, Any]:
-    """A material as the package's retrieval would have it; with `splits_policies`, each policy in a header of its own."""
+    """A material as the package's retrieval would have it; `splits_policies` gives each policy a header of its own."""
     page = material.page
     assert page.response is not None
     url = parse_url(page.url)
@@ -153,10 +153,9 @@ def _compare_one(
         if {"result": found.result, "modifier": found.modifier, "passed": found.passed} != wanted:
             comparison.disagreements.append(f"{number}: {name}: ours {found}, theirs {wanted}")
     # Over the package's own modifiers, so that our adding up is held to its.
-    if split is None and (score_of(modifiers), grade_of(score_of(modifiers))) != (peer["score"], peer["grade"]):
-        comparison.disagreements.append(f"{number}: score {score_of(modifiers)}, theirs {peer['score']}")
-    if split is not None and (score_of(modifiers), grade_of(score_of(modifiers))) != (split["score"], split["grade"]):
-        comparison.disagreements.append(f"{number}: score {score_of(modifiers)}, theirs {split['score']}")
+    score, answer = score_of(modifiers), split or peer
+    if (score, grade_of(score)) != (answer["score"], answer["grade"]):
+        comparison.disagreements.append(f"{number}: score {score}, theirs {answer['score']}")
     comparison.grades[ours.grade] += 1
     assert set(ours.tests) - set(expected) == set(TESTS_AFTER_1_4_8)
 
