@@ -223,6 +223,12 @@ class Markup:
     forms: tuple[str, ...] = ()
     """The URLs that forms are sent to."""
 
+    asks_password: bool = False
+    """Whether there is a field for a password, in a form or not."""
+
+    referrers: tuple[str, ...] = ()
+    """What `<meta name="referrer">` elements say, in the order of the source."""
+
     framed: tuple[Markup, ...] = ()
     """The documents in `srcdoc` attributes, which the page's policy governs too; positions are their own."""
 
