@@ -35,6 +35,14 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
+    (
+        "policybuilder/grading/observatory/",
+        (
+            *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
+            *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
+            "policybuilder.scanner.pages",
+        ),
+    ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
