@@ -43,6 +43,15 @@ PROJECT_ARROWS = [
             "policybuilder.scanner.pages",
         ),
     ),
+    (
+        "policybuilder/grading/own/",
+        (
+            *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
+            *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
+            *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
+            *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+        ),
+    ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
@@ -61,6 +70,10 @@ LIBRARY_ROOMS = {
     "uvicorn": (
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
+    ),
+    "http_sf": (
+        "policybuilder/grading/own/structured_fields.py",
+        "policybuilder/grading/observatory/structured_token.py",
     ),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),

@@ -169,7 +169,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="Trusted Types",
             why="They let no plain string reach the places of the DOM where a string becomes a script.",
             link="https://w3c.github.io/trusted-types/dist/spec/",
-            outcomes={"required": _good(), "not-required": _good(), "any-policy": _good(), "misspelt": _lost(0)},
+            outcomes={"required": _good(), "any-policy": _good(), "misspelt": _lost(0)},
         ),
         OwnTest(
             name="framing",
