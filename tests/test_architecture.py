@@ -40,7 +40,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
             *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
-            "policybuilder.scanner.pages",
+            *("policybuilder.grading.structured_fields", "policybuilder.scanner.pages"),
         ),
     ),
     (
@@ -48,6 +48,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
+            "policybuilder.grading.structured_fields",
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),
@@ -71,10 +72,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
-    "http_sf": (
-        "policybuilder/grading/own/structured_fields.py",
-        "policybuilder/grading/observatory/structured_token.py",
-    ),
+    "http_sf": ("policybuilder/grading/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),
