@@ -30,6 +30,9 @@ STRANGER = "https://stranger.example"
 _MAX_POLICIES = 16
 """Different ones of a page. What further ones forbid is left out: the page is judged too badly then, not too well."""
 
+_MOST_WEAKNESSES = 200
+"""Of one policy, the worst; a few are worded, and each is asked of all other policies."""
+
 
 class Evaluate(Protocol):
     """What finds the weaknesses of a policy's text, the worst first; never raises."""
@@ -48,59 +51,74 @@ class SentPolicy:
     """By which it came, `META` for a meta element."""
 
     policy: Policy
-    weaknesses: tuple[Weakness, ...] = ()
 
 
-def enforced_policies(answer: Answer, evaluate: Evaluate | None) -> tuple[SentPolicy, ...]:
-    """Those that the browser obeys, of headers and of meta elements alike; with their weaknesses, if asked for."""
+def enforced_policies(answer: Answer) -> tuple[SentPolicy, ...]:
+    """Those that the browser obeys, of headers and of meta elements alike."""
     texts = [(value, ENFORCED) for value in answer.values(ENFORCED)]
     if answer.markup is not None:
         texts += [(meta.text, META) for meta in answer.markup.policies if meta.is_obeyed]
-    found: list[SentPolicy] = []
-    for text, policy, header in _members(texts, Disposition.ENFORCE):
-        delivery = Delivery.META if header == META else Delivery.HEADER
-        weaknesses = () if evaluate is None else evaluate(text, delivery=delivery)
-        found.append(SentPolicy(text, header, policy, weaknesses))
-    return tuple(found)
+    return _members(texts, Disposition.ENFORCE)
 
 
 def reported_policies(answer: Answer) -> tuple[SentPolicy, ...]:
-    """Those that only report; their weaknesses are not looked for, since they keep nothing out anyway."""
-    texts = [(value, REPORT_ONLY) for value in answer.values(REPORT_ONLY)]
-    return tuple(SentPolicy(text, header, policy) for text, policy, header in _members(texts, Disposition.REPORT))
+    """Those that only report."""
+    return _members([(value, REPORT_ONLY) for value in answer.values(REPORT_ONLY)], Disposition.REPORT)
 
 
-def _members(texts: Iterable[tuple[str, str]], disposition: Disposition) -> Iterator[tuple[str, Policy, str]]:
-    seen: set[tuple[str, bool]] = set()
+def _members(texts: Iterable[tuple[str, str]], disposition: Disposition) -> tuple[SentPolicy, ...]:
+    found: list[SentPolicy] = []
+    tried: set[tuple[str, str]] = set()
     for value, header in texts:
-        delivery = Delivery.META if header == META else Delivery.HEADER
         for text in value.split(","):
             member = text.strip(" \t\r\n\f")
-            key = (member, header == META)
-            if not member or key in seen:
+            if not member or (member, header) in tried:
                 continue
-            parsed = parse_serialized_policy_list(member, delivery=delivery, disposition=disposition)
-            seen.add(key)
-            yield from ((member, policy, header) for policy in parsed.policies[:1])
-            if len(seen) >= _MAX_POLICIES:
-                return
+            tried.add((member, header))
+            parsed = parse_serialized_policy_list(member, delivery=_delivery(header), disposition=disposition)
+            if parsed.policies:
+                found.append(SentPolicy(member, header, parsed.policies[0]))
+            if len(tried) >= _MAX_POLICIES:
+                return tuple(found)
+    return tuple(found)
+
+
+def _delivery(header: str) -> Delivery:
+    return Delivery.META if header == META else Delivery.HEADER
 
 
 @dataclass(frozen=True, slots=True)
 class OpenWeakness:
-    """A weakness that no other policy of the page makes up for."""
+    """A weakness, and the policy in which it stands."""
 
     weakness: Weakness
     sent: SentPolicy
 
 
-def open_weaknesses(sent: Sequence[SentPolicy], page: str) -> tuple[OpenWeakness, ...]:
-    """What of the policies' weaknesses is left: a browser does only what all of them allow."""
+def weaknesses_alone(sent: SentPolicy, evaluate: Evaluate) -> tuple[OpenWeakness, ...]:
+    """The weaknesses that a policy would have without the others."""
+    found = evaluate(sent.text, delivery=_delivery(sent.header))[:_MOST_WEAKNESSES]
+    return tuple(OpenWeakness(weakness, sent) for weakness in found)
+
+
+def weaknesses_together(sent: Sequence[SentPolicy], page: str, evaluate: Evaluate) -> tuple[OpenWeakness, ...]:
+    """The weaknesses that are left where all policies must allow, the worst first."""
+    if len({each.header for each in sent}) == 1:
+        text, delivery = ", ".join(each.text for each in sent), _delivery(sent[0].header)
+    else:
+        # One text for both ways of delivery: what a meta element cannot say is left out of the parsed policy already.
+        text = ", ".join(str(each.policy) if each.header == META else each.text for each in sent)
+        delivery = Delivery.HEADER
+    policies = [each.policy for each in sent]
+    found = (
+        (weakness, weakness.policy)
+        for weakness in evaluate(text, delivery=delivery)[:_MOST_WEAKNESSES]
+        if weakness.policy < len(sent)
+    )
     return tuple(
-        OpenWeakness(weakness, each)
-        for index, each in enumerate(sent)
-        for weakness in each.weaknesses
-        if not _is_made_up_for(weakness, [other.policy for other in (*sent[:index], *sent[index + 1 :])], page)
+        OpenWeakness(weakness, sent[index])
+        for weakness, index in found
+        if not _is_made_up_for(weakness, [*policies[:index], *policies[index + 1 :]], page)
     )
 
 

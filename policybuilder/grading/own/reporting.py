@@ -57,7 +57,7 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
 def report_urls(response: Response) -> tuple[str, ...]:
     """Where the headers of a page send reports, resolved: what has to be asked for `Material.endpoints`."""
     answer = Answer(response, Material(url=response.url, page=Visit(url=response.url, response=response)))
-    policies = [*enforced_policies(answer, None), *reported_policies(answer)]
+    policies = [*enforced_policies(answer), *reported_policies(answer)]
     destinations, _ = _destinations(answer, policies)
     return tuple(dict.fromkeys(each.url for each in destinations))
 

@@ -44,7 +44,12 @@ class Known:
     ) -> tuple[Weakness, ...]:
         assert disposition is Disposition.ENFORCE
         self.asked.append((text, delivery))
-        return tuple(found for part, found in self._by_part.items() if part in text)
+        return tuple(
+            replace(found, policy=number)
+            for number, member in enumerate(text.split(","))
+            for part, found in self._by_part.items()
+            if part in member
+        )
 
 
 def csp_tests(*policies: str, evaluate: Known | None = None, **known: Any) -> list[Judgement]:
@@ -66,6 +71,9 @@ CASES = [
     # A policy that says nothing of scripts protects from none.
     (("frame-ancestors 'none'; upgrade-insecure-requests",), "no-script-directive"),
     (("img-src 'self'",), "no-script-directive"),
+    (("sandbox",), "nothing-runs"),
+    (("sandbox allow-scripts",), "no-script-directive"),
+    (("sandbox allow-forms; script-src *",), "nothing-runs"),
     (("bogus",), "no-script-directive"),
     (("",), "missing"),
     # The blind spots of Observatory: what governs elements is not script-src alone.
@@ -109,13 +117,24 @@ def test_header_and_meta_element_must_both_allow() -> None:
     evaluate = Known()
     assert scripts("script-src *", body=meta) == ["listed-hosts"]
     csp_tests("script-src *", body=meta, evaluate=evaluate)
-    assert evaluate.asked == [("script-src *", Delivery.HEADER), ("script-src https://cdn.example", Delivery.META)]
+    assert evaluate.asked == [
+        ("script-src *, script-src https://cdn.example", Delivery.HEADER),
+        ("script-src *", Delivery.HEADER),
+        ("script-src https://cdn.example", Delivery.META),
+    ]
 
 
-def test_each_policy_of_a_header_is_evaluated_alone_and_once() -> None:
+def test_what_a_meta_element_cannot_say_is_not_evaluated_beside_a_header() -> None:
+    evaluate = Known()
+    meta = f'<meta http-equiv={CSP} content="frame-ancestors *; script-src https://cdn.example">'
+    csp_tests("script-src *", body=meta, evaluate=evaluate)
+    assert evaluate.asked[0] == ("script-src *, script-src https://cdn.example", Delivery.HEADER)
+
+
+def test_each_policy_is_evaluated_with_the_others_and_alone() -> None:
     evaluate = Known()
     csp_tests("default-src 'self', img-src *", "default-src 'self'", evaluate=evaluate)
-    assert [text for text, _ in evaluate.asked] == ["default-src 'self'", "img-src *"]
+    assert [text for text, _ in evaluate.asked] == ["default-src 'self', img-src *", "default-src 'self'", "img-src *"]
 
 
 BASE = weakness("base-uri-any-host", "base-uri", "*", severity=Severity.MEDIUM)
@@ -128,19 +147,23 @@ HANDLERS = weakness("script-unsafe-inline", "script-src-attr", "'unsafe-inline'"
 
 # Each row: policies, what is weak by a part of the text, the codes that are left.
 COMBINED: list[tuple[tuple[str, ...], dict[str, Weakness], set[str]]] = [
-    (("script-src 'self'; base-uri *",), {"base-uri *": BASE}, {"base-uri-any-host"}),
-    (("script-src 'self'; base-uri *", "base-uri 'none'"), {"base-uri *": BASE}, set()),
-    (("script-src 'self'; base-uri *", "img-src 'none'"), {"base-uri *": BASE}, {"base-uri-any-host"}),
-    (("script-src 'unsafe-inline'",), {"unsafe-inline": INLINE}, {"script-unsafe-inline"}),
-    (("script-src 'unsafe-inline'", "script-src 'self'"), {"unsafe-inline": INLINE}, set()),
-    (("script-src data:", "script-src 'self'"), {"data:": DATA}, set()),
-    (("script-src data: 'self'", "script-src data: https:"), {"data:": DATA}, {"script-data"}),
+    (("default-src 'self'; base-uri *",), {"base-uri *": BASE}, {"base-uri-any-host"}),
+    (("style-src 'self'; script-src 'self'; base-uri *", "base-uri 'none'"), {"base-uri *": BASE}, set()),
     (
-        ("script-src https://cdn.jsdelivr.net", "script-src https: data:"),
-        {"jsdelivr": HOST, "src https: ": ANYTHING},
+        ("style-src 'self'; script-src 'self'; base-uri *", "img-src 'none'"),
+        {"base-uri *": BASE},
+        {"base-uri-any-host"},
+    ),
+    (("style-src 'self'; script-src 'unsafe-inline'",), {"unsafe-inline": INLINE}, {"script-unsafe-inline"}),
+    (("style-src 'self'; script-src 'unsafe-inline'", "script-src 'self'"), {"unsafe-inline": INLINE}, set()),
+    (("style-src 'self'; script-src data:", "script-src 'self'"), {"data:": DATA}, set()),
+    (("style-src 'self'; script-src data: 'self'", "script-src data: https:"), {"data:": DATA}, {"script-data"}),
+    (
+        ("style-src 'self'; script-src https://cdn.jsdelivr.net", "script-src https: data:"),
+        {"jsdelivr": HOST, "script-src https: ": ANYTHING},
         {"script-open-hosting"},
     ),
-    (("script-src https://cdn.jsdelivr.net", "script-src 'self'"), {"jsdelivr": HOST}, set()),
+    (("style-src 'self'; script-src https://cdn.jsdelivr.net", "script-src 'self'"), {"jsdelivr": HOST}, set()),
     (("default-src 'self'",), {"default": FORMS}, {"form-action-missing"}),
     (("default-src 'self'", "form-action 'self'"), {"default": FORMS}, set()),
     (
