@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from policybuilder.csp import HostSource, SchemeSource
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN
 from policybuilder.csp.sources import SELF
 from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Token
 
@@ -47,11 +48,6 @@ def without(placed: PlacedDirective, tokens: Collection[Token], *, stand_in: str
     return tuple(Edit(before[index], token.end, "") for index, token in enumerate(placed.values) if token.start in gone)
 
 
-def replaced(token: Token, by: str) -> Change:
-    """Another value in the place of one."""
-    return (Edit(token.start, token.end, by),)
-
-
 def added(text: str, placed: PlacedPolicy, directive: str) -> Change:
     """A directive more, at the end of the policy."""
     stands_alone = placed.start == placed.end
@@ -60,8 +56,15 @@ def added(text: str, placed: PlacedPolicy, directive: str) -> Change:
     return (Edit(at, at, f"{between}{directive}"),)
 
 
+def without_directive(text: str, policy: PlacedPolicy, name: str) -> Change:
+    """The policy without the directive of that name, however often it stands there."""
+    parts = text[policy.start : policy.end].split(";")
+    kept = [part for part in parts if next(iter(TOKEN.findall(part)), "").lower() != name]
+    return (Edit(policy.start, policy.end, ";".join(kept).strip(ASCII_WHITESPACE)),)
+
+
 def dropped(text: str, start: int, end: int) -> Change:
-    """The policy without the directive that stands between `start` and `end`, and without its semicolon."""
+    """The text without the directive that stands between `start` and `end`, and without its semicolon."""
     after = end
     while text[after : after + 1].isspace():
         after += 1
