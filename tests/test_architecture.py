@@ -45,6 +45,14 @@ PROJECT_ARROWS = [
     ),
     ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     (
+        "policybuilder/grading/observatory/",
+        (
+            *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
+            *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
+            *("policybuilder.grading.structured_fields", "policybuilder.scanner.pages"),
+        ),
+    ),
+    (
         "policybuilder/grading/own/",
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),

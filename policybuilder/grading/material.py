@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from policybuilder.markup import Markup
-from policybuilder.scanner.pages import FetchReason, Headers, Response
+from policybuilder.scanner.pages import FetchReason, Headers, Redirect, Response
+
+PREFLIGHT_ORIGIN = "https://stranger.example"
+"""The other origin that a preflight says it comes from; nobody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,9 @@ class Visit:
 
     failure: str | None = None
     """The same, as a line for people."""
+
+    redirects: tuple[Redirect, ...] = ()
+    """Those that were followed in vain, where there was no answer; others are the answer's."""
 
     is_certificate_valid: bool = True
     """Whether the certificates on the way held; without https there is nothing that does not."""
@@ -72,7 +78,7 @@ class Material:
 
     https: Visit | None = None
     preflight: Response | None = None
-    """The answer to an OPTIONS request from another origin."""
+    """The answer to an OPTIONS request from another origin, `PREFLIGHT_ORIGIN`."""
 
     foreign_origin: str | None = None
     """The Origin of that request; None where nobody says: then an answer that repeats it is not told from a list."""
