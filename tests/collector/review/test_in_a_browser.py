@@ -15,9 +15,10 @@ import uvicorn
 from fastapi import FastAPI, Request
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from collector.app import SERVICE_HEADERS
 from collector.review.pages import create_router
 from collector.review.try_page import create_try_router
-from collector.security_headers import SecurityHeadersMiddleware, TrustedHosts
+from collector.security_headers import harden
 from policybuilder.evidence import EvidenceClass, PageCount
 from tests.collector.ingest.builders import report_body
 from tests.support.service import post, run_collector
@@ -133,7 +134,7 @@ def test_a_visit_to_the_try_out_page_sends_real_reports(browser: Browser, start:
 
     api.include_router(create_router(start().evidence, start().access, try_path="/try"))
     api.include_router(create_try_router(make_headers, next_commands=["cspbuild summary", "cspbuild suggest"]))
-    app = SecurityHeadersMiddleware(TrustedHosts(api, hosts=["127.0.0.1", "localhost"]))
+    app = harden(api, SERVICE_HEADERS, hosts=["127.0.0.1", "localhost"])
     with serving(app) as own, browser.new_context() as context:
         other = own.replace("127.0.0.1", "localhost")
         expected = reported_by_try(own)

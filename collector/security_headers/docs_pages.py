@@ -1,0 +1,168 @@
+"""A policy for FastAPI's own documentation pages, read off the pages themselves.
+
+`/docs` and `/redoc` load scripts from a CDN, and start them by an inline script whose text differs with every
+application and changes with FastAPI. So each page is read as it leaves, and its policy names what is in it and nothing
+else: the whole URL of each script and stylesheet, never their host, which serves anybody's files, and the digest of
+each inline script. The pages hold nothing that a visitor could have written. Assets that an application serves itself
+(`swagger_js_url`) need nothing from elsewhere, and their policy then says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from .asgi import ASGIApp, Message, Receive, Scope, Send
+from .middleware import CHANGES_KEY
+from .paths import readings
+from .settings import HeaderChanges
+
+_MAX_PAGE_BYTES = 1 << 20
+
+
+class DocsPages:
+    """Gives the answers at `pages`, paths below `root_path`, the policy that they need, and nothing to other answers.
+
+    Stands inside SecurityHeadersMiddleware, which sends what is found here. A page that sets a policy itself, or is
+    not HTML, is left alone.
+    """
+
+    def __init__(self, app: ASGIApp, *, pages: Iterable[str], redirect_page: str | None = None) -> None:
+        self.app = app
+        self._pages = frozenset(pages)
+        self._redirect_page = redirect_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = readings(scope)[0] if scope["type"] == "http" else None
+        if path in self._pages or (path is not None and path == self._redirect_page):
+            await self._serve(scope, receive, send, is_redirect_page=path == self._redirect_page)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, is_redirect_page: bool) -> None:
+        # Read whole and uncompressed, also where only the headers are asked for, since they follow from the page.
+        asked = {
+            **scope,
+            "method": "GET" if scope["method"] == "HEAD" else scope["method"],
+            "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"],
+        }
+        start: Message | None = None
+        body = bytearray()
+
+        async def release(more_body: bool) -> None:  # noqa: FBT001 -- the name of ASGI
+            nonlocal start
+            assert start is not None  # noqa: S101 -- the callers look
+            if is_html(start) and not more_body:
+                scope[CHANGES_KEY] = page_headers(body.decode(errors="replace"), is_redirect_page=is_redirect_page)
+            await send(start)
+            start = None
+            content = b"" if scope["method"] == "HEAD" else bytes(body)
+            await send({"type": "http.response.body", "body": content, "more_body": more_body})
+
+        async def reading_send(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+            elif start is None or message["type"] != "http.response.body":
+                await send(message)
+            else:
+                body.extend(message.get("body", b""))
+                more_body = message.get("more_body", False)
+                if not more_body or len(body) > _MAX_PAGE_BYTES:
+                    await release(more_body)
+
+        await self.app(asked, receive, reading_send)
+
+
+def is_html(start: Message) -> bool:
+    """Whether an answer is a page that says nothing of its policy."""
+    headers = {name.lower(): value for name, value in start.get("headers", ())}
+    return (
+        headers.get(b"content-type", b"").lower().startswith(b"text/html")
+        and b"content-encoding" not in headers
+        and b"content-security-policy" not in headers
+    )
+
+
+def page_headers(page: str, *, is_redirect_page: bool) -> HeaderChanges:
+    """What a documentation page needs, as read off its HTML."""
+    read = _Reader()
+    # https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream
+    read.feed(page.replace("\r\n", "\n").replace("\r", "\n"))
+    read.close()
+    if is_redirect_page:
+        # It ends the popup in which another site signed the visitor in, and speaks to the page that opened it.
+        return {"policy": _policy({"script-src": read.scripts}), "coop": "unsafe-none"}
+    sources = {
+        "script-src": read.scripts,
+        "style-src": read.styles,
+        "img-src": ["'self'", "data:", *read.images],
+        "font-src": [],
+        "connect-src": ["'self'"],
+    }
+    if "redoc" in read.elements:
+        # It makes stylesheets of its own as it goes, asks for its maker's logo, and searches in a worker.
+        sources["style-src"] = ["'unsafe-inline'", *(each for each in read.styles if not each.startswith("'sha256-"))]
+        sources["img-src"].append("https://cdn.redoc.ly/redoc/logo-mini.svg")
+        sources["worker-src"] = ["blob:"]
+    if any(each.startswith("https://fonts.googleapis.com/") for each in read.styles):
+        sources["font-src"].append("https://fonts.gstatic.com")
+    return {"policy": _policy(sources), "coop": "same-origin-allow-popups"}
+
+
+def _policy(sources: dict[str, list[str]]) -> str:
+    directives = [
+        "default-src 'none'",
+        *(f"{name} {' '.join(dict.fromkeys(each))}" for name, each in sources.items() if each),
+    ]
+    return "; ".join([*directives, "base-uri 'none'", "form-action 'none'"])
+
+
+class _Reader(HTMLParser):
+    """What a page of FastAPI's loads, as source expressions."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.images: list[str] = []
+        self.elements: set[str] = set()
+        self._inline: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        given = {name: value or "" for name, value in attrs}
+        self._inline = []
+        if tag == "script" and "src" in given:
+            self.scripts += _sources(given["src"])
+        elif tag == "link":
+            words = given.get("rel", "").lower().split()
+            if "stylesheet" in words:
+                self.styles += _sources(given.get("href", ""))
+            elif "icon" in words:
+                self.images += _sources(given.get("href", ""))
+
+    def handle_data(self, data: str) -> None:
+        self._inline.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        # The elements whose text is theirs alone; a script of a URL has none that would run.
+        if tag in {"script", "style"} and (text := "".join(self._inline)).strip():
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            (self.scripts if tag == "script" else self.styles).append(f"'sha256-{digest}'")
+        self._inline = []
+
+
+def _sources(url: str) -> list[str]:
+    """The narrowest source expression for a URL: none for what no policy can name."""
+    parts = urlsplit(url)
+    if not parts.scheme and not parts.netloc:
+        return ["'self'"] if parts.path else []
+    if parts.scheme not in {"", "http", "https"} or not parts.netloc:
+        return []
+    source = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.scheme else f"{parts.netloc}{parts.path}"
+    is_clean = source.isascii() and source.isprintable() and not set(source) & set(" ;,'\"")
+    return [source] if is_clean else []
