@@ -45,7 +45,7 @@ def ancestors_of(frame: Frame) -> str | None:
         case str():
             raise ValueError(f"frame={frame!r}: write 'deny', 'same-origin', 'anyone', or a list: [{frame!r}]")
     for source in frame:
-        if not _ANCESTOR.fullmatch(source):
+        if not _ANCESTOR.fullmatch(source) or source.lower() in {"self", "none"}:
             hint = "'anyone'" if source == "*" else "an origin such as 'https://shop.example', or \"'self'\""
             raise ValueError(f"frame: {source!r} is not who may frame a page; write {hint}")
     return " ".join(frame) or NOBODY

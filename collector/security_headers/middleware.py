@@ -190,6 +190,7 @@ class _Prepared:
         self._values = {name.encode(): value.encode() for name, value in values.items()}
         self._override = frozenset(name.lower().encode() for name in settings.override)
         self._has_nonce = frozenset(name for name, value in self._values.items() if _NONCE_PLACEHOLDER.search(value))
+        self._watched = frozenset({*self._values, _POLICY, _X_FRAME_OPTIONS})
         # Almost every answer takes one of these two; only nonces ask for more.
         self._fixed = {hsts: list(self._rendered("", hsts=hsts).items()) for hsts in (False, True)}
 
@@ -203,7 +204,7 @@ class _Prepared:
     def merged(self, given: Iterable[tuple[bytes, bytes]], *, nonce: str, hsts: bool, status: int) -> Headers:
         given = list(given)
         present = {name.lower() for name, _ in given}
-        if not self._has_nonce and present.isdisjoint(self._values):
+        if not self._has_nonce and present.isdisjoint(self._watched):
             return [*given, *self._fixed[hsts]]
         ours = self._rendered(nonce, hsts=hsts)
         if status == _NOT_MODIFIED:
@@ -224,11 +225,14 @@ class _Prepared:
             ours.pop(_X_FRAME_OPTIONS, None)
             if option is not None:
                 ours[_X_FRAME_OPTIONS] = option.encode()
-        elif _X_FRAME_OPTIONS in own and _POLICY in ours and self._has_policy:
+        elif _X_FRAME_OPTIONS in own and _POLICY in ours:
             texts = [value.decode("latin-1") for name, value in kept if name.lower() == _X_FRAME_OPTIONS]
             said = ancestors_by_x_frame_options(texts)
-            if said is not None:
-                ours[_POLICY] = _NONCE_PLACEHOLDER.sub(nonce.encode(), self._policy.naming(said).encode())
+            policy = None if said is None else self._policy_naming(said)
+            if policy is not None:
+                ours[_POLICY] = _NONCE_PLACEHOLDER.sub(nonce.encode(), policy.encode())
+            elif said is not None:
+                del ours[_POLICY]  # it held frame-ancestors alone
         return kept
 
     def _completed(self, kept: Headers) -> Headers:

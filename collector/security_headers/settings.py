@@ -168,12 +168,12 @@ class SecurityHeaders:
     """
 
     def __post_init__(self) -> None:
+        _check_endpoints(self.reporting_endpoints)
         for name, value in self.values().items():
             if not _FIELD_VALUE.fullmatch(value):
-                raise ValueError(f"{name} cannot be {value!r}; it must be ASCII without control characters")
+                raise ValueError(f"{name} cannot be {value!r}; it must be ASCII, without line breaks or blanks around it")
             if name in _CHECKS:
                 _CHECKS[name](value)
-        _check_endpoints(self.reporting_endpoints)
         for name in (*_reported_to(self.policy), *_reported_to(self.report_only)):
             if name not in self.reporting_endpoints:
                 raise ValueError(f"the policy reports to {name!r}, which reporting_endpoints does not name")

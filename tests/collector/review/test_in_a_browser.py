@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
@@ -22,6 +19,7 @@ from collector.security_headers import harden
 from policybuilder.evidence import EvidenceClass, PageCount
 from tests.collector.ingest.builders import report_body
 from tests.support.service import post, run_collector
+from tests.support.serving import serving
 from tests.support.try_page import reported_by_try
 
 pytestmark = pytest.mark.browser
@@ -45,23 +43,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
 
 
 def test_a_person_logs_in_by_the_link_and_out_again(start: Callable[..., Any], browser: Browser) -> None:
