@@ -79,6 +79,7 @@ def harden(
             inner = _with_docs(inner, app)
         guarded = NoStoreMiddleware(TrustedHosts(inner, hosts=hosts, exempt=exempt), exempt=cacheable)
         secured = SecurityHeadersMiddleware(guarded, headers, routes=routes, **changes)
+        secured.is_outermost = True
         for endpoint in _endpoints(app.routes):
             secured.check_route(endpoint)
         return secured

@@ -55,18 +55,22 @@ class SecurityHeadersMiddleware:
     pages must not be cached: a stored page keeps its old nonce. For the same reason 304 answers carry no policy with
     a nonce: a browser would put it on the stored page.
 
-    Wrap the finished application, as above, or let `harden` do it, rather than calling `app.add_middleware`:
-    middleware added that way stands inside the framework's own error handling, and the answer to an unexpected
-    exception, which is the one that may show what an attacker put in, goes out without any of these headers.
+    Wrap the finished application, as above, or let `harden` do it. `app.add_middleware` works too, but middleware
+    added that way stands inside the framework's own handling of errors: the answer to an unexpected exception, which
+    is the one that may show what an attacker put in, goes out without any of these headers.
 
-    An exception before the application has answered becomes a plain 500 that carries the headers, and is raised
-    again for the server to log. After the start nothing can be added any more; the exception is only raised again.
+    Wrapped, an exception before the application has answered becomes a plain 500 that carries the headers, and is
+    raised again for the server to log. After the start nothing can be added any more; the exception is only raised
+    again.
 
     A WebSocket's handshake carries none of these headers, since browsers look for none of them there. Where the
     application refuses one by an HTTP answer of its own, that has them.
 
     Raises ValueError for settings that contradict each other, also where they only meet under a prefix.
     """
+
+    is_outermost = False
+    """Whether no framework stands around, though one has written its application into the scope; `harden` knows."""
 
     def __init__(
         self,
@@ -105,6 +109,8 @@ class SecurityHeadersMiddleware:
             await self.app(scope, receive, _refusals_by(secured, send))
             return
 
+        # Before the application writes its own name there.
+        may_answer = self.is_outermost or "app" not in scope
         started = disconnected = False
 
         async def watched_receive() -> Message:
@@ -127,7 +133,7 @@ class SecurityHeadersMiddleware:
                 raise RuntimeError("the application returned without answering")  # noqa: TRY301 -- answered right below, as any other failure
         except (Exception, asyncio.CancelledError):
             # Cancellation is how uvicorn ends slow requests at shutdown; it too answers 500, without our headers.
-            if not started and not disconnected:
+            if may_answer and not started and not disconnected:
                 await answer(secured_send, 500, "Internal Server Error", close=is_http1(scope))
             raise
 
