@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from html.parser import HTMLParser
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from .asgi import ASGIApp, Message, Receive, Scope, Send
@@ -22,22 +24,29 @@ from .settings import HeaderChanges
 
 _MAX_PAGE_BYTES = 1 << 20
 
+# What ends neither the expression nor the directive.
+_SOURCE = re.compile(r"[A-Za-z0-9:/@._~!$&()*+=%-]+")
+
 
 class DocsPages:
     """Gives the answers at `pages`, paths below `root_path`, the policy that they need, and nothing to other answers.
 
-    Stands inside SecurityHeadersMiddleware, which sends what is found here. A page that sets a policy itself, or is
-    not HTML, is left alone.
+    Stands inside SecurityHeadersMiddleware, which sends what is found here. A page that sets a policy itself is left
+    alone, and so is what is no page: an error, a redirection, another type.
     """
 
-    def __init__(self, app: ASGIApp, *, pages: Iterable[str], redirect_page: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, pages: Iterable[str], redirect_page: str | None = None, servers: Iterable[str] = ()
+    ) -> None:
+        """`redirect_page` is the one on which a sign-in by OAuth ends; `servers` are URLs that may be tried out."""
         self.app = app
         self._pages = frozenset(pages)
         self._redirect_page = redirect_page
+        self._servers = [origin for server in servers for origin in _sources(server, whole=False)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = readings(scope)[0] if scope["type"] == "http" else None
-        if path in self._pages or (path is not None and path == self._redirect_page):
+        if path in self._pages:
             await self._serve(scope, receive, send, is_redirect_page=path == self._redirect_page)
         else:
             await self.app(scope, receive, send)
@@ -52,43 +61,42 @@ class DocsPages:
         start: Message | None = None
         body = bytearray()
 
-        async def release(more_body: bool) -> None:  # noqa: FBT001 -- the name of ASGI
-            nonlocal start
-            assert start is not None  # noqa: S101 -- the callers look
-            if is_html(start) and not more_body:
-                scope[CHANGES_KEY] = page_headers(body.decode(errors="replace"), is_redirect_page=is_redirect_page)
-            await send(start)
-            start = None
-            content = b"" if scope["method"] == "HEAD" else bytes(body)
-            await send({"type": "http.response.body", "body": content, "more_body": more_body})
-
         async def reading_send(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message
-            elif start is None or message["type"] != "http.response.body":
+                return
+            if start is None:
                 await send(message)
-            else:
-                body.extend(message.get("body", b""))
-                more_body = message.get("more_body", False)
-                if not more_body or len(body) > _MAX_PAGE_BYTES:
-                    await release(more_body)
+                return
+            body.extend(message.get("body", b""))
+            more_body = message.get("more_body", False)
+            is_whole = message["type"] == "http.response.body" and not more_body
+            if not is_whole and message["type"] == "http.response.body" and len(body) < _MAX_PAGE_BYTES:
+                return
+            if is_whole and _is_page(start):
+                page = body.decode(errors="replace")
+                scope[CHANGES_KEY] = page_headers(page, is_redirect_page=is_redirect_page, servers=self._servers)
+            await send(start)
+            start = None
+            await send({**message, "body": b"" if scope["method"] == "HEAD" else bytes(body)})
 
         await self.app(asked, receive, reading_send)
 
 
-def is_html(start: Message) -> bool:
-    """Whether an answer is a page that says nothing of its policy."""
+def _is_page(start: Message) -> bool:
+    """Whether an answer is a whole page that says nothing of its policy."""
     headers = {name.lower(): value for name, value in start.get("headers", ())}
     return (
-        headers.get(b"content-type", b"").lower().startswith(b"text/html")
+        start["status"] == HTTPStatus.OK
+        and headers.get(b"content-type", b"").lower().startswith(b"text/html")
         and b"content-encoding" not in headers
         and b"content-security-policy" not in headers
     )
 
 
-def page_headers(page: str, *, is_redirect_page: bool) -> HeaderChanges:
-    """What a documentation page needs, as read off its HTML."""
+def page_headers(page: str, *, is_redirect_page: bool, servers: Iterable[str] = ()) -> HeaderChanges:
+    """What a documentation page needs, as read off its HTML; `servers` are other origins that it may connect to."""
     read = _Reader()
     # https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream
     read.feed(page.replace("\r\n", "\n").replace("\r", "\n"))
@@ -101,7 +109,7 @@ def page_headers(page: str, *, is_redirect_page: bool) -> HeaderChanges:
         "style-src": read.styles,
         "img-src": ["'self'", "data:", *read.images],
         "font-src": [],
-        "connect-src": ["'self'"],
+        "connect-src": ["'self'", *servers],
     }
     if "redoc" in read.elements:
         # It makes stylesheets of its own as it goes, asks for its maker's logo, and searches in a worker.
@@ -156,13 +164,13 @@ class _Reader(HTMLParser):
         self._inline = []
 
 
-def _sources(url: str) -> list[str]:
-    """The narrowest source expression for a URL: none for what no policy can name."""
+def _sources(url: str, *, whole: bool = True) -> list[str]:
+    """The narrowest source expression for a URL, or for its origin: none for what no policy can name."""
     parts = urlsplit(url)
     if not parts.scheme and not parts.netloc:
         return ["'self'"] if parts.path else []
     if parts.scheme not in {"", "http", "https"} or not parts.netloc:
         return []
-    source = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.scheme else f"{parts.netloc}{parts.path}"
-    is_clean = source.isascii() and source.isprintable() and not set(source) & set(" ;,'\"")
-    return [source] if is_clean else []
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    source = f"{scheme}{parts.netloc}{parts.path if whole else ''}"
+    return [source] if _SOURCE.fullmatch(source) else []

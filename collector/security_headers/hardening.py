@@ -37,7 +37,7 @@ def harden(
     exempt: Sequence[str] = HEALTH_PATHS,
     cacheable: Sequence[str] = (),
     routes: Mapping[str, HeaderChanges] | None = None,
-    docs: bool = True,
+    docs: Sequence[str] | None = None,
     **changes: Unpack[HeaderChanges],
 ) -> ApplicationT:
     """Put security headers, `no-store` and trusted hosts around a Starlette or FastAPI application, and give it back.
@@ -58,7 +58,9 @@ def harden(
     inside ServerErrorMiddleware, which answers for unexpected exceptions. What wraps `build_middleware_stack` in the
     same way, as OpenTelemetry does, comes before `harden`, since it looks for that very class.
 
-    With `docs`, FastAPI's documentation pages have a policy of their own, that allows what these pages load.
+    FastAPI's own documentation pages have a policy that allows what they load. Where you serve such pages yourself
+    (`get_swagger_ui_html`), `docs` names their paths; with `docs=[]` they are pages as all others, and stay blank.
+    Whatever inline script such a page holds is run, so none of them may show what a visitor wrote.
 
     In tests, `TestClient(app, base_url="http://localhost")` asks for a host that is trusted; "testserver" is not.
 
@@ -75,8 +77,13 @@ def harden(
     build = app.build_middleware_stack
 
     def around(inner: ASGIApp) -> SecurityHeadersMiddleware:
-        if docs:
-            inner = _with_docs(inner, app)
+        pages = _own_docs(app) if docs is None else docs
+        inner = DocsPages(
+            inner,
+            pages=pages,
+            redirect_page=getattr(app, "swagger_ui_oauth2_redirect_url", None),
+            servers=[server.get("url", "") for server in getattr(app, "servers", ())],
+        )
         guarded = NoStoreMiddleware(TrustedHosts(inner, hosts=hosts, exempt=exempt), exempt=cacheable)
         secured = SecurityHeadersMiddleware(guarded, headers, routes=routes, **changes)
         secured.is_outermost = True
@@ -89,11 +96,16 @@ def harden(
     return app
 
 
-def _with_docs(inner: ASGIApp, application: Application) -> ASGIApp:
-    urls = [getattr(application, name, None) for name in ("docs_url", "redoc_url")]
-    pages = [url for url in urls if url]
-    redirect_page = getattr(application, "swagger_ui_oauth2_redirect_url", None)
-    return DocsPages(inner, pages=pages, redirect_page=redirect_page) if pages else inner
+def _own_docs(app: Application) -> list[str]:
+    """The paths at which FastAPI itself serves its pages: elsewhere `/docs` is a page as any other."""
+    attributes = ("docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
+    urls = [getattr(app, attribute, None) for attribute in attributes]
+    return [
+        route.path
+        for route in app.routes
+        if getattr(route, "path", None) in urls
+        and getattr(getattr(route, "endpoint", None), "__module__", None) == "fastapi.applications"
+    ]
 
 
 def _endpoints(routes: Iterable[Any]) -> Iterable[object]:

@@ -171,7 +171,7 @@ class SecurityHeaders:
         _check_endpoints(self.reporting_endpoints)
         for name, value in self.values().items():
             if not _FIELD_VALUE.fullmatch(value):
-                raise ValueError(f"{name} cannot be {value!r}; it must be ASCII, without line breaks or blanks around it")
+                raise ValueError(f"{name} cannot be {value!r}; it must be one line of ASCII, with no blanks around it")
             if name in _CHECKS:
                 _CHECKS[name](value)
         for name in (*_reported_to(self.policy), *_reported_to(self.report_only)):
