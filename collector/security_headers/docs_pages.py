@@ -139,12 +139,14 @@ class _Reader(HTMLParser):
         self.images: list[str] = []
         self.elements: set[str] = set()
         self._inline: list[str] = []
+        self._is_external = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.add(tag)
         given = {name: value or "" for name, value in attrs}
         self._inline = []
-        if tag == "script" and "src" in given:
+        self._is_external = tag == "script" and "src" in given
+        if self._is_external:
             self.scripts += _sources(given["src"])
         elif tag == "link":
             words = given.get("rel", "").lower().split()
@@ -157,8 +159,8 @@ class _Reader(HTMLParser):
         self._inline.append(data)
 
     def handle_endtag(self, tag: str) -> None:
-        # The elements whose text is theirs alone; a script of a URL has none that would run.
-        if tag in {"script", "style"} and (text := "".join(self._inline)).strip():
+        text = "".join(self._inline)
+        if tag in {"script", "style"} and text.strip() and not self._is_external:
             digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
             (self.scripts if tag == "script" else self.styles).append(f"'sha256-{digest}'")
         self._inline = []
@@ -166,7 +168,10 @@ class _Reader(HTMLParser):
 
 def _sources(url: str, *, whole: bool = True) -> list[str]:
     """The narrowest source expression for a URL, or for its origin: none for what no policy can name."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
     if not parts.scheme and not parts.netloc:
         return ["'self'"] if parts.path else []
     if parts.scheme not in {"", "http", "https"} or not parts.netloc:

@@ -121,10 +121,10 @@ def _is_loopback(host: str | None) -> bool:
     if host is None:
         return False
     # https://www.rfc-editor.org/rfc/rfc6761#section-6.3
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost" or host.endswith(".localhost") or host == "::1":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host.startswith("127.") and ipaddress.IPv4Address(host).is_loopback
     except ValueError:
         return False
 

@@ -197,8 +197,10 @@ class _Prepared:
         self._override = frozenset(name.lower().encode() for name in settings.override)
         self._has_nonce = frozenset(name for name, value in self._values.items() if _NONCE_PLACEHOLDER.search(value))
         self._watched = frozenset({*self._values, _POLICY, _X_FRAME_OPTIONS})
+        self._particular = self._override | {_POLICY, _X_FRAME_OPTIONS}
         # Almost every answer takes one of these two; only nonces ask for more.
         self._fixed = {hsts: list(self._rendered("", hsts=hsts).items()) for hsts in (False, True)}
+        self._beside: dict[tuple[bool, frozenset[bytes]], Headers] = {}
 
     def sends_hsts(self, scope: Scope) -> bool:
         return (
@@ -209,18 +211,22 @@ class _Prepared:
 
     def merged(self, given: Iterable[tuple[bytes, bytes]], *, nonce: str, hsts: bool, status: int) -> Headers:
         given = list(given)
-        present = {name.lower() for name, _ in given}
-        if not self._has_nonce and present.isdisjoint(self._watched):
-            return [*given, *self._fixed[hsts]]
+        own = self._watched.intersection([name.lower() for name, _ in given])
+        if not self._has_nonce and own.isdisjoint(self._particular):
+            if not own:
+                return [*given, *self._fixed[hsts]]
+            if (hsts, own) not in self._beside:  # at most one for each set of our own names
+                self._beside[hsts, own] = [pair for pair in self._fixed[hsts] if pair[0] not in own]
+            return [*given, *self._beside[hsts, own]]
         ours = self._rendered(nonce, hsts=hsts)
         if status == _NOT_MODIFIED:
             ours = {name: value for name, value in ours.items() if name not in self._has_nonce}
         kept = [pair for pair in given if pair[0].lower() not in self._override or pair[0].lower() not in ours]
-        own = {name.lower() for name, _ in kept}
+        own = frozenset(name.lower() for name, _ in kept)
         kept = self._agreeing(kept, own, ours, nonce)
         return kept + [pair for pair in ours.items() if pair[0] not in own]
 
-    def _agreeing(self, kept: Headers, own: set[bytes], ours: dict[bytes, bytes], nonce: str) -> Headers:
+    def _agreeing(self, kept: Headers, own: frozenset[bytes], ours: dict[bytes, bytes], nonce: str) -> Headers:
         """What the application sends, and `ours` with it, so that both of them say the same about framing."""
         if _POLICY in own:
             texts = [value.decode("latin-1") for name, value in kept if name.lower() == _POLICY]
