@@ -52,7 +52,7 @@ def test_files_of_ones_own_need_nothing_from_elsewhere() -> None:
 
     @app.get("/docs")
     def docs() -> HTMLResponse:
-        urls = {"swagger_js_url": "/static/ui.js", "swagger_css_url": "/static/ui.css"}
+        urls: Any = {"swagger_js_url": "/static/ui.js", "swagger_css_url": "/static/ui.css"}
         return get_swagger_ui_html(openapi_url="/openapi.json", title="", swagger_favicon_url="/favicon.png", **urls)
 
     @app.get("/redoc")
