@@ -144,6 +144,11 @@ class SecurityHeadersMiddleware:
         """
         return self._base.merged(given, nonce="", hsts=hsts, status=200)
 
+    def check_route(self, endpoint: object) -> None:
+        """Raises ValueError where the marks of a route contradict any of the settings that it may come under."""
+        for prepared in (self._base, self._ambiguous, *(prepared for _, prepared in self._routes)):
+            self._for_route(endpoint, prepared)
+
     def _for_path(self, scope: Scope) -> _Prepared:
         if not self._routes:
             return self._base
@@ -155,11 +160,6 @@ class SecurityHeadersMiddleware:
 
     def _under(self, path: str) -> _Prepared:
         return next((prepared for prefix, prepared in self._routes if is_under(path, [prefix])), self._base)
-
-    def check_route(self, endpoint: object) -> None:
-        """Raises ValueError where the marks of a route contradict any of the settings that it may come under."""
-        for prepared in (self._base, self._ambiguous, *(prepared for _, prepared in self._routes)):
-            self._for_route(endpoint, prepared)
 
     def _for_answer(self, scope: Scope, prepared: _Prepared) -> _Prepared:
         """The settings after the route has had its say."""
@@ -195,7 +195,8 @@ class _Prepared:
             values["x-frame-options"] = option
         self._values = {name.encode(): value.encode() for name, value in values.items()}
         self._override = frozenset(name.lower().encode() for name in settings.override)
-        self._has_nonce = frozenset(name for name, value in self._values.items() if _NONCE_PLACEHOLDER.search(value))
+        policies = [(name, value) for name, value in self._values.items() if name.startswith(_POLICY)]
+        self._has_nonce = frozenset(name for name, value in policies if _NONCE_PLACEHOLDER.search(value))
         self._watched = frozenset({*self._values, _POLICY, _X_FRAME_OPTIONS})
         self._particular = self._override | {_POLICY, _X_FRAME_OPTIONS}
         # Almost every answer takes one of these two; only nonces ask for more.
@@ -277,8 +278,9 @@ def _ancestors_in(policies: list[str]) -> str | None:
 
 
 def _unframed(settings: SecurityHeaders) -> SecurityHeaders:
+    """The settings as if nothing had been said of framing, which is that nobody may."""
     policy = None if settings.policy is None else settings.framing_policy.naming(None) or None
-    return replace(settings, policy=policy, frame="deny")
+    return replace(settings, policy=policy, frame=None)
 
 
 def _prepared_routes(

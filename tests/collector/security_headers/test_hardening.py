@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
@@ -36,6 +38,7 @@ from collector.security_headers import (
     harden,
     with_headers,
 )
+from tests.collector.security_headers.exchange import Exchange, make_scope
 from tests.support.raw_http import RawClient
 from tests.support.serving import serving
 
@@ -435,6 +438,36 @@ def test_the_application_stays_what_it_was(static: Path) -> None:
         assert widget.headers[CSP].endswith("frame-ancestors https://partner.example")
         assert widget.headers["x-stamp"] == "1"
     assert began == ["begun", "ended"]
+
+
+def test_templates_find_the_nonce(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text('<script nonce="{{ request.state.csp_nonce }}">1</script>')
+    templates = Jinja2Templates(directory=tmp_path)
+    app = FastAPI()
+
+    @app.get("/")
+    def page(request: Request) -> Response:
+        return templates.TemplateResponse(request, "page.html")
+
+    answer = TestClient(harden(app, hosts=["localhost"], policy=NONCE_POLICY), base_url="http://localhost").get("/")
+    nonce = answer.text.split('"')[1]
+    assert len(nonce) == 24
+    assert f"'nonce-{nonce}'" in answer.headers[CSP]
+
+
+def test_what_is_cancelled_is_answered_with_headers() -> None:
+    """As uvicorn does to slow requests at shutdown, which the framework's handling of errors does not see."""
+    app = Starlette()
+
+    async def cancelled(_request: Request) -> Response:
+        raise asyncio.CancelledError
+
+    app.add_route("/", cancelled)
+    harden(app, hosts=["example.com"])
+    exchange = Exchange(app, make_scope())
+    assert exchange.status == 500
+    assert exchange.get("x-frame-options") == "DENY"
+    assert isinstance(exchange.raised, asyncio.CancelledError)
 
 
 def test_a_handler_of_unexpected_exceptions_is_asked_first() -> None:

@@ -399,6 +399,19 @@ def test_a_marked_policy_has_the_nonce_that_the_page_has() -> None:
     assert f"'nonce-{exchange.scope['state']['csp_nonce']}'" in (exchange.get("content-security-policy") or "")
 
 
+def test_a_marked_policy_may_say_itself_who_frames_it() -> None:
+    app = SecurityHeadersMiddleware(marked(policy="frame-ancestors 'self'"), routes={"/a": {"corp": "same-site"}})
+    for path in ("/", "/a", "//a"):
+        exchange = Exchange(app, make_scope(path))
+        assert (exchange.get(CSP), exchange.get(XFO)) == ("frame-ancestors 'self'", "SAMEORIGIN")
+
+
+def test_the_nonce_stands_in_policies_alone() -> None:
+    """It would be no secret in the address that reports go to."""
+    app = SecurityHeadersMiddleware(answering(), reporting_endpoints={"csp": "https://a.example/{nonce}"})
+    assert Exchange(app, make_scope()).get("reporting-endpoints") == 'csp="https://a.example/{nonce}"'
+
+
 # (settings, what the application sends, the policy that goes out, and X-Frame-Options)
 FRAMING_CASES: list[tuple[HeaderChanges, Pairs, str | None, str | None]] = [
     ({}, [(CSP, "img-src *")], "img-src *", "DENY"),
