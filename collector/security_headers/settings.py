@@ -304,7 +304,26 @@ def _check_hsts(value: str) -> None:
         raise ValueError(f"{value!r}: preload needs includeSubDomains and a max-age of a year or more")
 
 
+_UNQUOTED = re.compile(
+    r"(?<=[ \t])(?:self|none|unsafe-inline|unsafe-eval|unsafe-hashes|strict-dynamic|report-sample|wasm-unsafe-eval|"
+    r"nonce-[^ \t;,']+|sha(?:256|384|512)-[^ \t;,']+)(?=[ \t;,]|$)",
+    re.IGNORECASE,
+)
+_NONCE = re.compile(r"\{nonce\}", re.IGNORECASE)
+_NONCE_SOURCE = re.compile(r"'nonce-\{nonce\}'", re.IGNORECASE)
+
+
+def _check_policy(value: str) -> None:
+    """What `cspbuild evaluate` would find is not looked for, but for what browsers take for the name of a host."""
+    if unquoted := _UNQUOTED.search(value):
+        raise ValueError(f"the policy says {unquoted[0]} without its quotes, which is a host; write '{unquoted[0]}'")
+    if len(_NONCE.findall(value)) != len(_NONCE_SOURCE.findall(value)):
+        raise ValueError(f"the nonce of a policy is written 'nonce-{{nonce}}', with its quotes: {value!r}")
+
+
 _CHECKS: dict[str, Callable[[str], None]] = {
+    "content-security-policy": _check_policy,
+    "content-security-policy-report-only": _check_policy,
     "strict-transport-security": _check_hsts,
     "x-content-type-options": _one_of("x-content-type-options", "nosniff"),
     "referrer-policy": _check_referrer_policy,
