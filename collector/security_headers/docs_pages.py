@@ -103,7 +103,7 @@ def page_headers(page: str, *, is_redirect_page: bool, servers: Iterable[str] = 
     read.close()
     if is_redirect_page:
         # It ends the popup in which another site signed the visitor in, and speaks to the page that opened it.
-        return {"policy": _policy({"script-src": read.scripts}), "coop": "unsafe-none"}
+        return {"policy": _policy({"script-src": read.scripts}), "report_only": None, "coop": "unsafe-none"}
     sources = {
         "script-src": read.scripts,
         "style-src": read.styles,
@@ -118,7 +118,8 @@ def page_headers(page: str, *, is_redirect_page: bool, servers: Iterable[str] = 
         sources["worker-src"] = ["blob:"]
     if any(each.startswith("https://fonts.googleapis.com/") for each in read.styles):
         sources["font-src"].append("https://fonts.gstatic.com")
-    return {"policy": _policy(sources), "coop": "same-origin-allow-popups"}
+    # What is tried out elsewhere is not meant for these pages, and would be reported at every visit.
+    return {"policy": _policy(sources), "report_only": None, "coop": "same-origin-allow-popups"}
 
 
 def _policy(sources: dict[str, list[str]]) -> str:

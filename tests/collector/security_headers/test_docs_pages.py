@@ -81,6 +81,13 @@ def test_who_may_frame_the_documentation_is_said_as_for_any_page(settings: dict[
     assert directives(policy_at(FastAPI(), **settings))["frame-ancestors"] == ["'self'"]
 
 
+def test_a_policy_that_is_being_tried_out_does_not_report_the_documentation() -> None:
+    app = harden(FastAPI(), hosts=["localhost"], report_only="script-src 'none'")
+    client = TestClient(app, base_url="http://localhost")
+    for path, is_sent in (("/docs", False), ("/docs/oauth2-redirect", False), ("/other", True)):
+        assert ("content-security-policy-report-only" in client.get(path).headers) == is_sent
+
+
 def test_moved_pages_are_found() -> None:
     app = FastAPI(docs_url="/api/documentation", redoc_url=None, swagger_ui_oauth2_redirect_url="/signed-in")
     client = TestClient(harden(app, hosts=["localhost"]), base_url="http://localhost")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.security_headers import (
     LOOPBACK_HOSTS,
@@ -110,6 +113,23 @@ def test_what_is_no_host_is_nobodys(host: str) -> None:
     assert canonical_host(host) is None
     app = TrustedHosts(answering(), hosts=["csp.example.com", "*.example.com", "evil.example", "::1"])
     assert Exchange(app, make_scope(headers=[("host", host)])).status == 400
+
+
+@given(text=st.text(st.sampled_from("aA0.:-_[]%@/\\* \t\xe9") | st.characters(), max_size=40))
+def test_whatever_a_client_writes_has_one_spelling_or_none(text: str) -> None:
+    host = canonical_host(text)
+    if host is not None:
+        assert canonical_host(host, with_port=False) == host
+        assert re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host)
+
+
+@given(hosts=st.lists(st.binary(max_size=30) | st.just(b"a.example"), max_size=3))
+def test_whatever_a_client_sends_is_answered(hosts: list[bytes]) -> None:
+    scope = {**make_scope(), "headers": [(b"host", host) for host in hosts]}
+    exchange = Exchange(TrustedHosts(answering(), hosts=["a.example"]), scope)
+    assert exchange.raised is None
+    is_named = len(hosts) == 1 and re.fullmatch(rb"a\.example\.?(:[0-9]{0,5})?", hosts[0], re.IGNORECASE)
+    assert exchange.status == (200 if is_named else 400)
 
 
 def test_the_refusal_says_which_host_it_refuses() -> None:
