@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import collector.security_headers
 from collector.security_headers import HEALTH_PATHS, HeaderChanges, Hsts, SecurityHeadersMiddleware
 from tests.collector.security_headers.exchange import Exchange, answering, make_scope
 from tests.support.postgres import free_port
@@ -111,6 +113,18 @@ def test_the_longer_example_says_what_it_says(tmp_path: Path) -> None:
             assert headers["Cross-Origin-Opener-Policy"] == coop
             assert headers["Cross-Origin-Resource-Policy"] == corp
             assert headers["Cache-Control"] == cached
+
+
+def test_the_directory_works_where_it_is_copied_to(tmp_path: Path) -> None:
+    """Under another name, and by a Python that has nothing installed."""
+    copied = Path(collector.security_headers.__file__).parent
+    shutil.copytree(copied, tmp_path / "shop_headers", ignore=shutil.ignore_patterns("__pycache__"))
+    code = "import shop_headers; print(shop_headers.SecurityHeadersMiddleware(print).headers_of((), hsts=False)[0][0])"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    finished = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (finished.stdout, finished.stderr) == ("b'content-security-policy'\n", "")
 
 
 def table_rows() -> list[tuple[str, str, str]]:
