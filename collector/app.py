@@ -39,7 +39,15 @@ from collector.review.keys import StoredKeys
 from collector.review.pages import create_router
 from collector.review.stored import StoredReview
 from collector.review.try_page import create_try_router
-from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
+from collector.security_headers import (
+    DENY_ALL_FEATURES,
+    HEALTH_PATHS,
+    LOOPBACK_HOSTS,
+    SecurityHeaders,
+    SecurityHeadersMiddleware,
+    harden,
+    is_for_loopback,
+)
 from collector.self_testing import SelfTester
 from collector.settings import IPNetwork, Settings, load_settings
 from policybuilder.errors import CspbuildError
@@ -50,9 +58,8 @@ from policybuilder.stages import Stage, headers_for
 from policybuilder.store.engine import describe_failure, open_for_writing
 from policybuilder.store.sites import DEFAULT_SITE, ensure_default_site, ensure_rehearsal_key, find_key, get_site
 
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-_UNGUARDED_PATHS = (PATH_PREFIX.rstrip("/"), "/healthz", "/readyz")
-"""Ingest has its own list of hosts; load balancers ask for health by address."""
+SERVICE_HEADERS = SecurityHeaders(permissions_policy=DENY_ALL_FEATURES, coep="require-corp")
+"""The pages load nothing from elsewhere and use none of these features, so the strictest costs them nothing."""
 
 
 _PUBLISH_SECONDS = 0.5
@@ -149,10 +156,15 @@ def create_service(
                     next_commands=[f"{typed('cspbuild')} {command}" for command in ("summary", "suggest")],
                 )
             )
-    hosts = settings.allowed_hosts or _default_hosts(settings)
-    guarded = TrustedHosts(NoStoreMiddleware(inner), hosts=hosts, exempt=_UNGUARDED_PATHS)
-    secured = SecurityHeadersMiddleware(_Front(ingest, guarded))
-    app = _ForwardedScheme(secured, settings)
+    harden(
+        inner,
+        SERVICE_HEADERS,
+        hosts=settings.allowed_hosts or _default_hosts(settings),
+        # Ingest has its own list of hosts, and answers for its path without a key alike.
+        exempt=(*HEALTH_PATHS, PATH_PREFIX),
+    )
+    secured = SecurityHeadersMiddleware(ingest, SERVICE_HEADERS)
+    app = _ForwardedScheme(_Front(secured, inner), settings)
     return Service(app, settings, base, report_key, access, counters, _WholeReports(ingest, secured, settings))
 
 
@@ -237,9 +249,9 @@ class _Ingest:
 
 
 class _Front:
-    """Reports go to ingest, everything else behind the check of hosts."""
+    """Reports go to ingest, everything else to the application, behind its check of hosts."""
 
-    def __init__(self, ingest: _Ingest, rest: TrustedHosts) -> None:
+    def __init__(self, ingest: ASGIApplication, rest: ASGIApplication) -> None:
         self._ingest = ingest
         self._rest = rest
 
@@ -257,7 +269,7 @@ class _WholeReports:
         self._ingest = ingest
         self._secured = secured
         self._proxies = settings.trusted_proxies
-        self._stored = {secure: self._made(STORED, secure=secure) for secure in (False, True)}
+        self._stored = {hsts: self._made(STORED, hsts=hsts) for hsts in (False, True)}
 
     def wants(self, scope: Scope) -> bool:
         """Whether it is for reports at all."""
@@ -270,15 +282,16 @@ class _WholeReports:
         if endpoint is None:
             return False
         scope = with_local_peer(scope)
-        secure = scope["scheme"] == "https" or _came_by_https(scope, self._proxies)
+        is_secure = scope["scheme"] == "https" or _came_by_https(scope, self._proxies)
+        hsts = is_secure and not is_for_loopback(scope)
 
         def made(given: Answer) -> None:
-            answer(self._stored[secure] if given is STORED else self._made(given, secure=secure))
+            answer(self._stored[hsts] if given is STORED else self._made(given, hsts=hsts))
 
         return endpoint.take_whole(scope, body, made)
 
-    def _made(self, answer: Answer, *, secure: bool) -> MadeAnswer:
-        headers = self._secured.headers_of(answer.headers, secure=secure)
+    def _made(self, answer: Answer, *, hsts: bool) -> MadeAnswer:
+        headers = self._secured.headers_of(answer.headers, hsts=hsts)
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
         return MadeAnswer(answer.status, lines, answer.body, closes=(b"connection", b"close") in headers)
 
@@ -286,7 +299,7 @@ class _WholeReports:
 class _ForwardedScheme:
     """Believes a trusted proxy that the visitor came by https: HSTS and the flags of cookies follow from it."""
 
-    def __init__(self, app: SecurityHeadersMiddleware, settings: Settings) -> None:
+    def __init__(self, app: ASGIApplication, settings: Settings) -> None:
         self._app = app
         self._proxies = settings.trusted_proxies
 
@@ -331,9 +344,9 @@ def _try_headers(base_url: str, rehearsal_key: str) -> Sequence[tuple[str, str]]
 def _default_hosts(settings: Settings) -> tuple[str, ...]:
     """Loopback names and the bound address; an address that means "all of them" names no host."""
     if settings.host in {"0.0.0.0", "::", "localhost"}:  # noqa: S104  (compared, not bound)
-        return _LOOPBACK_NAMES
+        return LOOPBACK_HOSTS
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return tuple(dict.fromkeys((*_LOOPBACK_NAMES, host)))
+    return tuple(dict.fromkeys((*LOOPBACK_HOSTS, host)))
 
 
 def __getattr__(name: str) -> Any:

@@ -81,10 +81,11 @@ def test_it_speaks_https_with_its_certificate(tmp_path: Path, certificate: Certi
         context.set_alpn_protocols(["h2", "http/1.1"])
         port = int(collector.base_url.rpartition(":")[2])
         with closing(http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)) as connection:
-            connection.request("GET", "/healthz")
-            answer = connection.getresponse()
-            assert (answer.status, answer.read()) == (200, b'{"alive":true}')
-            assert answer.headers["Strict-Transport-Security"]
+            for host, is_told in (("csp.example.com", True), (f"127.0.0.1:{port}", False)):
+                connection.request("GET", "/healthz", headers={"Host": host})
+                answer = connection.getresponse()
+                assert (answer.status, answer.read()) == (200, b'{"alive":true}')
+                assert ("Strict-Transport-Security" in answer.headers) == is_told
             assert connection.sock.selected_alpn_protocol() == "http/1.1"
         assert not ask(port).startswith(b"HTTP/1.1 200")
 

@@ -29,9 +29,14 @@ KEPT = "application/csp-report"
 
 
 def post(
-    body: bytes = REPORT, *lines: str, path: str = "/report/default", kind: str = KEPT, method: str = "POST"
+    body: bytes = REPORT,
+    *lines: str,
+    path: str = "/report/default",
+    kind: str = KEPT,
+    method: str = "POST",
+    host: str = "localhost",
 ) -> bytes:
-    given = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-type: {kind}", f"content-length: {len(body)}"]
+    given = [f"{method} {path} HTTP/1.1", f"host: {host}", f"content-type: {kind}", f"content-length: {len(body)}"]
     return "\r\n".join([*given, *lines, "", ""]).encode() + body
 
 
@@ -96,7 +101,8 @@ def without_date(answer: RawAnswer | None) -> tuple[int, tuple[tuple[str, str], 
 
 WHOLE = {
     "stored": post(),
-    "over https": post(REPORT, "x-forwarded-proto: https"),
+    "over https": post(REPORT, "x-forwarded-proto: https", host="csp.example.com"),
+    "over https on this machine": post(REPORT, "x-forwarded-proto: https"),
     "said to come by http last": post(REPORT, "x-forwarded-proto: https", "x-forwarded-proto: http"),
     "for a client": post(REPORT, "x-forwarded-for: 203.0.113.9"),
     "sampled": post(path="/report/default?r=0.01"),

@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from msgspec import structs
 from starlette.testclient import TestClient
 
+from collector.app import SERVICE_HEADERS
 from collector.review.access import Access
 from collector.review.ingest_health import IngestHealth
 from collector.review.keeper import SiteKeeper
@@ -21,7 +22,7 @@ from collector.review.pages import create_router
 from collector.review.service import ReviewService
 from collector.review.throttle import FailureThrottle
 from collector.review.try_page import create_try_router
-from collector.security_headers import NoStoreMiddleware, SecurityHeadersMiddleware, TrustedHosts
+from collector.security_headers import harden
 from policybuilder.csp.violation import Disposition, SampleExtent
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
 from policybuilder.listing import ALARMING, Alarm, Filter, Listing, Place
@@ -234,8 +235,7 @@ def start(keys: StoredKeys) -> Callable[..., Review]:
             return "reports 1"
 
         hosts = ["127.0.0.1", "localhost", "[::1]", "*.example.com"]
-        app = SecurityHeadersMiddleware(TrustedHosts(NoStoreMiddleware(api), hosts=hosts))
-        return Review(evidence, access, clock, app)
+        return Review(evidence, access, clock, harden(api, SERVICE_HEADERS, hosts=hosts))
 
     return start
 

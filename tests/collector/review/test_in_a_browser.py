@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from collector.app import SERVICE_HEADERS
 from collector.review.pages import create_router
 from collector.review.try_page import create_try_router
-from collector.security_headers import SecurityHeadersMiddleware, TrustedHosts
+from collector.security_headers import harden
 from policybuilder.evidence import EvidenceClass, PageCount
 from tests.collector.ingest.builders import report_body
 from tests.support.service import post, run_collector
+from tests.support.serving import serving
 from tests.support.try_page import reported_by_try
 
 pytestmark = pytest.mark.browser
@@ -44,23 +43,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
 
 
 def test_a_person_logs_in_by_the_link_and_out_again(start: Callable[..., Any], browser: Browser) -> None:
@@ -133,7 +115,7 @@ def test_a_visit_to_the_try_out_page_sends_real_reports(browser: Browser, start:
 
     api.include_router(create_router(start().evidence, start().access, try_path="/try"))
     api.include_router(create_try_router(make_headers, next_commands=["cspbuild summary", "cspbuild suggest"]))
-    app = SecurityHeadersMiddleware(TrustedHosts(api, hosts=["127.0.0.1", "localhost"]))
+    app = harden(api, SERVICE_HEADERS, hosts=["127.0.0.1", "localhost"])
     with serving(app) as own, browser.new_context() as context:
         other = own.replace("127.0.0.1", "localhost")
         expected = reported_by_try(own)

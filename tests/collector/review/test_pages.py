@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from collector.review.assets import ASSETS
 from collector.review.violations_page import MAX_ROWS
-from collector.security_headers import DENY_POWERFUL_FEATURES, STRICT_POLICY
+from collector.security_headers import DENY_ALL_FEATURES, STRICT_POLICY
 from policybuilder.csp.violation import Disposition
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.evidence import EvidenceClass, PageCount
@@ -370,11 +370,12 @@ def test_every_answer_carries_the_headers(
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "DENY"
-    assert answer.headers["permissions-policy"] == DENY_POWERFUL_FEATURES
+    assert answer.headers["permissions-policy"] == DENY_ALL_FEATURES
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
     policies = answer.headers.get_list("content-security-policy")
     assert len(policies) == 1
-    assert set(STRICT_POLICY.split("; ")) <= set(policies[0].split("; "))
+    assert {*STRICT_POLICY.split("; "), "frame-ancestors 'none'"} <= set(policies[0].split("; "))
 
 
 @pytest.mark.parametrize(
@@ -404,4 +405,4 @@ def test_our_own_bug_shows_nothing_of_itself(shop: Any, monkeypatch: pytest.Monk
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-security-policy"] == STRICT_POLICY
+    assert answer.headers["content-security-policy"] == f"{STRICT_POLICY}; frame-ancestors 'none'"

@@ -1,0 +1,115 @@
+"""One call that puts the middleware around an application, in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, Unpack
+
+from .asgi import ASGIApp, Receive, Scope, Send
+from .caching import NoStoreMiddleware
+from .docs_pages import DocsPages
+from .hosts import HEALTH_PATHS, TrustedHosts
+from .middleware import SecurityHeadersMiddleware
+from .settings import HeaderChanges, SecurityHeaders
+
+
+class Application(Protocol):
+    """What Starlette and FastAPI applications have in common here."""
+
+    middleware_stack: Any
+
+    def build_middleware_stack(self) -> Any: ...
+
+    @property
+    def routes(self) -> Sequence[Any]: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+ApplicationT = TypeVar("ApplicationT", bound=Application)
+
+
+def harden(
+    app: ApplicationT,
+    headers: SecurityHeaders | None = None,
+    *,
+    hosts: Sequence[str],
+    exempt: Sequence[str] = HEALTH_PATHS,
+    cacheable: Sequence[str] = (),
+    routes: Mapping[str, HeaderChanges] | None = None,
+    docs: Sequence[str] | None = None,
+    **changes: Unpack[HeaderChanges],
+) -> ApplicationT:
+    """Put security headers, `no-store` and trusted hosts around a Starlette or FastAPI application, and give it back.
+
+        app = FastAPI()
+        harden(app, hosts=hosts_from_environment("ALLOWED_HOSTS"), policy="default-src 'none'; img-src 'self'")
+
+    From the outside in stand SecurityHeadersMiddleware (with `headers`, `routes` and fields of SecurityHeaders by
+    name), NoStoreMiddleware (for all but what is under `cacheable`, and what says itself how it may be cached),
+    TrustedHosts (for `hosts`, but at the paths under `exempt`), and then all that the application has: its handling
+    of errors, its own middleware, its routes. So every answer has the headers: the 400 for a foreign host, a 404, and
+    the 500 that the framework makes of an exception.
+
+    The application stays what it was, and is changed in place: routes, middleware and exception handlers may be added
+    afterwards, `app.state` and `app.dependency_overrides` are there, `fastapi run`, `uvicorn main:app` and TestClient
+    find what they look for. That is why `build_middleware_stack` is wrapped, which Starlette calls once, before the
+    first event: a wrapper in place of the application would be no FastAPI any more, and `add_middleware` would stand
+    inside ServerErrorMiddleware, which answers for unexpected exceptions. What wraps `build_middleware_stack` in the
+    same way, as OpenTelemetry does, comes before `harden`, since it looks for that very class.
+
+    FastAPI's own documentation pages have a policy that allows what they load. Where you serve such pages yourself
+    (`get_swagger_ui_html`), `docs` names their paths; with `docs=[]` they are pages as all others, and stay blank.
+    Whatever inline script such a page holds is run, so none of them may show what a visitor wrote.
+
+    In tests, `TestClient(app, base_url="http://localhost")` asks for a host that is trusted; "testserver" is not.
+
+    Raises ValueError for settings that contradict each other, TypeError for an application of another framework
+    (wrap that by the three classes, as above), and RuntimeError once the application has begun to serve.
+    """
+    if not callable(getattr(app, "build_middleware_stack", None)):
+        raise TypeError(
+            f"{type(app).__name__} is no Starlette or FastAPI application; "
+            "wrap it: SecurityHeadersMiddleware(NoStoreMiddleware(TrustedHosts(app, hosts=[…])))"
+        )
+    if app.middleware_stack is not None:
+        raise RuntimeError("the application serves already; harden it before the first request")
+    build = app.build_middleware_stack
+
+    def around(inner: ASGIApp) -> SecurityHeadersMiddleware:
+        pages = _own_docs(app) if docs is None else docs
+        inner = DocsPages(
+            inner,
+            pages=pages,
+            redirect_page=getattr(app, "swagger_ui_oauth2_redirect_url", None),
+            servers=[server.get("url", "") for server in getattr(app, "servers", ())],
+        )
+        guarded = NoStoreMiddleware(TrustedHosts(inner, hosts=hosts, exempt=exempt), exempt=cacheable)
+        secured = SecurityHeadersMiddleware(guarded, headers, routes=routes, **changes)
+        secured.is_outermost = True
+        for endpoint in _endpoints(app.routes):
+            secured.check_route(endpoint)
+        return secured
+
+    around(app)  # mistakes show now, and not at the first request
+    app.build_middleware_stack = lambda: around(build())  # type: ignore[method-assign]  # on this object alone
+    return app
+
+
+def _own_docs(app: Application) -> list[str]:
+    """The paths at which FastAPI itself serves its pages: elsewhere `/docs` is a page as any other."""
+    attributes = ("docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
+    urls = [getattr(app, attribute, None) for attribute in attributes]
+    return [
+        route.path
+        for route in app.routes
+        if getattr(route, "path", None) in urls
+        and getattr(getattr(route, "endpoint", None), "__module__", None) == "fastapi.applications"
+    ]
+
+
+def _endpoints(routes: Iterable[Any]) -> Iterable[object]:
+    """Those of mounted applications and, in FastAPI, of included routers too."""
+    for route in routes:
+        yield getattr(route, "endpoint", None)
+        yield from _endpoints(getattr(getattr(route, "original_router", route), "routes", None) or ())
