@@ -223,6 +223,9 @@ class Markup:
     forms: tuple[str, ...] = ()
     """The URLs that forms are sent to."""
 
+    links: tuple[str, ...] = ()
+    """The pages that hyperlinks lead to, each once, without fragment."""
+
     framed: tuple[Markup, ...] = ()
     """The documents in `srcdoc` attributes, which the page's policy governs too; positions are their own."""
 
