@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Response
 
+FORGED_HOST = "forged-host.invalid"
+"""Nobody's, as names below `.invalid` are: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
+
+OTHER_ORIGIN = "https://other-origin.invalid"
+"""From which `preflight` was asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
@@ -27,6 +33,9 @@ class Visit:
 
     is_certificate_valid: bool = True
     """Whether the certificates on the way held; without https there is nothing that does not."""
+
+    certificate_problem: str | None = None
+    """As a line for people, where they did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +80,7 @@ class Material:
 
     https: Visit | None = None
     preflight: Response | None = None
-    """The answer to an OPTIONS request from another origin."""
+    """The answer to an OPTIONS request from `OTHER_ORIGIN`."""
 
     cookies: tuple[SentCookie, ...] = ()
     """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""
@@ -92,7 +101,7 @@ class Material:
     """By URL, the places for reports that were asked whether they answer."""
 
     forged_host: Response | None = None
-    """The answer to a request with a Host header of nobody's."""
+    """The answer to a request whose Host header says `FORGED_HOST`."""
 
     forged_host_failure: str | None = None
     """Why there is none: a server that hangs up refuses, too."""
