@@ -11,7 +11,7 @@ from policybuilder.scanner.pages import FetchReason, Headers, Response
 FORGED_HOST = "forged-host.invalid"
 """Nobody's, as names below `.invalid` are: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
 
-OTHER_ORIGIN = "https://other-origin.invalid"
+PREFLIGHT_ORIGIN = "https://stranger.example"
 """From which `preflight` was asked."""
 
 
@@ -80,7 +80,7 @@ class Material:
 
     https: Visit | None = None
     preflight: Response | None = None
-    """The answer to an OPTIONS request from `OTHER_ORIGIN`."""
+    """The answer to an OPTIONS request from `PREFLIGHT_ORIGIN`."""
 
     cookies: tuple[SentCookie, ...] = ()
     """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import ada_url
 
 from policybuilder.csp.urls import parse_url
-from policybuilder.grading.material import FORGED_HOST, OTHER_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
+from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
 from policybuilder.markup import Markup, charset_of, read_markup
 from policybuilder.reporting_places import reporting_places
 from policybuilder.scanner.asking import ask_endpoint
@@ -126,7 +126,7 @@ def markup_of(response: Response) -> Markup | None:
 
 
 def _ask_from_elsewhere(fetcher: Fetcher, url: str, *, is_lenient: bool) -> Response | None:
-    headers = (("Accept", "*/*"), ("Origin", OTHER_ORIGIN), ("Access-Control-Request-Method", "GET"))
+    headers = (("Accept", "*/*"), ("Origin", PREFLIGHT_ORIGIN), ("Access-Control-Request-Method", "GET"))
     question = Question(url=url, method="OPTIONS", headers=headers)
     try:
         return fetcher.ask(question, believes_any_certificate=is_lenient)
