@@ -29,6 +29,15 @@ def registrable_domain(host: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
+def registered_domain(host: str) -> str | None:
+    """The domain under which `host` is registered: github.io for `me.github.io`, whoever has names there.
+
+    None for addresses, for a single label, and for what is itself a registry's suffix.
+    """
+    return None if is_address(host) else _suffixes(only_icann=True).privatesuffix(host)
+
+
+@lru_cache(maxsize=4096)
 def private_suffix(host: str) -> str | None:
     """The domain in which somebody who is no registry lets others have names, such as `github.io`; else None.
 

@@ -9,10 +9,13 @@ from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Response
 
 FORGED_HOST = "forged-host.invalid"
-"""Nobody's, as names below `.invalid` are: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
+"""The Host that a forged request says; names below `.invalid` are nobody's.
+
+https://www.rfc-editor.org/rfc/rfc6761#section-6.4
+"""
 
 PREFLIGHT_ORIGIN = "https://stranger.example"
-"""From which `preflight` was asked."""
+"""The other origin that a preflight says it comes from; nobody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ class Material:
 
     https: Visit | None = None
     preflight: Response | None = None
-    """The answer to an OPTIONS request from `PREFLIGHT_ORIGIN`."""
+    """The answer to an OPTIONS request from another origin, `PREFLIGHT_ORIGIN`."""
 
     cookies: tuple[SentCookie, ...] = ()
     """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""
