@@ -94,16 +94,17 @@ def _follow_to_database(
     else:
         yield Check(name="database", passed=True, message=f"{shown_url(database)} opens")
     try:
-        seen: set[str] = set()
+        seen: dict[str, Site] = {}
         for endpoint in endpoints:
             reachable = answers[endpoint.url].failure is None
             found = None if engine is None else _site_of_key(engine, endpoint.url)
             if engine is not None:
-                yield from _check_key(endpoint.url, found, site, page.url)
+                yield _check_key(endpoint.url, found, site)
             if reachable:
                 yield from _test(fetcher, page, endpoint, engine, None if found is None else found.site)
             if found is not None:
-                seen.add(found.site.name)
+                seen.setdefault(found.site.name, found.site)
+        yield from (_check_hosts(each, page.url) for each in seen.values())
         if engine is not None:
             for name in sorted(seen) or [site or DEFAULT_SITE]:
                 yield _check_status(engine, name)
@@ -126,30 +127,26 @@ def _site_of_key(engine: Database, url: str) -> _KeyedSite | None:
     return None if key is None else _KeyedSite(get_site(engine, key.site), key.kind)
 
 
-def _check_key(url: str, found: _KeyedSite | None, site: str | None, page: str) -> Iterator[Check]:
+def _check_key(url: str, found: _KeyedSite | None, site: str | None) -> Check:
     if found is None:
         parsed = parse_url(url)
         if parsed is None or not _KEY.search(parsed.path or ""):
             message = "this is no address of our collector, so whether it stores anything cannot be checked from here"
-            yield Check(name="key", passed=None, message=message, url=url)
-            return
-        yield Check(
+            return Check(name="key", passed=None, message=message, url=url)
+        return Check(
             name="key",
             passed=False,
             message="its key is none that this database answers to: unknown, revoked, or of a site that is off",
             fix=f"pass --database of the collector that listens there, or see  {typed('cspbuild')} site list",
             url=url,
         )
-        return
     name = found.site.name
     if site is not None and name != site:
         message = f"its key belongs to site {name}, not to {site}"
         fix = f"send the headers of  {typed('cspbuild')} header{site_flag(site)}"
-        yield Check(name="key", passed=False, message=message, fix=fix, url=url)
-        return
+        return Check(name="key", passed=False, message=message, fix=fix, url=url)
     warning = ", which is for your own visits and never for the public" if found.kind is KeyKind.REHEARSAL else ""
-    yield Check(name="key", passed=True, message=f"it is a {found.kind} key of site {name}{warning}", url=url)
-    yield _check_hosts(found.site, page)
+    return Check(name="key", passed=True, message=f"it is a {found.kind} key of site {name}{warning}", url=url)
 
 
 def _check_hosts(site: Site, page: str) -> Check:

@@ -67,18 +67,24 @@ def reporting_places(headers: Headers, page: str) -> tuple[ReportingPlace, ...]:
 
     Those in `<meta>` name none: browsers ignore report-uri there, and report-only policies.
     """
-    endpoints = named_endpoints(headers, page)
-    places = []
+    found: dict[ReportingPlace, None] = {}
+    for place in _places(headers, page, named_endpoints(headers, page)):
+        found.setdefault(place)
+        if len(found) == MAX_PLACES:
+            break
+    return tuple(found)
+
+
+def _places(headers: Headers, page: str, endpoints: Mapping[str, str]) -> Iterator[ReportingPlace]:
     for name, value, disposition in _policies(headers):
         for policy in parse_serialized_policy_list(value, disposition=disposition):
             to, uri = policy.directive("report-to"), policy.directive("report-uri")
+            is_shadowed = to is not None and bool(to.values)
             if to is not None:
                 # Of several tokens browsers take the first; without any it is as if the directive stood not there.
-                places += [_named(name, token, endpoints, headers) for token in to.values[:1]]
+                yield from (_named(name, token, endpoints, headers, page) for token in to.values[:1])
             if uri is not None:
-                shadowed = to is not None and bool(to.values)
-                places += [_addressed(name, token, page, is_shadowed=shadowed) for token in uri.values]
-    return tuple(dict.fromkeys(places))[:MAX_PLACES]
+                yield from (_addressed(name, token, page, is_shadowed=is_shadowed) for token in uri.values)
 
 
 def named_endpoints(headers: Headers, page: str) -> Mapping[str, str]:
@@ -129,13 +135,15 @@ def _endpoints_of_report_to(headers: Headers, page: str) -> Iterator[tuple[str, 
                         yield name, resolved
 
 
-def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers) -> ReportingPlace:
+def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers, page: str) -> ReportingPlace:
     place = ReportingPlace(header=header, directive="report-to", value=name, url=endpoints.get(name))
     fix = f'Reporting-Endpoints: {name}="https://…"'
     if place.url is None:
         return replace(place, problem=_missing(name, endpoints, headers), fix=fix)
-    parsed = parse_url(place.url)
-    if parsed is None or not (parsed.scheme == "https" or parsed.is_loopback):
+    if not _is_trustworthy(page):
+        problem = "the page is plain http, and browsers know no Reporting-Endpoints there"
+        return replace(place, problem=problem, fix="serve the page over https, or use report-uri")
+    if not _is_trustworthy(place.url):
         problem = f"{place.url} is not https, and the Reporting API delivers to nothing else"
         return replace(place, problem=problem, fix=fix)
     return place
@@ -161,6 +169,12 @@ def _addressed(header: str, text: str, page: str, *, is_shadowed: bool) -> Repor
         problem = f"{place.url} is plain http, and browsers send nothing there from an https page"
         return replace(place, problem=problem, fix="report-uri https://…")
     return place
+
+
+def _is_trustworthy(text: str) -> bool:
+    """https://w3c.github.io/webappsec-secure-contexts/#is-url-trustworthy"""
+    url = parse_url(text)
+    return url is not None and (url.scheme == "https" or url.is_loopback)
 
 
 def _resolved(text: str, page: str) -> str | None:

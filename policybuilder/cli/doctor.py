@@ -57,12 +57,17 @@ def check_document(check: Check) -> dict[str, object]:
 MARKS = {True: "✓", False: "✗", None: "–"}
 
 
+def _lines(check: Check, *, has_several: bool) -> tuple[str, ...]:
+    """What was found, at which endpoint where there are several, and what to do."""
+    at = (f"at {check.url}",) if has_several and check.url and check.url not in check.message else ()
+    fix = (f"→ {check.fix}",) if check.fix else ()
+    return (check.message, *at, *fix)
+
+
 def _print(checks: list[Check]) -> None:
     out = console()
-    rows = [
-        (MARKS[check.passed], check.name, (check.message, *([f"→ {check.fix}"] if check.fix else [])))
-        for check in checks
-    ]
+    has_several = len({check.url for check in checks if check.url}) > 1
+    rows = [(MARKS[check.passed], check.name, _lines(check, has_several=has_several)) for check in checks]
     out.print(table("From the header to the database", ("", "check", "what was found"), rows, whole=["", "check"]))
     broken = sum(check.passed is False for check in checks)
     if broken:

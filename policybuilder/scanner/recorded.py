@@ -152,8 +152,8 @@ def _guess(data: bytes) -> str:
     if data.startswith((b"*", b"> ", b"< ")):
         return "this looks like the log of  curl -v"
     if _FIELD.match(data):
-        return f"it begins with the header {line!r}, and not with a line such as HTTP/1.1 200 OK"
-    return f"it begins with {line!r}"
+        return f"it begins with the header '{line}', and not with a line such as HTTP/1.1 200 OK"
+    return f"it begins with '{line}'"
 
 
 def _read_head(data: bytes, position: int) -> tuple[_Head, int]:
@@ -180,7 +180,7 @@ def _read_head(data: bytes, position: int) -> tuple[_Head, int]:
         else:
             number = data.count(b"\n", 0, position - 1) + 1
             shown = visible(line[:80].decode("latin-1"))
-            raise CspbuildError(f"line {number} is no header: {shown!r}; give what  curl -i URL  prints")
+            raise CspbuildError(f"line {number} is no header: '{shown}'; give what  curl -i URL  prints")
     headers = tuple((name, " ".join(filter(None, parts))) for name, parts in fields)
     return _Head(status_line[1].decode(), int(status_line[2]), headers), position
 

@@ -8,7 +8,7 @@ import socket
 import time
 import tracemalloc
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,6 @@ def test_a_certificate_that_does_not_hold_is_said_and_the_headers_are_judged_all
 ) -> None:
     expired = make_expired_certificate(tmp_path, "shop.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(expired.path))
-    # (certificate, host, what is said)
     cases = [(expired, "shop.example", "expired"), (certificate, "shop.example", "self-signed")]
     cases.append((certificate, "other.example", "self-signed"))
     for each, host, says in cases:
@@ -234,14 +233,17 @@ def test_a_forged_host_that_is_hung_up_on_is_a_refusal() -> None:
     assert "answers as no web server should" in (material.forged_host_failure or "")
 
 
+def typed(content_type: str) -> Callable[[Request], Response]:
+    return lambda _: Response(200, (("Content-Type", content_type),), b"<a href=/x>x</a>")
+
+
 def test_only_html_is_read_as_html() -> None:
     for content_type, is_html in (("text/html; charset=utf-8", True), ("TEXT/HTML", True), ("text/plain", False)):
-        answer = Response(200, (("Content-Type", content_type),), b"<a href=/x>x</a>")
-        with serve(lambda _, answer=answer: answer) as port, fetching([]) as fetcher:
+        with serve(typed(content_type)) as port, fetching([]) as fetcher:
             assert (retrieve(fetcher, f"http://127.0.0.1:{port}/").markup is not None) is is_html
 
 
-def test_a_host_that_browsers_visit_over_https_alone_is_known(trusted: Certificate) -> None:
+def test_a_host_that_browsers_visit_over_https_alone_is_known() -> None:
     with deployed(http=page(), host="github.com") as detours, fetching(detours) as fetcher:
         material = retrieve(fetcher, "http://github.com/")
     assert material.is_preloaded
@@ -382,13 +384,8 @@ def test_a_hostile_server_ends_in_time_in_little_memory_and_in_few_requests(name
 
     tracemalloc.start()
     try:
-        with serve_raw(count) as port, Fetcher(HURRY, allows_private=True) as fetcher:
-            try:
-                material = retrieve(fetcher, f"http://127.0.0.1:{port}/", budget=Budget(seconds=5, max_requests=30))
-            except FetchError as error:
-                assert "\n" not in str(error)
-            else:
-                assert material.page.response is not None
+        with serve_raw(count) as port, Fetcher(HURRY, allows_private=True) as fetcher, suppress(FetchError):
+            retrieve(fetcher, f"http://127.0.0.1:{port}/", budget=Budget(seconds=3, max_requests=30))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
