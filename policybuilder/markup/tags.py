@@ -1,7 +1,4 @@
-"""Tags: the elements of some names in a page, with what they say, as a parser finds them that runs no scripts.
-
-https://html.spec.whatwg.org/multipage/parsing.html#scripting-flag
-"""
+"""Tags: the elements of some names in a page, with what they say and without where they stand."""
 
 from __future__ import annotations
 
@@ -33,7 +30,10 @@ class Tag:
 
 
 def tags_of_page(text: str, names: Collection[str]) -> tuple[Tag, ...]:
-    """The elements of these names in tree order, those in templates left out."""
+    """The elements of these names in tree order, those in templates left out; scripting off, so with those in noscript.
+
+    https://html.spec.whatwg.org/multipage/parsing.html#scripting-flag
+    """
     document = turbohtml.parse(
         _SURROGATE.sub("\ufffd", text), positions=False, scripting=False, allow_declarative_shadow_roots=False
     )
@@ -41,8 +41,8 @@ def tags_of_page(text: str, names: Collection[str]) -> tuple[Tag, ...]:
 
 
 def tags_of_fragment(text: str, names: Collection[str]) -> tuple[Tag, ...]:
-    """The same, of text that stands in a template: there is neither head nor body."""
-    root = turbohtml.parse_fragment(_SURROGATE.sub("\ufffd", text), "template", positions=False, scripting=False)
+    """The same, of text that stands in a template, where there is neither head nor body; scripting on."""
+    root = turbohtml.parse_fragment(_SURROGATE.sub("\ufffd", text), "template", positions=False, scripting=True)
     return _tags(root, names)
 
 

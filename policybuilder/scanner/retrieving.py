@@ -13,12 +13,12 @@ import ada_url
 
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
+from policybuilder.grading.preload import are_preloaded, is_preloaded
 from policybuilder.markup import Markup, charset_of, read_markup
 from policybuilder.reporting_places import reporting_places
 from policybuilder.scanner.asking import ask_endpoint
 from policybuilder.scanner.fetching import Budget, Fetcher, FetchError, FetchReason, Question, Response
 from policybuilder.scanner.pages import MISUSES, header_values
-from policybuilder.scanner.preloaded import is_preloaded
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _MAX_ENDPOINTS = 8
@@ -155,5 +155,4 @@ def _are_all_preloaded(http: Visit) -> bool:
     steps = [http.url]
     if http.response is not None:
         steps += [redirect.url for redirect in http.response.redirects] + [http.response.url]
-    hosts = [url.host for url in map(parse_url, steps) if url is not None]
-    return bool(hosts) and all(map(is_preloaded, hosts))
+    return are_preloaded(url.host for url in map(parse_url, steps) if url is not None)

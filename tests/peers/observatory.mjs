@@ -76,7 +76,7 @@ for await (const line of lines) {
   try {
     answer = graded(requestsOf(given));
   } catch (error) {
-    answer = { failure: String(error) };
+    answer = { failure: String(error.stack) };
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

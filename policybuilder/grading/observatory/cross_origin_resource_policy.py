@@ -6,12 +6,12 @@ from policybuilder.grading.observatory.evidence import Evidence
 from policybuilder.grading.observatory.javascript import trim
 from policybuilder.grading.observatory.results import Result
 
-NOT_IMPLEMENTED = Result("cross-origin-resource-policy-not-implemented", 0, passed=True)
-INVALID = Result("cross-origin-resource-policy-header-invalid", -5, passed=False)
+NOT_IMPLEMENTED = Result("corp-not-implemented", 0, passed=True)
+INVALID = Result("corp-header-invalid", -5, passed=False)
 _RESULTS = {
-    "same-origin": Result("cross-origin-resource-policy-implemented-with-same-origin", 10, passed=True),
-    "same-site": Result("cross-origin-resource-policy-implemented-with-same-site", 10, passed=True),
-    "cross-origin": Result("cross-origin-resource-policy-implemented-with-cross-origin", 0, passed=True),
+    "same-origin": Result("corp-implemented-with-same-origin", 10, passed=True),
+    "same-site": Result("corp-implemented-with-same-site", 10, passed=True),
+    "cross-origin": Result("corp-implemented-with-cross-origin", 0, passed=True),
 }
 
 

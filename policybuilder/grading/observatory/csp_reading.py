@@ -56,7 +56,7 @@ class _Source:
     """By number, from 0."""
 
     is_kept: bool
-    key: tuple[int, ...]
+    key: tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def read_policies(policies: Sequence[str]) -> Reading:

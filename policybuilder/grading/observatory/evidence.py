@@ -74,7 +74,7 @@ def evidence_of(material: Material) -> Evidence:
 def _metas(text: str) -> tuple[tuple[str, ...], str | None]:
     """The policies and the referrer policy of meta elements, wherever in the page they stand.
 
-    Observatory reads the page for these as a fragment, and for scripts as a document.
+    Observatory reads the page for these as a fragment with scripting on, and for scripts as a document with it off.
     """
     policies: list[str] = []
     referrer = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # https://tc39.es/ecma262/#prod-WhiteSpace and #prod-LineTerminator. Python's own white space has U+001C to U+001F and
 # U+0085 too, and lacks U+FEFF.
@@ -58,9 +59,16 @@ def decode_uri_component(text: str) -> str:
     return _ESCAPES.sub(decoded, text)
 
 
-def collation_key(text: str) -> tuple[int, ...]:
-    """What `Intl.Collator("en")` sorts by, for the lower-case ASCII that policies are made of.
+def collation_key(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What `Intl.Collator("en")` sorts by, for the lower-case text that policies are made of.
 
-    Other characters come after these, by their code points: no source that a browser understands has any.
+    Right for ASCII and for letters with accents. Other characters come after these, by their code points: there is no
+    source with any that a browser understands.
     """
-    return tuple(_WEIGHTS.get(each, ord(each) + len(_ORDER)) for each in text if each not in _NO_WEIGHT)
+    weights, accents = [], []
+    for place, character in enumerate(text if text.isascii() else unicodedata.normalize("NFD", text)):
+        if unicodedata.combining(character):
+            accents += [place, ord(character)]
+        elif character not in _NO_WEIGHT:
+            weights.append(_WEIGHTS.get(character, ord(character) + len(_ORDER)))
+    return tuple(weights), tuple(accents)
