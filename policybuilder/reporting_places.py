@@ -5,16 +5,15 @@ https://w3c.github.io/webappsec-csp/#directives-reporting
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import ada_url
-import http_sf
 
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.csp.urls import parse_url
 from policybuilder.csp.violation import Disposition
+from policybuilder.grading.own.structured_fields import read_dictionary
 
 Headers = Sequence[tuple[str, str]]
 
@@ -88,12 +87,18 @@ def _places(headers: Headers, page: str, endpoints: Mapping[str, str]) -> Iterat
 
 
 def named_endpoints(headers: Headers, page: str) -> Mapping[str, str]:
-    """The URLs that Reporting-Endpoints gives names to, relative ones resolved; else those of the older Report-To.
+    """The URLs that Reporting-Endpoints gives names to, relative ones resolved.
 
     https://w3c.github.io/reporting/#process-header
     """
-    found = dict(_endpoints_of_field(headers, page))
-    return found or dict(_endpoints_of_report_to(headers, page))
+    values = _values(headers, "reporting-endpoints")
+    members = read_dictionary(", ".join(values)) if values else None
+    found = {}
+    for name, member in (members or {}).items():
+        # A token is a str, too, and no string of the specification.
+        if type(member.value) is str and (url := _resolved(member.value, page)) is not None:
+            found[name] = url
+    return found
 
 
 def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
@@ -104,35 +109,6 @@ def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
 
 def _values(headers: Headers, name: str) -> list[str]:
     return [value for given, value in headers if given.lower() == name]
-
-
-def _endpoints_of_field(headers: Headers, page: str) -> Iterator[tuple[str, str]]:
-    values = _values(headers, "reporting-endpoints")
-    if not values:
-        return
-    try:
-        members = http_sf.parse(", ".join(values).encode("latin-1", "replace"), tltype="dictionary")
-    except (ValueError, OverflowError):
-        return
-    for name, member in members.items() if isinstance(members, dict) else ():
-        value = member[0] if isinstance(member, tuple) else None
-        if type(value) is str and (url := _resolved(value, page)) is not None:  # a Token is a str, too
-            yield name, url
-
-
-def _endpoints_of_report_to(headers: Headers, page: str) -> Iterator[tuple[str, str]]:
-    """https://www.w3.org/TR/2018/WD-reporting-1-20180925/#header"""
-    for value in _values(headers, "report-to"):
-        try:
-            groups = json.loads(f"[{value}]")
-        except (ValueError, RecursionError):
-            continue
-        for group in groups:
-            match group:
-                case {"endpoints": [{"url": str(url)}, *_]}:
-                    name = group.get("group", "default")
-                    if isinstance(name, str) and (resolved := _resolved(url, page)) is not None:
-                        yield name, resolved
 
 
 def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers, page: str) -> ReportingPlace:
@@ -153,8 +129,9 @@ def _missing(name: str, endpoints: Mapping[str, str], headers: Headers) -> str:
     sent = _values(headers, "reporting-endpoints")
     if sent and not endpoints:
         return f"report-to {name} leads nowhere: Reporting-Endpoints cannot be read, so browsers drop all of it"
-    if not sent and not endpoints:
-        return f"report-to {name} leads nowhere: there is no Reporting-Endpoints header"
+    if not sent:
+        older = ", and browsers look into Report-To no more" if _values(headers, "report-to") else ""
+        return f"report-to {name} leads nowhere: there is no Reporting-Endpoints header{older}"
     return f"report-to {name} leads nowhere: Reporting-Endpoints names {', '.join(endpoints)}"
 
 

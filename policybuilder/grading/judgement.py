@@ -36,3 +36,6 @@ class Judgement:
     points: int = 0
     """What it takes from a hundred, as a positive number, or adds, as a negative one. 0 where it passed or was not
     tested."""
+
+    cap: int | None = None
+    """More than this the score is not, for what was found; None where it does not matter that much."""

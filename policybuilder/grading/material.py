@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Response
@@ -85,6 +86,9 @@ class Material:
     preflight: Response | None = None
     """The answer to an OPTIONS request from another origin, `PREFLIGHT_ORIGIN`."""
 
+    foreign_origin: str | None = None
+    """The Origin of that request; None where nobody says: then an answer that repeats it is not told from a list."""
+
     cookies: tuple[SentCookie, ...] = ()
     """Of the page, of the redirects before it, and of `/robots.txt`; in the order sent."""
 
@@ -108,3 +112,9 @@ class Material:
 
     forged_host_failure: str | None = None
     """Why there is none: a server that hangs up refuses, too."""
+
+    forged_name: str | None = None
+    """That Host, so that it is found again in the answer; None where nobody says."""
+
+    seen_at: datetime | None = None
+    """When the page was asked for; None where nobody says: then what ends soon is not tested."""

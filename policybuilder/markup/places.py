@@ -225,6 +225,11 @@ class Markup:
 
     links: tuple[str, ...] = ()
     """The pages that hyperlinks lead to, each once, without fragment."""
+    asks_password: bool = False
+    """Whether there is a field for a password, in a form or not."""
+
+    referrers: tuple[str, ...] = ()
+    """What `<meta name="referrer">` elements say, in the order of the source."""
 
     framed: tuple[Markup, ...] = ()
     """The documents in `srcdoc` attributes, which the page's policy governs too; positions are their own."""

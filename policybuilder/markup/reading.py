@@ -133,6 +133,8 @@ def _read(source: str, *, url: str | None, base: str | None, encoding: str | Non
         policies=tuple(reader.policies),
         forms=tuple(reader.forms)[:MAX_PLACES],
         links=tuple(reader.links)[:MAX_PLACES],
+        asks_password=reader.asks_password,
+        referrers=tuple(reader.referrers),
         framed=tuple(framed),
         is_cut=is_cut or (bool(reader.srcdocs) and not framed) or any(each.is_cut for each in framed),
     )
@@ -218,10 +220,12 @@ class _Reader:
     """Where they go, in the order of the source."""
 
     links: dict[str, None] = field(default_factory=dict)
+    asks_password: bool = False
+    referrers: list[str] = field(default_factory=list)
 
     @property
     def count(self) -> int:
-        return len(self.inline) + len(self.external) + len(self.policies) + len(self.srcdocs)
+        return len(self.inline) + len(self.external) + len(self.policies) + len(self.srcdocs) + len(self.referrers)
 
     def add(self, element: Element, *, is_in_template: bool) -> None:
         attributes = _attributes(element)
@@ -255,6 +259,7 @@ class _Reader:
                 self._add_base(found)
             case Namespace.HTML, ("form" | "button" | "input"):
                 self._add_form(found)
+                self.asks_password |= _is_password_field(found)
             case Namespace.HTML, ("a" | "area") if not is_in_template:
                 self._add_hyperlink(found)
         self._add_attributes(found)
@@ -330,6 +335,8 @@ class _Reader:
             self.policies.append(
                 MetaPolicy(text=content, begins_at=found.begins_at, is_obeyed=is_in_head and not found.is_in_template)
             )
+        if (found.attributes.get("name") or "").lower() == "referrer" and not found.is_in_template:
+            self.referrers.append(content)
 
     def _add_base(self, found: _Found) -> None:
         """The first with a URL counts, for what comes after it.
@@ -391,6 +398,10 @@ class _Reader:
                 runs=not found.is_in_template,
             )
         )
+
+
+def _is_password_field(found: _Found) -> bool:
+    return found.element.tag == "input" and (found.attributes.get("type") or "").lower() == "password"
 
 
 def _attributes(element: Element) -> dict[str, str]:

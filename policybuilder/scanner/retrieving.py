@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import ada_url
 
@@ -15,7 +16,7 @@ from policybuilder.csp.urls import parse_url
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
 from policybuilder.grading.preload import are_preloaded, is_preloaded
 from policybuilder.markup import Markup, charset_of, read_markup
-from policybuilder.reporting_places import reporting_places
+from policybuilder.reporting_places import named_endpoints, reporting_places
 from policybuilder.scanner.asking import ask_endpoint
 from policybuilder.scanner.fetching import Budget, Fetcher, FetchError, FetchReason, Question, Response
 from policybuilder.scanner.pages import MISUSES, header_values
@@ -55,6 +56,9 @@ def _retrieve(fetcher: Fetcher, url: ada_url.URL) -> Material:
         page=page,
         http=http.visit,
         https=https.visit,
+        seen_at=datetime.now(UTC),
+        foreign_origin=PREFLIGHT_ORIGIN,
+        forged_name=FORGED_HOST,
         preflight=_ask_from_elsewhere(fetcher, page.response.url, is_lenient=lenient),
         cookies=(*cookies_of(page.response), *_cookies_of_robots(fetcher, page)),
         markup=markup_of(page.response),
@@ -136,7 +140,8 @@ def _ask_from_elsewhere(fetcher: Fetcher, url: str, *, is_lenient: bool) -> Resp
 
 def _ask_endpoints(fetcher: Fetcher, response: Response) -> dict[str, EndpointAnswer]:
     places = reporting_places(response.headers, response.url)
-    urls = list(dict.fromkeys(place.url for place in places if place.url is not None))
+    named = named_endpoints(response.headers, response.url)
+    urls = list(dict.fromkeys([place.url for place in places if place.url is not None] + list(named.values())))
     return {url: ask_endpoint(fetcher, url, response.url) for url in urls[:_MAX_ENDPOINTS]}
 
 

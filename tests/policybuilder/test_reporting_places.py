@@ -29,13 +29,7 @@ CASES: list[tuple[Headers, list[str], list[str]]] = [
     ([(CSP, "report-to a"), (RE, "a=https://c.example/r")], [], ["cannot be read"]),
     ([(CSP, "report-to a"), (RE, 'b="/r"')], [], ["names b"]),
     ([(CSP, "report-to a")], [], ["there is no Reporting-Endpoints"]),
-    ([(CSP, "report-to a"), ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}')], ["https://shop.example/r"], []),
-    (
-        [(CSP, "report-to default"), ("Report-To", '{"endpoints":[{"url":"/r"}]}, {"group":1}')],
-        ["https://shop.example/r"],
-        [],
-    ),
-    ([(CSP, "report-to a"), ("Report-To", "[" * 100_000)], [], ["there is no Reporting-Endpoints"]),
+    ([(CSP, "report-to a"), ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}')], [], ["Report-To no more"]),
 ]
 
 

@@ -1,0 +1,84 @@
+"""Surfaces: which of our tests a weakness of a policy belongs to, by what an attacker would use it for."""
+
+from __future__ import annotations
+
+from policybuilder.evaluation.weakness import Weakness
+
+SURFACES = ("csp-scripts", "csp-plugins", "csp-base", "csp-forms", "csp-styles", "csp-requests")
+"""In reading order; what is only odd in the text belongs to none of them."""
+
+TEXT = "csp-text"
+
+_BY_DIRECTIVE = {
+    **dict.fromkeys(("script-src", "script-src-elem", "script-src-attr", "worker-src"), "csp-scripts"),
+    "object-src": "csp-plugins",
+    "base-uri": "csp-base",
+    "form-action": "csp-forms",
+    **dict.fromkeys(("style-src", "style-src-elem", "style-src-attr"), "csp-styles"),
+    **dict.fromkeys(
+        (
+            *("connect-src", "img-src", "font-src", "media-src", "manifest-src"),
+            *("frame-src", "child-src", "fenced-frame-src"),
+        ),
+        "csp-requests",
+    ),
+}
+
+_IN_DEFAULT_SRC = {
+    "script": "csp-scripts",
+    "eval": "csp-scripts",
+    "worker": "csp-scripts",
+    "nonce": "csp-scripts",
+    "style": "csp-styles",
+    "object": "csp-plugins",
+    "exfiltration": "csp-requests",
+    "fetch": "csp-requests",
+    "open": "csp-requests",
+    "insecure": "csp-requests",
+}
+"""By the first word of the code, for the directive that stands in for all."""
+
+_OF_THE_TEXT = frozenset(
+    {
+        *("dead-hash", "experimental-hash", "ignored-host", "keyword-without-effect", "redundant-source"),
+        *("several-policies", "size", "strict-dynamic-alone", "unknown-value"),
+    }
+)
+"""Codes of what does nothing, wherever it stands."""
+
+_ELSEWHERE = frozenset({"frame-ancestors", "report-to", "report-uri", "require-trusted-types-for", "trusted-types"})
+"""Directives that tests of other names look at, together with other headers."""
+
+_ASKED = {
+    "csp-scripts": "script-src-elem",
+    "csp-plugins": "object-src",
+    "csp-base": "base-uri",
+    "csp-forms": "form-action",
+    "csp-styles": "style-src-elem",
+    "csp-requests": "connect-src",
+}
+
+
+def surface_of(weakness: Weakness) -> str | None:
+    """The test that it belongs to; None for what other tests look at."""
+    if weakness.directive in _ELSEWHERE:
+        return None
+    if weakness.code in _OF_THE_TEXT:
+        return TEXT
+    if weakness.directive == "default-src":
+        return _IN_DEFAULT_SRC.get(weakness.code.partition("-")[0], TEXT)
+    return _BY_DIRECTIVE.get(weakness.directive or "", TEXT)
+
+
+def asked_directive(weakness: Weakness) -> str | None:
+    """The effective directive under which an attacker's load would be judged; None where no load says it."""
+    surface = surface_of(weakness)
+    match weakness.directive:
+        case "script-src-attr" | "style-src-attr" | "worker-src":
+            return weakness.directive
+        case "child-src":
+            return "frame-src"
+        case name if surface == "csp-requests" and name not in {"default-src", None}:
+            return name
+        case _:
+            return _ASKED.get(surface or "")
