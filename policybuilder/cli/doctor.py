@@ -12,6 +12,7 @@ from policybuilder.cli.options import database_option, format_option
 from policybuilder.cli.output import console, hint, print_json, table
 from policybuilder.cli.progress import saying
 from policybuilder.diagnosis import diagnose
+from policybuilder.documents.scan import check_document
 from policybuilder.wiring import Check, is_sound
 
 if TYPE_CHECKING:
@@ -41,17 +42,6 @@ def command(*, url: str, site: str | None, fetcher: Fetcher, database: str, outp
             print_json("doctor", {"ok": is_sound(checks), "url": url, "checks": list(map(check_document, checks))})
         else:
             _print(checks)
-
-
-def check_document(check: Check) -> dict[str, object]:
-    """A check as JSON has it."""
-    return {
-        "name": check.name,
-        "passed": check.passed,
-        "message": check.message,
-        "fix": check.fix,
-        "url": check.url,
-    }
 
 
 MARKS = {True: "✓", False: "✗", None: "–"}

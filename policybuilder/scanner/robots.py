@@ -28,15 +28,17 @@ class Robots:
     rules: tuple[tuple[str, bool], ...] = ()
     """A pattern of paths, and whether it allows; without any everything is allowed."""
 
+    problem: str | None = None
+    """Why they could not be read, as a line for people: then nothing is allowed."""
+
     def allows(self, url: str) -> bool:
         """Whether the page may be fetched. The longest pattern decides, and of two as long the one that allows."""
+        if self.problem is not None:
+            return False
         parsed = ada_url.URL(url)
         path = parsed.pathname + parsed.search
         fitting = [(len(pattern), allowed) for pattern, allowed in self.rules if _matches(pattern, path)]
         return max(fitting, default=(0, True))[1]
-
-
-ALLOW_NOTHING = Robots((("/", False),))
 
 
 def read_robots(text: str) -> Robots:
@@ -51,16 +53,17 @@ def read_robots(text: str) -> Robots:
 
 
 def fetch_robots(fetcher: Fetcher, url: str) -> Robots:
-    """The rules of the URL's origin.
+    """The rules of the URL's origin, whoever its certificate is of: they only ever forbid.
 
     As the specification has it, a file that is not there allows everything, a server that fails nothing.
     """
+    place = ada_url.URL("/robots.txt", url).href
     try:
-        answer = fetcher.fetch(ada_url.URL("/robots.txt", url).href, max_bytes=_MAX_BYTES)
-    except FetchError:
-        return ALLOW_NOTHING
+        answer = fetcher.fetch(place, believes_any_certificate=True, max_bytes=_MAX_BYTES)
+    except FetchError as error:
+        return Robots(problem=str(error))
     if answer.status >= 500:
-        return ALLOW_NOTHING
+        return Robots(problem=f"it was answered {answer.status}")
     return read_robots(answer.body.decode("utf-8", "replace")) if answer.status == 200 else Robots()
 
 

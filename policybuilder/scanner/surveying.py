@@ -97,15 +97,16 @@ def _on_host(location: str, base: str, host: str) -> str | None:
 
 
 def survey(
-    fetcher: Fetcher, urls: Iterable[str], *, most: int = 0, obeys_robots: bool = False, report: Report
+    fetcher: Fetcher, urls: Iterable[str], listed: Iterable[str] = (), *, most: int = 0, report: Report
 ) -> Iterator[tuple[str, Material | FetchError]]:
     """What was seen of each page, or why nothing was.
 
     With `most` the links of the pages are followed too, breadth first on their own hosts, until that many were visited.
-    What robots.txt asks programs to leave alone is left, but for the `urls` themselves, unless `obeys_robots`.
+    What robots.txt asks programs to leave alone is left, also of the pages `listed`, but never of the `urls`.
     """
-    first = list(dict.fromkeys(urls))
-    waiting: deque[tuple[str, bool]] = deque((url, obeys_robots) for url in first)
+    first = {**dict.fromkeys(listed, True), **dict.fromkeys(urls, False)}
+    # Those that were asked for come first.
+    waiting = deque(sorted(first.items(), key=lambda each: each[1]))
     seen = set(first)
     rules: dict[str, Robots] = {}
     forbidden = visited = 0
@@ -128,7 +129,10 @@ def survey(
                 if link not in seen and len(seen) < _MAX_WAITING:
                     seen.add(link)
                     waiting.append((link, True))
-    if forbidden:
+    for origin, each in rules.items():
+        if each.problem is not None:
+            report(f"the pages of {origin} were left alone, since its robots.txt cannot be read: {each.problem}")
+    if forbidden and any(each.problem is None for each in rules.values()):
         report(f"robots.txt asks programs to leave {forbidden:,} of the pages alone, so they were")
 
 
