@@ -22,21 +22,23 @@ const { parseHttpEquivHeaders } = await import(`${root}/retriever/utils.js`);
 const { MINIMUM_SCORE_FOR_EXTRA_CREDIT } = await import(`${root}/grader/charts.js`);
 const { getGradeForScore, getScoreModifier } = await import(`${root}/grader/grader.js`);
 
+const POLICY = "content-security-policy";
+
 /** The headers as node's parser makes an object of them, and axios its own. */
-function headersOf(pairs, raw = {}) {
+function headersOf(pairs) {
   const message = new IncomingMessage(null);
   message._addHeaderLines(pairs.flat(), 2 * pairs.length);
-  return new AxiosHeaders({ ...message.headers, ...raw });
+  return new AxiosHeaders(message.headers);
 }
 
-function responseOf(answer, raw) {
-  return answer && { headers: headersOf(answer.headers, raw), status: answer.status, verified: answer.verified };
+function responseOf(answer) {
+  return answer && { headers: headersOf(answer.headers), status: answer.status, verified: answer.verified };
 }
 
 function requestsOf(given) {
   const requests = new Requests(given.host);
   const { responses } = requests;
-  responses.auto = responseOf(given.page, given.raw);
+  responses.auto = responseOf(given.page);
   responses.https = responseOf(given.https);
   responses.http = responseOf(given.http);
   responses.httpRedirects = given.route.map((url) => ({ url: new URL(url), status: 301 }));
@@ -51,8 +53,17 @@ function requestsOf(given) {
   requests.resources.path = given.page.body;
   const isHtml = HTML_TYPES.has(responses.auto.headers["content-type"]?.split(";")[0]) && given.page.body;
   responses.auto.httpEquiv = isHtml ? parseHttpEquivHeaders(given.page.body, given.page_url) : new Map();
-  if (given.meta_policies) responses.auto.httpEquiv.set("content-security-policy", given.meta_policies);
   return requests;
+}
+
+/** With every policy in a header or element of its own, as releases from 1.6 on read commas; whether there were any. */
+function splitPolicies({ responses: { auto } }) {
+  const split = (values) => values.flatMap((value) => value.split(",").map((policy) => policy.trim()));
+  const sent = auto.headers.has(POLICY) ? [auto.headers.get(POLICY)] : [];
+  const metas = auto.httpEquiv.get(POLICY) ?? [];
+  if (sent.length) auto.headers.set(POLICY, split(sent));
+  auto.httpEquiv.set(POLICY, split(metas));
+  return [...sent, ...metas].some((value) => value.includes(","));
 }
 
 /** As its scanner adds up, which cannot be had without its retrieval. */
@@ -75,6 +86,8 @@ for await (const line of lines) {
   let answer;
   try {
     answer = graded(requestsOf(given));
+    const requests = requestsOf(given);
+    if (splitPolicies(requests)) answer.split = graded(requests);
   } catch (error) {
     answer = { failure: String(error.stack) };
   }

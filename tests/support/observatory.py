@@ -13,8 +13,6 @@ from typing import Any
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.material import PREFLIGHT_ORIGIN, Material, Visit
 from policybuilder.grading.observatory import grade, grade_of
-from policybuilder.grading.observatory.csp_reading import split_policies
-from policybuilder.grading.observatory.evidence import evidence_of
 from policybuilder.grading.observatory.grading import score_of
 from policybuilder.grading.observatory.x_frame_options import SAMEORIGIN_OR_DENY
 from policybuilder.scanner.pages import Response
@@ -51,7 +49,7 @@ class Comparison:
 
 
 def ask_peer(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the package makes of each case; `failure` where it throws."""
+    """What the package makes of each case; `failure` where it throws, and `split` what it makes of single policies."""
     preloaded = {host: {"mode": "force-https", "includeSubDomains": True} for host in PRELOADED}
     run = subprocess.run(
         ["node", "observatory.mjs"],
@@ -66,14 +64,14 @@ def ask_peer(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run.stdout.splitlines()]
 
 
-def case_of(material: Material, *, splits_policies: bool = False) -> dict[str, Any]:
-    """A material as the package's retrieval would have it; `splits_policies` gives each policy a header of its own."""
+def case_of(material: Material) -> dict[str, Any]:
+    """A material as the package's retrieval would have it."""
     page = material.page
     assert page.response is not None
     url = parse_url(page.url)
     assert url is not None
     http = material.http
-    case: dict[str, Any] = {
+    return {
         "host": url.host,
         "page_url": page.url,
         "origin": PREFLIGHT_ORIGIN,
@@ -84,12 +82,6 @@ def case_of(material: Material, *, splits_policies: bool = False) -> dict[str, A
         "preflight": _answer(material.preflight) if material.preflight is not None else None,
         "cookies": [{"url": each.url, "text": each.text} for each in material.cookies],
     }
-    if splits_policies:
-        evidence = evidence_of(material)
-        value = evidence.header("content-security-policy")
-        case["raw"] = {} if value is None else {"content-security-policy": split_policies([value])}
-        case["meta_policies"] = split_policies(evidence.meta_policies)
-    return case
 
 
 def _answer(response: Response) -> dict[str, Any]:
@@ -109,32 +101,19 @@ def _route(response: Response) -> list[str]:
 def compare(materials: Sequence[Material]) -> Comparison:
     """Every test's result, modifier and verdict, and score and grade over the ten tests that the package has."""
     comparison = Comparison()
-    cases = [case_of(each) for each in materials]
-    alternatives = {
-        number: case_of(each, splits_policies=True) for number, each in enumerate(materials) if _has_comma(each)
-    }
-    answers = ask_peer([*cases, *alternatives.values()])
-    split = dict(zip(alternatives, answers[len(cases) :], strict=True))
-    for number, (material, peer) in enumerate(zip(materials, answers, strict=False)):
-        _compare_one(comparison, material, peer, split.get(number), number)
+    answers = ask_peer([case_of(each) for each in materials])
+    for number, (material, peer) in enumerate(zip(materials, answers, strict=True)):
+        _compare_one(comparison, material, peer, number)
     return comparison
 
 
-def _has_comma(material: Material) -> bool:
-    evidence = evidence_of(material)
-    policies = [evidence.header("content-security-policy") or "", *evidence.meta_policies]
-    return any("," in policy for policy in policies)
-
-
-def _compare_one(
-    comparison: Comparison, material: Material, peer: dict[str, Any], split: dict[str, Any] | None, number: int
-) -> None:
+def _compare_one(comparison: Comparison, material: Material, peer: dict[str, Any], number: int) -> None:
     comparison.materials += 1
     if "failure" in peer:
         _note_failure(comparison, material, peer["failure"], number)
         return
     ours = grade(material)
-    expected = dict(peer["tests"])
+    expected, split = dict(peer["tests"]), peer.get("split")
     if split is not None:
         for name in POLICY_TESTS:
             if expected[name] != split["tests"][name]:

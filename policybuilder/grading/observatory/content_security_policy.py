@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from policybuilder.grading.observatory.csp_reading import (
-    REPEATED,
-    InvalidPolicyError,
-    Reading,
-    read_meta_policies,
-    read_policies,
-    split_policies,
-)
+from policybuilder.grading.observatory.csp_reading import REPEATED, Reading
 from policybuilder.grading.observatory.evidence import Evidence
 from policybuilder.grading.observatory.results import Result
 
@@ -35,42 +28,17 @@ _INSECURE = ("http:", "ftp:")
 
 
 def judge(evidence: Evidence) -> Result:
-    headers, metas = _policies(evidence)
-    try:
-        reading = read_policies([*headers, *metas])
-    except InvalidPolicyError:
+    if evidence.policies is None:
         return INVALID
-    if not _read_or_nothing(headers, is_meta=False) and not _read_or_nothing(metas, is_meta=True):
+    if not evidence.policies:
         return REPORT_ONLY if evidence.header("content-security-policy-report-only") else NOT_IMPLEMENTED
-    result = _judged(reading, is_https=evidence.is_https)
-    return REPEATED_DIRECTIVES if result.passed and REPEATED in reading else result
+    result = _judged(evidence.policies, is_https=evidence.is_https)
+    return REPEATED_DIRECTIVES if result.passed and REPEATED in evidence.policies else result
 
 
-def forbids_framing(evidence: Evidence) -> bool:
-    """Whether Observatory takes the page's policies for a replacement of X-Frame-Options."""
-    headers, metas = _policies(evidence)
-    try:
-        reading = read_policies([*headers, *metas])
-    except InvalidPolicyError:
-        return False
-    is_implemented = _read_or_nothing(headers, is_meta=False) or _read_or_nothing(metas, is_meta=True)
-    return bool(is_implemented) and "frame-ancestors" in reading
-
-
-def _policies(evidence: Evidence) -> tuple[list[str], list[str]]:
-    value = evidence.header("content-security-policy")
-    return split_policies([] if value is None else [value]), split_policies(evidence.meta_policies)
-
-
-def _read_or_nothing(policies: Sequence[str], *, is_meta: bool) -> Reading:
-    try:
-        return read_meta_policies(policies) if is_meta else read_policies(policies)
-    except InvalidPolicyError:
-        return {}
-
-
-def _judged(reading: Reading, *, is_https: bool) -> Result:
+def _judged(policies: Reading, *, is_https: bool) -> Result:
     """The first complaint; each is about what those before it left over."""
+    reading = {name: list(sources) for name, sources in policies.items()}
     default = reading.get("default-src", ["*"])
     scripts = reading.get("script-src", default)
     styles = reading.get("style-src", default)

@@ -24,12 +24,12 @@ Reading = dict[str, list[str]]
 REPEATED = "_observatory_duplicate_key_warnings"
 """The entry that holds the names of directives which may be repeated and are."""
 
-MAX_CHARACTERS = 20_000_000
-"""Looked at; each further policy has the sources of the ones before it looked at again."""
+MAX_LOOKED_AT_AGAIN = 1_000_000
+"""Characters of sources of earlier policies, which each further one has looked at again."""
 
 _SHORTEST = len("img-src") - 1
 _MAY_BE_REPEATED = frozenset({"report-uri", "report-to"})
-_IGNORED_IN_META = ("frame-ancestors", "report-uri", "sandbox")
+_IGNORED_IN_META = frozenset({"frame-ancestors", "report-uri", "sandbox"})
 
 
 class InvalidPolicyError(Exception):
@@ -41,12 +41,21 @@ def split_policies(values: Iterable[str]) -> list[str]:
     return [trim(policy) for value in values for policy in value.split(",")]
 
 
-def read_meta_policies(policies: Sequence[str]) -> Reading:
-    """As `read_policies`, without the directives that are for headers alone."""
-    reading = read_policies(policies)
-    for name in _IGNORED_IN_META:
-        reading.pop(name, None)
-    return reading
+def read_all_policies(headers: Sequence[str], metas: Sequence[str]) -> Reading:
+    """What all of a page's policies say together; nothing where they say nothing in the places where it counts.
+
+    Raises InvalidPolicyError.
+    """
+    reading = read_policies([*headers, *metas])
+    return reading if any(trim(entry) for policy in headers for entry in policy.split(";")) or _counts(metas) else {}
+
+
+def _counts(metas: Sequence[str]) -> bool:
+    """Whether meta elements say anything but what is for headers alone; not so where they are invalid by themselves."""
+    try:
+        return bool(read_policies(metas).keys() - _IGNORED_IN_META)
+    except InvalidPolicyError:
+        return False
 
 
 @dataclass(slots=True)
@@ -56,14 +65,14 @@ class _Source:
     """By number, from 0."""
 
     is_kept: bool
-    key: tuple[tuple[int, ...], tuple[int, ...]]
+    key: tuple[str, str]
 
 
 def read_policies(policies: Sequence[str]) -> Reading:
     """What the policies say together. Raises InvalidPolicyError."""
     sources: dict[str, list[_Source]] = {}
     repeated: dict[str, None] = {}
-    looked_at = 0
+    looked_at_again = 0
     cleaned = [trim(policy.replace("\r", "").replace("\n", "")) for policy in policies]
     if any(units(policy) < _SHORTEST for policy in cleaned):
         raise InvalidPolicyError
@@ -82,8 +91,8 @@ def read_policies(policies: Sequence[str]) -> Reading:
             if not values and name.endswith("-src"):
                 values = ["'none'"]
             earlier = sources.get(name, []) if number else []
-            looked_at += len(entry) + sum(len(source.text) for source in earlier)
-            if looked_at > MAX_CHARACTERS:
+            looked_at_again += sum(len(source.text) for source in earlier)
+            if looked_at_again > MAX_LOOKED_AT_AGAIN:
                 # Differs from the peer: it would look at them for minutes; because a page of a stranger is to cost
                 # little, and nobody has such policies.
                 raise InvalidPolicyError

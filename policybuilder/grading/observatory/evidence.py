@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.material import Material, Visit
+from policybuilder.grading.observatory.csp_reading import (
+    InvalidPolicyError,
+    Reading,
+    read_all_policies,
+    split_policies,
+)
 from policybuilder.grading.observatory.headers import header
 from policybuilder.grading.observatory.javascript import trim
 from policybuilder.markup.tags import Tag, tags_of_fragment, tags_of_page
@@ -36,7 +42,9 @@ class Evidence:
     """All script elements; None where the page is no HTML."""
 
     base_href: str | None
-    meta_policies: tuple[str, ...]
+    policies: Reading | None
+    """What the page's policies say together, those of meta elements with them; None where one of them is invalid."""
+
     meta_referrer: str | None
 
     def header(self, name: str) -> str | None:
@@ -56,7 +64,7 @@ def evidence_of(material: Material) -> Evidence:
         https = material.page
     is_html = (header(page.headers, "content-type") or "").partition(";")[0] in _HTML_TYPES
     text = page.body.decode("utf-8", "replace").removeprefix("\ufeff") if is_html else ""
-    policies, referrer = _metas(text)
+    metas, referrer = _metas(text)
     scripts, base_href = _scripts(text)
     return Evidence(
         material=material,
@@ -66,9 +74,16 @@ def evidence_of(material: Material) -> Evidence:
         https=https if https is not None and https.response is not None else None,
         scripts=scripts if is_html else None,
         base_href=base_href,
-        meta_policies=policies,
+        policies=_policies(header(page.headers, "content-security-policy"), metas),
         meta_referrer=referrer,
     )
+
+
+def _policies(sent: str | None, metas: tuple[str, ...]) -> Reading | None:
+    try:
+        return read_all_policies(split_policies([] if sent is None else [sent]), split_policies(metas))
+    except InvalidPolicyError:
+        return None
 
 
 def _metas(text: str) -> tuple[tuple[str, ...], str | None]:

@@ -17,8 +17,8 @@ _ESCAPES = re.compile("%(?:[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)?")
 
 # https://www.unicode.org/reports/tr10/ in the order of CLDR's root, for lower-case ASCII; controls weigh nothing.
 _ORDER = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
-_WEIGHTS = {character: weight for weight, character in enumerate(_ORDER)}
-_NO_WEIGHT = frozenset(map(chr, [*range(0x20), *range(0x7F, 0xA0), 0xAD]))
+_WEIGHTS: dict[int, str | None] = {ord(character): chr(weight) for weight, character in enumerate(_ORDER)}
+_WEIGHTS |= dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0xAD))
 
 
 def trim(text: str) -> str:
@@ -59,16 +59,14 @@ def decode_uri_component(text: str) -> str:
     return _ESCAPES.sub(decoded, text)
 
 
-def collation_key(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def collation_key(text: str) -> tuple[str, str]:
     """What `Intl.Collator("en")` sorts by, for the lower-case text that policies are made of.
 
     Right for ASCII and for letters with accents. Other characters come after these, by their code points: there is no
     source with any that a browser understands.
     """
-    weights, accents = [], []
-    for place, character in enumerate(text if text.isascii() else unicodedata.normalize("NFD", text)):
-        if unicodedata.combining(character):
-            accents += [place, ord(character)]
-        elif character not in _NO_WEIGHT:
-            weights.append(_WEIGHTS.get(character, ord(character) + len(_ORDER)))
-    return tuple(weights), tuple(accents)
+    if text.isascii():
+        return text.translate(_WEIGHTS), ""
+    parts = unicodedata.normalize("NFD", text)
+    letters = "".join(each for each in parts if not unicodedata.combining(each))
+    return letters.translate(_WEIGHTS), parts

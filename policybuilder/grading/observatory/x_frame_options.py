@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from policybuilder.grading.observatory import content_security_policy
 from policybuilder.grading.observatory.evidence import Evidence
 from policybuilder.grading.observatory.javascript import trim
 from policybuilder.grading.observatory.results import Result
@@ -15,7 +14,7 @@ INVALID = Result("x-frame-options-header-invalid", -20, passed=False)
 
 
 def judge(evidence: Evidence) -> Result:
-    if content_security_policy.forbids_framing(evidence):
+    if "frame-ancestors" in (evidence.policies or {}):
         return VIA_CSP
     value = evidence.header("x-frame-options")
     if not value:

@@ -69,8 +69,8 @@ INTENDED = [
         "referrer-policy-not-implemented",
         "referrer-policy-private",
     ),
-    # Sources beyond ASCII, which no browser takes, are sorted by code point: `daß` not between `d` and `data:`, of which
-    # the second is dropped for beginning with the first.
+    # Sources beyond ASCII, which no browser takes, are sorted by code point, and `daß` does not come between `d` and
+    # `data:`, which then goes for beginning with the one before it.
     (
         make_material(("Content-Security-Policy", "default-src 'none'; script-src d data: da\xdf")),
         "content-security-policy",
