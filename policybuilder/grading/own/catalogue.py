@@ -57,7 +57,8 @@ class OwnTest:
     """The specification."""
 
     outcomes: Mapping[str, Outcome]
-    """By result. A result that is a weakness's code has the outcome of its severity: `high`, `medium` or `low`."""
+    """By result. A result that is a weakness's code has the outcome of its severity, `high`, `medium` or `low`; one
+    that matters less where the answer is no page has that of its name with `-on-data` there."""
 
     most: int = FULL_SCORE
     """Points that it takes at the most."""
@@ -225,9 +226,10 @@ OWN_TESTS: Mapping[str, OwnTest] = {
                 "max-age-long": _good(),
                 "preloaded": _good(),
                 "missing": _lost(15),
+                "missing-on-data": _lost(5),
                 "invalid": _lost(15),
                 "max-age-zero": _lost(15),
-                "over-http": _lost(15),
+                "over-http": _lost(0),
                 "max-age-short": _lost(5),
                 "missing-on-redirect": _lost(2),
                 "preload-not-ready": _lost(0),
@@ -238,7 +240,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="X-Content-Type-Options",
             why="Without it a browser may take an uploaded picture or text for a script or a style.",
             link="https://fetch.spec.whatwg.org/#x-content-type-options-header",
-            outcomes={"nosniff": _good(), "missing": _lost(5), "invalid": _lost(5)},
+            outcomes={"nosniff": _good(), "missing": _lost(5), "missing-on-data": _lost(2), "invalid": _lost(5)},
         ),
         OwnTest(
             name="content-type",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from policybuilder.csp.policy import Directive, Policy
-from policybuilder.csp.sources import Keyword
+from policybuilder.csp.sources import SELF, Keyword
 from policybuilder.csp.trusted_types import listed_names
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.grading.judgement import Judgement
@@ -150,16 +150,25 @@ def _of_surface(surface: str, found: Sequence[OpenWeakness], sent: Sequence[Sent
     directive = _SURFACE_DIRECTIVE[surface]
     stating = [each for each in sent if each.policy.governing(directive) is not None]
     if stating:
+        governing = [each.policy.governing(directive) for each in stating]
+        is_nothing = any(each is not None and _is_nobodys(each) for each in governing)
         yield judged(
             surface,
             "restricted",
-            _RESTRICTED[surface],
+            (_NOTHING if is_nothing else _RESTRICTED)[surface],
             header=stating[0].header,
             value=_governing_text([each.policy for each in stating], directive),
         )
 
 
+def _is_nobodys(directive: Directive) -> bool:
+    """Whether no stranger is meant; that the base stays on the site's own host is as good as that it stays."""
+    sources = [source for _, source in directive.sources.expressions]
+    return not sources or (directive.name == "base-uri" and sources == [SELF])
+
+
 _SURFACE_DIRECTIVE = {
+    "csp-scripts": "script-src-elem",
     "csp-plugins": "object-src",
     "csp-base": "base-uri",
     "csp-forms": "form-action",
@@ -167,12 +176,20 @@ _SURFACE_DIRECTIVE = {
     "csp-requests": "connect-src",
 }
 _RESTRICTED = {
-    "csp-plugins": "Plugins and embedded objects come from listed places alone, if at all.",
-    "csp-base": "Nobody can move the base of the page's addresses to another server.",
+    "csp-plugins": "Plugins and embedded objects come from the listed places alone.",
+    "csp-base": "The base of the page's addresses moves to the listed places alone.",
     "csp-forms": "Forms go to the listed places alone.",
-    "csp-styles": "Styles come from listed places alone.",
+    "csp-styles": "Styles come from the listed places alone.",
     "csp-requests": "The page's scripts can connect to the listed places alone.",
 }
+_NOTHING = {
+    "csp-plugins": "The page embeds no plugins or objects.",
+    "csp-base": "Nobody can move the base of the page's addresses to another server.",
+    "csp-forms": "No form can be sent.",
+    "csp-styles": "No styles apply.",
+    "csp-requests": "The page's scripts can connect nowhere.",
+}
+"""Where the list is empty."""
 
 
 def _of_text(found: Iterable[OpenWeakness]) -> Iterator[Judgement]:
@@ -187,7 +204,11 @@ def _left(surface: str, found: Sequence[OpenWeakness], sent: Sequence[SentPolicy
     to the others shows.
     """
     sets = [[each for each in found if _is_of(surface, each.weakness)]]
-    sets += [[OpenWeakness(w, each) for w in each.weaknesses if _is_of(surface, w)] for each in sent]
+    sets += [
+        [OpenWeakness(weakness, each) for weakness in each.weaknesses if _is_of(surface, weakness)]
+        for each in sent
+        if each.policy.governing(_SURFACE_DIRECTIVE[surface]) is not None
+    ]
     best = min(sets, key=lambda each: sorted((_points(surface, open_.weakness) for open_ in each), reverse=True))
     by_code: dict[str, OpenWeakness] = {}
     for each in best:

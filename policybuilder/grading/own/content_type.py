@@ -30,11 +30,14 @@ def judge_content_type_options(answer: Answer) -> Iterator[Judgement]:
     header = "X-Content-Type-Options"
     value = answer.joined(header)
 
-    def said(result: str, message: str, fix: str | None = f"{header}: nosniff") -> Judgement:
-        return judged("x-content-type-options", result, message, header=header, value=value, fix=fix)
+    def said(
+        result: str, message: str, fix: str | None = f"{header}: nosniff", outcome: str | None = None
+    ) -> Judgement:
+        return judged("x-content-type-options", result, message, header=header, value=value, fix=fix, outcome=outcome)
 
     if value is None:
-        yield said("missing", "Browsers may take a file for a script or a style that was not meant to be one.")
+        message = "Browsers may take a file for a script or a style that was not meant to be one."
+        yield said("missing", message, outcome=None if answer.is_document else "missing-on-data")
     # Of several the first counts.
     elif value.split(",", 1)[0].strip(" \t").lower() == "nosniff":
         yield said("nosniff", "Browsers take scripts and styles for such only if their type says so.", None)

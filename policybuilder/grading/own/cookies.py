@@ -22,7 +22,7 @@ _MOST_SECONDS = 400 * 86_400
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SESSION_WORD = re.compile(
     r"auth|authorization|jwt|login|logged|passport|remember|sid|ssid|sso|token|[a-z]+token|cfid"
-    r"|sess.*|.*(?:sess|session|sessid|sessionid)"
+    r"|sess.*|.*(?:session|sessid).*"
 )
 _NO_SESSION_WORDS = frozenset({"affinity", "antiforgery", "csrf", "xsrf", "csrftoken", "xsrftoken", "verification"})
 """Cookies against forged requests are read by scripts on purpose; those of load balancers name a machine."""

@@ -44,6 +44,14 @@ _DEVELOPMENT_SERVER = re.compile(r"werkzeug/|wsgiserver/|webrick/|php cli server
 _PLACE = re.compile(r"[^\w.\-]+")
 _IPV6 = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\]")
 _INTERNAL_ENDINGS = (".internal", ".local", ".lan", ".corp", ".intranet", ".localdomain", ".svc.cluster.local")
+# Those of RFC 1918, RFC 6598 and RFC 4193, and what means the machine or its wire.
+_INTERNAL_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
 _NO_PLACES = ("content-security-policy", "content-security-policy-report-only", "set-cookie", "date", "etag")
 _MAX_LENGTH = 8192
 
@@ -117,7 +125,7 @@ def _is_internal(place: str) -> bool:
         address = ipaddress.ip_address(place)
     except ValueError:
         return False
-    return address.is_private and not address.is_unspecified and not address.is_reserved
+    return any(address.version == network.version and address in network for network in _INTERNAL_NETWORKS)
 
 
 def _versions(answer: Answer) -> Iterator[Judgement]:
@@ -134,7 +142,7 @@ def _versions(answer: Answer) -> Iterator[Judgement]:
         for _, each in found:
             release = _RELEASE.search(each[:_MAX_LENGTH])
             releases.append(release[0] if release is not None else each)
-        message = f"The headers tell which release runs: {named(releases)}. Who looks for one with a hole finds it so."
+        message = f"The headers tell which release runs: {named(releases)}; known holes are looked up by that."
         headers = named([header for header, _ in found])
         yield judged(
             "disclosure", "version", message, header=header, value=value, fix=f"Leave the version out of {headers}."

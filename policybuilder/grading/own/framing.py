@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from policybuilder.csp.policy import Directive
-from policybuilder.csp.sources import SELF, HostSource, SchemeSource
+from policybuilder.csp.sources import HostSource, SchemeSource
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
@@ -68,11 +68,10 @@ def _by_policy(answer: Answer, sent: Sequence[SentPolicy], directives: Sequence[
     if not is_stopped(url_question("frame-ancestors", _PLAIN, page), policies) or _admits_plain(sources):
         message = "Pages over plain http may frame the page; anybody on the way can put something over it."
         return said("insecure-framer", message, "Write https:// before the hosts that may frame it.")
+    is_own = not is_stopped(url_question("frame-ancestors", page, page), policies)
     if admitted:
-        return said("listed", f"Only pages of {named(admitted)} may frame the page, and the site's own if it says so.")
-    if any(SELF in [source for _, source in directive.sources.expressions] for directive in directives) and all(
-        directive.sources.expressions for directive in directives
-    ):
+        return said("listed", f"Only pages of {named(admitted)}{' and its own' if is_own else ''} may frame the page.")
+    if is_own:
         return said("own-origin", "Only the site's own pages may frame the page.")
     return said("nobody", "Nobody may frame the page.")
 

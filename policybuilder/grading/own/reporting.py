@@ -5,6 +5,7 @@ https://w3c.github.io/reporting/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,17 +43,21 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
     policies = [each for each in (*sent, *reported_policies(answer)) if each.header != META]
     endpoints = _endpoints(answer)
     uses = _uses(answer, policies)
+    older = _older_groups(answer)
     destinations = _of_report_uri(answer, policies)
     undefined: dict[str, str] = {}
     for header, name in uses:
         endpoint = endpoints.get(name)
+        if endpoint is None and name in older:
+            # Some browsers still look there; where the reports go by it is not followed.
+            continue
         if endpoint is None:
             undefined.setdefault(name, header)
         else:
             destinations.append(_Destination(header, endpoint, is_preflighted=True))
     problems = [*_undefined(answer, undefined), *_of_destinations(answer, destinations)]
     yield from problems
-    if problems or not policies:
+    if problems or not policies or not answer.is_document:
         return
     if destinations:
         hosts = named([url.host for each in destinations if (url := parse_url(each.url)) is not None])
@@ -74,6 +79,18 @@ def _endpoints(answer: Answer) -> Mapping[str, str]:
         if url is not None:
             found[name] = url
     return found
+
+
+def _older_groups(answer: Answer) -> frozenset[str]:
+    """The names that Report-To gives, the header before Reporting-Endpoints.
+
+    https://www.w3.org/TR/2018/WD-reporting-1-20180925/#header
+    """
+    try:
+        groups = json.loads(f"[{answer.joined('Report-To') or ''}]")
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(str(group.get("group", "default")) for group in groups if isinstance(group, dict))
 
 
 def _uses(answer: Answer, policies: Sequence[SentPolicy]) -> list[tuple[str, str]]:
@@ -120,8 +137,7 @@ def _undefined(answer: Answer, undefined: Mapping[str, str]) -> Iterator[Judgeme
         fix = f'{_ENDPOINTS}: name="https://…", with commas between'
         yield judged("reporting", "unusable", message, header=_ENDPOINTS, value=value, fix=fix)
         return
-    where = " Today's browsers do not look into Report-To for it." if answer.values("Report-To") else ""
-    message = f"No endpoint is called {named(list(undefined))}, so these reports are not sent.{where}"
+    message = f"No endpoint is called {named(list(undefined))}, so these reports are not sent."
     name = next(iter(undefined))
     fix = f'{_ENDPOINTS}: {shown(name)}="https://…"'
     yield judged("reporting", "undefined", message, header=header, value=f"report-to {name}", fix=fix)

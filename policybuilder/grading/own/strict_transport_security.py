@@ -79,7 +79,7 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def judge_strict_transport_security(answer: Answer) -> Iterator[Judgement]:
-    """What browsers will remember of this host; nothing where a host has no https to speak of."""
+    """What browsers will remember of this host; nothing where it has no https."""
     material = answer.material
     values = answer.values(_HEADER)
     if answer.is_loopback:
@@ -88,15 +88,15 @@ def judge_strict_transport_security(answer: Answer) -> Iterator[Judgement]:
         if not material.is_whole:
             yield untested("strict-transport-security", "It counts over https alone, and this answer came over http.")
             return
-        message = "Browsers ignore it over plain http." if values else "It cannot be sent: there is no https."
-        yield judged(
-            "strict-transport-security",
-            "over-http",
-            message,
-            header=_HEADER,
-            value=values[0] if values else None,
-            fix=f"Serve the site over https, and send {_FIX} there.",
-        )
+        if values:
+            yield judged(
+                "strict-transport-security",
+                "over-http",
+                "Browsers ignore it over plain http.",
+                header=_HEADER,
+                value=values[0],
+                fix="Serve the site over https, and send it there.",
+            )
         return
     if answer.url is not None and answer.url.is_ip_address:
         yield untested("strict-transport-security", "Browsers remember no addresses, only names.", header=_HEADER)
@@ -111,16 +111,19 @@ def _of_page(answer: Answer, values: tuple[str, ...]) -> Judgement:
     host = shown(answer.host)
 
     # The first header alone counts: https://www.rfc-editor.org/rfc/rfc6797#section-8.1
-    def said(result: str, message: str, fix: str | None = None) -> Judgement:
+    def said(result: str, message: str, fix: str | None = None, outcome: str | None = None) -> Judgement:
         value = values[0] if values else None
-        return judged("strict-transport-security", result, message, header=_HEADER, value=value, fix=fix)
+        return judged(
+            "strict-transport-security", result, message, header=_HEADER, value=value, fix=fix, outcome=outcome
+        )
 
     promise = read_promise(values[0]) if values else None
     if answer.material.is_preloaded and (promise is None or promise.max_age_seconds >= _HALF_A_YEAR):
         kept = "" if promise is not None else " Without the header the list may drop it."
         return said("preloaded", f"Browsers come with {host} in their list of hosts to visit over https alone.{kept}")
     if not values:
-        return said("missing", f"Who types {host} without https asks over plain http, each time anew.", _FIX)
+        message = f"Who types {host} without https asks over plain http, each time anew."
+        return said("missing", message, _FIX, None if answer.is_document else "missing-on-data")
     if promise is None:
         return said("invalid", f"Browsers do not understand {shown(values[0])}, and ignore all of it.", _FIX)
     if promise.max_age_seconds == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policybuilder.csp.findings import FindingCode
 from policybuilder.evaluation.weakness import Weakness
 
 SURFACES = ("csp-scripts", "csp-plugins", "csp-base", "csp-forms", "csp-styles", "csp-requests")
@@ -34,12 +35,13 @@ _IN_DEFAULT_SRC = {
     "exfiltration": "csp-requests",
     "fetch": "csp-requests",
     "open": "csp-requests",
-    "insecure": "csp-requests",
+    **dict.fromkeys(("address", "any", "insecure", "lookalike", "loopback"), "csp-scripts"),
 }
 """By the first word of the code, for the directive that stands in for all."""
 
 _OF_THE_TEXT = frozenset(
     {
+        *(code.value for code in FindingCode),
         *("dead-hash", "experimental-hash", "ignored-host", "keyword-without-effect", "redundant-source"),
         *("several-policies", "size", "strict-dynamic-alone", "unknown-value"),
     }

@@ -53,7 +53,7 @@ def judge_https(material: Material) -> Iterator[Judgement]:
     yield from problems
     if not problems:
         version = response.tls.version if response is not None and response.tls is not None else ""
-        yield judged("https", "secure", f"The page comes over https{f', {shown(version)}' if version else ''}.")
+        yield judged("https", "secure", f"The page comes over https{f' ({shown(version)})' if version else ''}.")
 
 
 def _is_certificate_valid(material: Material) -> bool:
@@ -88,7 +88,10 @@ def judge_http(material: Material) -> Iterator[Judgement]:
     """What who asks over plain http gets."""
     visit = material.http
     url = parse_url(material.url)
-    if url is not None and url.is_loopback:
+    page = material.page.response
+    landed = None if page is None else parse_url(page.url)
+    if url is None or url.is_loopback or (material.is_whole and landed is not None and landed.scheme == "http"):
+        # The page itself is what plain http answers.
         return
     if visit is None:
         why = "Plain http was not asked." if material.is_whole else "One recorded answer does not tell."

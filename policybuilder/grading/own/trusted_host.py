@@ -65,10 +65,11 @@ def _where_repeated(name: str | None, response: Response) -> str | None:
     needle = name.lower()
     if any(needle in location.lower() for location in _locations(response)):
         return "a redirect"
-    if needle.encode("utf-8", "replace") in response.body.lower():
-        return "the page"
     if any(needle in value.lower() for _, value in response.headers):
         return "a header"
+    # What a refusal says to whoever sent the name leads nobody anywhere.
+    if response.status < 400 and needle.encode("utf-8", "replace") in response.body.lower():
+        return "the page"
     return None
 
 
