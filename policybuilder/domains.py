@@ -55,3 +55,17 @@ def private_suffix(host: str) -> str | None:
 def is_address(host: str) -> bool:
     """Whether `host`, as URLs have it, is an IP address."""
     return host.startswith("[") or host.replace(".", "").isdigit()
+
+
+_NOBODYS_REGISTRY = frozenset(
+    {"corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "test"}
+)
+"""Top-level names of one's own network. https://www.rfc-editor.org/rfc/rfc6762#appendix-G and RFC 2606"""
+
+
+@lru_cache(maxsize=4096)
+def is_registry(name: str) -> bool:
+    """Whether names directly below `name` are registered by whoever wants one: `com`, `co.uk`, `github.io`."""
+    if is_address(name) or name.rpartition(".")[2] in _NOBODYS_REGISTRY:
+        return False
+    return registrable_domain(name) is None

@@ -96,6 +96,17 @@ def hosting_of(host: str) -> Hosting | None:
     return hosting
 
 
+@lru_cache(maxsize=4096)
+def hosting_within(domain: str) -> Hosting | None:
+    """What is known of some host below `domain`, in lower case: the pattern `*.` before it takes that in."""
+    if is_address(domain):
+        return None
+    if (found := hosting_of(f"_.{domain}")) is not None:
+        return found
+    entry = _table().find_below(domain)
+    return None if entry is None else entry.hosting
+
+
 def _below(suffix: str, *, is_shared: bool) -> Hosting:
     return Hosting(
         HostingKind.PRIVATE_SUFFIX,
@@ -142,6 +153,20 @@ class _Node:
             found = next((node.below for node in nodes if node.below is not None), found)
             nodes = [child for node in nodes for name in (label, "*") if (child := node.children.get(name)) is not None]
         return next((node.itself for node in nodes if node.itself is not None), found)
+
+    def find_below(self, domain: str) -> _Entry | None:
+        """Any entry of hosting with more labels than `domain`."""
+        node: _Node | None = self
+        for label in reversed(domain.split(".")):
+            node = None if node is None else node.children.get(label)
+        waiting = [] if node is None else list(node.children.values())
+        while waiting:
+            child = waiting.pop()
+            for entry in (child.itself, child.below):
+                if entry is not None and entry.hosting is not None:
+                    return entry
+            waiting.extend(child.children.values())
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,101 @@
+"""Editing: one change of a policy's text, which leaves everything else as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from policybuilder.csp import HostSource, SchemeSource
+from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.sources import SELF
+from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Token
+
+NOTHING = "'none'"
+_LISTS = SOURCE_LIST_DIRECTIVES | {"trusted-types", "require-trusted-types-for"}
+"""Directives that are not to be left without a value."""
+
+
+class Edit(NamedTuple):
+    """Characters of the text that give way to others."""
+
+    start: int
+    end: int
+    by: str
+
+
+Change = tuple[Edit, ...]
+"""Edits that do not overlap."""
+
+
+def apply(text: str, change: Iterable[Edit]) -> str:
+    """The text with the change made."""
+    parts: list[str] = []
+    position = 0
+    for edit in sorted(change):
+        parts += text[position : edit.start], edit.by
+        position = edit.end
+    return "".join((*parts, text[position:]))
+
+
+def without(placed: PlacedDirective, tokens: Collection[Token], *, stand_in: str = NOTHING) -> Change:
+    """The directive without some of its values; a list in which none is left has `stand_in`."""
+    gone = {token.start for token in tokens}
+    kept = [token for token in placed.values if token.start not in gone]
+    if not kept and placed.name in _LISTS:
+        return (Edit(placed.values[0].start, placed.values[-1].end, stand_in),)
+    before = [placed.start + len(placed.name), *(token.end for token in placed.values)]
+    return tuple(Edit(before[index], token.end, "") for index, token in enumerate(placed.values) if token.start in gone)
+
+
+def replaced(token: Token, by: str) -> Change:
+    """Another value in the place of one."""
+    return (Edit(token.start, token.end, by),)
+
+
+def added(text: str, placed: PlacedPolicy, directive: str) -> Change:
+    """A directive more, at the end of the policy."""
+    stands_alone = placed.start == placed.end
+    between = "" if stands_alone else " " if text[placed.end : placed.end + 1] == ";" else "; "
+    at = placed.end + (between == " ")
+    return (Edit(at, at, f"{between}{directive}"),)
+
+
+def dropped(text: str, start: int, end: int) -> Change:
+    """The policy without the directive that stands between `start` and `end`, and without its semicolon."""
+    after = end
+    while text[after : after + 1].isspace():
+        after += 1
+    if text[after : after + 1] == ";":
+        after += 1
+        while text[after : after + 1].isspace():
+            after += 1
+        return (Edit(start, after, ""),)
+    before = start
+    while before and text[before - 1].isspace():
+        before -= 1
+    return (Edit(before - 1 if text[before - 1 : before] == ";" else start, end, ""),)
+
+
+def narrowing(placed: PlacedDirective, tokens: Sequence[Token]) -> Change:
+    """The directive without wide sources; where no other URL is left in the list, the page's own origin takes over."""
+    return without(placed, tokens, stand_in=_left_for(placed, tokens))
+
+
+def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirective, tokens: Sequence[Token]) -> Change:
+    """Scripts without some sources of the directive that decides about them.
+
+    Where that is default-src, other things may need the sources: scripts get a list of their own, without them.
+    """
+    stand_in = NOTHING if all(token.text.startswith("'") for token in tokens) else _left_for(placed, tokens)
+    if placed.name != "default-src":
+        return without(placed, tokens, stand_in=stand_in)
+    gone = {token.start for token in tokens}
+    kept = [token.text for token in placed.values if token.start not in gone]
+    return added(text, policy, " ".join(("script-src", *(kept or [stand_in]))))
+
+
+def _left_for(placed: PlacedDirective, tokens: Sequence[Token]) -> str:
+    gone = {token.start for token in tokens}
+    left = (token.source for token in placed.values if token.start not in gone)
+    has_urls = any(isinstance(source, HostSource | SchemeSource) or source == SELF for source in left)
+    return NOTHING if has_urls else str(SELF)

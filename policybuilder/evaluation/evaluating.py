@@ -1,0 +1,173 @@
+"""Evaluating: every weakness of a policy's text, the worst first, each with the text that would be better."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from policybuilder.csp import Delivery
+from policybuilder.csp.violation import Disposition
+from policybuilder.evaluation import (
+    breadth,
+    credentials,
+    dead,
+    missing,
+    oddities,
+    reporting,
+    script_sources,
+    scripts,
+    single_hosts,
+    trusted_types,
+    whole,
+)
+from policybuilder.evaluation.codes import CODES
+from policybuilder.evaluation.draft import Check, Draft
+from policybuilder.evaluation.editing import Change, apply
+from policybuilder.evaluation.reading import read
+from policybuilder.evaluation.weakness import Severity, Weakness
+
+CHECKS: tuple[Check, ...] = (
+    scripts.unrestricted_scripts,
+    scripts.unsafe_inline,
+    scripts.unsafe_eval,
+    scripts.unsafe_hashes,
+    scripts.lonely_strict_dynamic,
+    script_sources.wide_script_sources,
+    script_sources.script_allowlists,
+    script_sources.gadgets,
+    script_sources.paths_beside_redirectors,
+    script_sources.local_workers,
+    breadth.wide_sources,
+    breadth.open_hosts,
+    breadth.recorders,
+    breadth.unsafe_inline_styles,
+    missing.no_base_uri,
+    missing.no_object_src,
+    missing.no_form_action,
+    missing.no_frame_ancestors,
+    missing.no_default_src,
+    credentials.short_nonces,
+    credentials.repeated_nonces,
+    credentials.dead_digests,
+    credentials.tried_out_digests,
+    single_hosts.insecure_schemes,
+    single_hosts.open_ports,
+    single_hosts.addresses,
+    single_hosts.lookalikes,
+    trusted_types.not_required,
+    trusted_types.any_name,
+    trusted_types.odd_values,
+    reporting.undefined_endpoints,
+    reporting.insecure_endpoints,
+    dead.redundant_sources,
+    dead.keywords_without_effect,
+    dead.hosts_beside_strict_dynamic,
+    oddities.oddities,
+    whole.several_policies,
+    whole.size,
+    whole.unknown_flags,
+)
+"""One for each weakness, or for those that one look at the text finds."""
+
+_MAX_FIX_CHARACTERS = 4 * 1024 * 1024
+"""Of all better texts together; a text of thousands of weaknesses would be written thousands of times."""
+
+_MAX_LOOKED_AT_CHARACTERS = 128 * 1024
+"""Of all texts that are evaluated themselves, to see that nothing worse awakens in them."""
+
+_LATER = "put right what stands before it first"
+
+_ORDER = {severity: number for number, severity in enumerate(Severity)}
+
+
+def evaluate(
+    text: str,
+    *,
+    delivery: Delivery = Delivery.HEADER,
+    disposition: Disposition = Disposition.ENFORCE,
+    first_party: Sequence[str] = (),
+    reporting_endpoints: str | None = None,
+    earlier: Sequence[str] = (),
+) -> tuple[Weakness, ...]:
+    """The weaknesses of a header's value or a `content` attribute, worst first, then by position; never raises.
+
+    What holds is what all policies of the text allow together: a weakness of one that another closes is none. Policies
+    that only report are judged as if they were enforced.
+
+    `first_party` are hosts of the site, without ports; `reporting_endpoints` is the header of that name in the same
+    response, None where it is not known; `earlier` are the texts of other responses of the site.
+    """
+    context = _Context(delivery, disposition, tuple(map(str.lower, first_party)), reporting_endpoints, tuple(earlier))
+    drafts = _find(text, context)
+    before = Counter(draft.rating.severity for draft in drafts)
+    weaknesses = []
+    budget, looks = _MAX_FIX_CHARACTERS, _MAX_LOOKED_AT_CHARACTERS
+    for draft in drafts:
+        mend, advice = draft.change, draft.advice
+        if budget < len(text) and mend is not None:
+            mend, advice = None, advice or _LATER
+        change = None if mend is None else mend()
+        if draft.may_awaken and change is not None:
+            better = _find(apply(text, change), context) if looks >= len(text) else None
+            looks -= len(text)
+            if better is None or not _is_no_worse(draft, before, better):
+                change = draft.otherwise() if draft.otherwise else None
+        weaknesses.append(_finished(draft, text, change, advice))
+        budget -= 0 if change is None else len(text)
+    return tuple(weaknesses)
+
+
+class _Context(NamedTuple):
+    """What the reader knows beside the text."""
+
+    delivery: Delivery
+    disposition: Disposition
+    first_party: tuple[str, ...]
+    reporting_endpoints: str | None
+    earlier: tuple[str, ...]
+
+
+def _find(text: str, context: _Context) -> list[Draft]:
+    reading = read(text, delivery=context.delivery, disposition=context.disposition)
+    if context.first_party or context.reporting_endpoints is not None or context.earlier:
+        reading = replace(
+            reading,
+            first_party=context.first_party,
+            reporting_endpoints=context.reporting_endpoints,
+            earlier=context.earlier,
+        )
+    drafts = [draft for check in CHECKS for draft in check(reading)]
+    drafts.sort(key=_order)
+    return drafts
+
+
+def _order(draft: Draft) -> tuple[int, int, int, str]:
+    return _ORDER[draft.rating.severity], draft.start, draft.end, draft.rating.code
+
+
+def _is_no_worse(draft: Draft, before: Counter[Severity], found: Sequence[Draft]) -> bool:
+    """Whether a change rids the text of the weakness, and of no worse kind there are more than before."""
+    after = Counter(each.rating.severity for each in found)
+    worse = [severity for severity in Severity if _ORDER[severity] < _ORDER[draft.rating.severity]]
+    return all(after[severity] <= before[severity] for severity in worse) and all(
+        each.name != draft.name for each in found
+    )
+
+
+def _finished(draft: Draft, text: str, change: Change | None, advice: str | None) -> Weakness:
+    return Weakness(
+        code=draft.rating.code,
+        severity=draft.rating.severity,
+        certainty=draft.rating.certainty,
+        message=draft.message,
+        why=CODES[draft.rating.code].why,
+        start=draft.start,
+        end=draft.end,
+        directive=draft.directive,
+        value=draft.value,
+        fix=None if change is None else apply(text, change),
+        advice=advice,
+        policy=draft.policy,
+    )

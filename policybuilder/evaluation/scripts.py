@@ -1,0 +1,165 @@
+"""Scripts: what lets a stranger's script run on the page.
+
+Judged by what governs each kind of script: https://w3c.github.io/webappsec-csp/#directive-fallback-list
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from policybuilder.csp import Keyword
+from policybuilder.csp.inline_matching import blanket_keyword
+from policybuilder.csp.question import Browser, InlineType
+from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, of_policy
+from policybuilder.evaluation.editing import added, narrowed_for_scripts
+from policybuilder.evaluation.holding import eval_stands, inline_stands
+from policybuilder.evaluation.reading import Reading
+from policybuilder.evaluation.weakness import Certainty, Severity
+
+_INLINE = (
+    ("script-src-elem", InlineType.SCRIPT, "inline script"),
+    ("script-src-attr", InlineType.SCRIPT_ATTRIBUTE, "event handler"),
+    ("script-src-elem", InlineType.NAVIGATION, "javascript: URL"),
+)
+
+
+def unrestricted_scripts(reading: Reading) -> Iterator[Draft]:
+    """No directive governs scripts, or some kinds of them."""
+    if not reading.policies or not reading.runs_scripts:
+        return
+    first = reading.policies[0]
+    has_no_elements = not reading.is_named_somewhere("script-src-elem")
+    has_no_handlers = not reading.is_named_somewhere("script-src-attr")
+    has_no_eval = not reading.is_named_somewhere("script-src")
+    change = partial(added, reading.text, first, "script-src 'self'")
+    if has_no_elements or has_no_handlers:
+        open_to = "scripts" if has_no_elements and has_no_handlers else "script elements"
+        if not has_no_elements:
+            open_to = "event handlers in attributes"
+        message = f"no directive governs {open_to}: there is neither script-src nor default-src"
+        yield of_policy(
+            first,
+            Rating("script-unrestricted", Severity.HIGH, Certainty.CERTAIN),
+            message,
+            change=change,
+            directive="script-src",
+        )
+        return
+    if has_no_eval:
+        message = "script-src-elem and script-src-attr do not govern eval: there is neither script-src nor default-src"
+        yield of_policy(
+            first,
+            Rating("eval-unrestricted", Severity.MEDIUM, Certainty.POSSIBLE),
+            message,
+            change=change,
+            directive="script-src",
+        )
+    if not reading.is_named_somewhere("worker-src"):
+        message = "no directive governs workers: there is neither worker-src nor one that stands in for it"
+        change = partial(added, reading.text, first, "worker-src 'self'")
+        yield of_policy(
+            first,
+            Rating("worker-unrestricted", Severity.LOW, Certainty.CERTAIN),
+            message,
+            change=change,
+            directive="worker-src",
+        )
+
+
+def unsafe_inline(reading: Reading) -> Iterator[Draft]:
+    """`'unsafe-inline'` that a nonce, a digest or `'strict-dynamic'` does not switch off."""
+    if not reading.runs_scripts:
+        return
+    for policy in reading.policies:
+        found: dict[str, list[str]] = {}
+        for name, inline_type, words in _INLINE:
+            governing = policy.policy.governing(name)
+            if (
+                governing is not None
+                and blanket_keyword(governing, inline_type, Browser.CHROMIUM) is Keyword.UNSAFE_INLINE
+                and inline_stands(reading, policy, name, inline_type)
+            ):
+                found.setdefault(governing.name, []).append(words)
+        for name, kinds in found.items():
+            placed = policy.directives[name]
+            tokens = placed.of_keyword(Keyword.UNSAFE_INLINE)
+            message = f"{tokens[0].text} in {name} lets every {listed(kinds)} run"
+            change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
+            yield at_value(
+                policy,
+                placed,
+                tokens[0],
+                Rating("script-unsafe-inline", Severity.HIGH, Certainty.CERTAIN),
+                message,
+                change=change,
+            )
+
+
+def unsafe_eval(reading: Reading) -> Iterator[Draft]:
+    """`'unsafe-eval'`, which Trusted Types take the edge off."""
+    if not reading.runs_scripts:
+        return
+    for policy in reading.policies:
+        placed = policy.governing("script-src")
+        if placed is None or Keyword.UNSAFE_EVAL not in placed.directive.sources or not eval_stands(reading, policy):
+            continue
+        tokens = placed.of_keyword(Keyword.UNSAFE_EVAL)
+        message = f"{tokens[0].text} in {placed.name} lets strings run as code"
+        severity = Severity.MEDIUM
+        if reading.locks_sinks:
+            severity = Severity.INFO
+            message = f"{message}, where a browser knows no Trusted Types; 'trusted-types-eval' does not"
+        change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
+        yield at_value(
+            policy,
+            placed,
+            tokens[0],
+            Rating("script-unsafe-eval", severity, Certainty.POSSIBLE),
+            message,
+            change=change,
+        )
+
+
+def unsafe_hashes(reading: Reading) -> Iterator[Draft]:
+    """`'unsafe-hashes'`: handlers that are listed run wherever they are injected."""
+    if not reading.runs_scripts:
+        return
+    for policy in reading.policies:
+        placed = policy.governing("script-src-attr")
+        if placed is None or Keyword.UNSAFE_HASHES not in placed.directive.sources:
+            continue
+        if not placed.directive.sources.hashes:
+            continue
+        tokens = placed.of_keyword(Keyword.UNSAFE_HASHES)
+        message = f"{tokens[0].text} in {placed.name} lets a listed handler run on any element"
+        change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
+        yield at_value(
+            policy,
+            placed,
+            tokens[0],
+            Rating("script-unsafe-hashes", Severity.LOW, Certainty.POSSIBLE),
+            message,
+            change=change,
+        )
+
+
+def lonely_strict_dynamic(reading: Reading) -> Iterator[Draft]:
+    """`'strict-dynamic'` where no script can be the first that is trusted."""
+    for policy in reading.policies:
+        placed = policy.governing("script-src-elem")
+        if placed is None:
+            continue
+        sources = placed.directive.sources
+        if Keyword.STRICT_DYNAMIC in sources and not sources.nonces and not sources.hashes:
+            token = placed.of_keyword(Keyword.STRICT_DYNAMIC)[0]
+            message = f"{token.text} in {placed.name} needs a nonce or a digest beside it: without one no script starts"
+            advice = "add 'nonce-{NONCE}', a new one for each response, and put the nonce on the page's own script tags"
+            yield at_value(
+                policy,
+                placed,
+                token,
+                Rating("strict-dynamic-alone", Severity.LOW, Certainty.CERTAIN),
+                message,
+                advice=advice,
+            )
