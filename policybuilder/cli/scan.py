@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +20,7 @@ from policybuilder.cli.progress import saying
 from policybuilder.cli.scan_text import print_scans
 from policybuilder.documents.scan import scan_document, several_document
 from policybuilder.documents.scan_markdown import scan_markdown
+from policybuilder.documents.scan_sarif import scan_sarif
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.grading.material import Material
 from policybuilder.rendering.text_safety import visible
@@ -26,7 +29,7 @@ from policybuilder.scanner.host_checking import check_host
 from policybuilder.scanner.recorded import MAX_BYTES, read_response
 from policybuilder.scanner.surveying import pages_of_sitemap, survey
 from policybuilder.scanning import GRADES, Scan, is_worse, judge
-from policybuilder.wiring import Check
+from policybuilder.wiring import Check, origin_of
 
 if TYPE_CHECKING:
     from policybuilder.scanner.fetching import Fetcher
@@ -55,7 +58,7 @@ _HOST_CHECK_BUDGET = Budget(seconds=30.0, max_requests=10)
 )
 @fetching_options
 @checked_database_option
-@format_option(["text", "json", "markdown"])
+@format_option(["text", "json", "sarif", "markdown"])
 def command(
     *,
     urls: tuple[str, ...],
@@ -113,8 +116,10 @@ class _Found:
         self.scans.append(scan)
 
     def check(self, fetcher: Fetcher | None) -> None:
-        """Check the host of the last page."""
+        """Check the host of the last page, unless another page of it was."""
         scan = self.scans[-1]
+        if origin_of(scan.material.url) in map(origin_of, self.host_checks):
+            return
         with nullcontext() if fetcher is None else fetcher.within(_HOST_CHECK_BUDGET):
             self.host_checks[scan.material.url] = tuple(check_host(fetcher, scan.material, scan.own))
 
@@ -182,8 +187,13 @@ def _as_markdown(found: _Found, _min_grade: str | None) -> None:
     click.echo(scan_markdown(found.scans, found.host_checks, found.unreachable), nl=False)
 
 
+def _as_sarif(found: _Found, _min_grade: str | None) -> None:
+    click.echo(json.dumps(scan_sarif(found.scans, version("cspbuild")), indent=2))
+
+
 _PRINTERS: Mapping[str, Callable[[_Found, str | None], None]] = {
     "text": _as_text,
     "json": _as_json,
     "markdown": _as_markdown,
+    "sarif": _as_sarif,
 }

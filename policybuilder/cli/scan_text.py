@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.table import Table
@@ -14,7 +14,7 @@ from policybuilder.grading.material import Material, Visit
 from policybuilder.rendering.text_safety import visible
 from policybuilder.scanner.pages import Tls
 from policybuilder.scanning import Said, Scan, differences, is_worse, said_of, worst_first
-from policybuilder.wiring import Check, is_sound
+from policybuilder.wiring import Check, is_sound, origin_of
 
 MARKS = {True: "✓", False: "✗", None: "–"}
 
@@ -35,7 +35,7 @@ def print_scans(
 ) -> None:
     """All of it to standard output."""
     out = console()
-    for scan in scans if len(scans) == 1 else ():
+    for scan in _first_of_each_origin(scans):
         for line in way_of(scan.material):
             out.print(visible(line), markup=False, soft_wrap=True)
         out.print()
@@ -43,12 +43,20 @@ def print_scans(
     if said:
         out.print(_said_table(said, len(scans)))
     for url, checks in host_checks.items():
-        where = "" if len(scans) == 1 else f" of {visible(url)}"
+        where = "" if len(scans) == 1 else f" of {url}"
         rows = [(MARKS[check.passed], check.name, _with_fix(check)) for check in checks]
         verdict = "nothing is broken" if is_sound(checks) else "something is broken"
         out.print(table(f"Host check{where}: {verdict}", ("", "check", "what was found"), rows, whole=["", "check"]))
     _print_fixes(said)
     _print_grades(scans, unreachable, min_grade)
+
+
+def _first_of_each_origin(scans: Sequence[Scan]) -> Iterable[Scan]:
+    """The pages whose way is shown: that of the others is the same but for a path."""
+    found: dict[str, Scan] = {}
+    for scan in scans:
+        found.setdefault(origin_of(scan.material.url), scan)
+    return found.values()
 
 
 def _with_fix(check: Check) -> tuple[str, ...]:

@@ -276,7 +276,24 @@ def test_markdown_holds_the_same_and_nothing_of_a_stranger_is_markup(scan: Calla
     ran = scan(pages, f"{pages}bad", "--format", "markdown", "--host-check")
     assert ran.code == 0, ran.err
     titles = [line for line in ran.out.splitlines() if line.startswith("#")]
-    assert titles == ["## What was sent", "## Host check", "## Host check", "## To do", "## Grades"]
+    assert titles == ["## What was sent", "## Host check", "## To do", "## Grades"]
+
+
+def test_sarif_names_a_rule_and_a_page_for_each_thing_that_failed(scan: Callable[..., Ran], pages: str) -> None:
+    ran = scan(pages, f"{pages}bad", "--format", "sarif")
+    assert ran.code == 0, ran.err
+    (run,) = json.loads(ran.out)["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert [each["location"]["uri"] for each in run["artifacts"]] == [pages, f"{pages}bad"]
+    assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
+    found = {
+        (result["ruleId"], result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+        for result in run["results"]
+    }
+    assert ("csp-scripts", f"{pages}bad") in found
+    assert ("csp-scripts", pages) not in found
+    levels = {result["ruleId"]: result["level"] for result in run["results"]}
+    assert levels["csp-scripts"] == "error"
 
 
 # --- text of strangers
