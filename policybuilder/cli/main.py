@@ -27,6 +27,7 @@ class _LazyGroup(click.Group):
         "replay": ("policybuilder.cli.replay", "Every recorded group against a policy."),
         "match": ("policybuilder.cli.match", "Would a policy block this resource?"),
         "explain": ("policybuilder.cli.explain", "Why one report came, and what would allow it."),
+        "evaluate": ("policybuilder.cli.evaluate", "What is weak in a policy, and what would be better."),
         "diff": ("policybuilder.cli.diff", "What one policy admits more and less than another."),
         "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
         "ready": ("policybuilder.cli.ready", "May the policy be enforced?"),

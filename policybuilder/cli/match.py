@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, BinaryIO, Never
 
 import click
-from click.core import ParameterSource
 
+from policybuilder.cli.batch import lines, open_lines, refuse_options_beside_batch
 from policybuilder.cli.failures import gate
 from policybuilder.cli.options import checked_database_option, format_option, read_policies
 from policybuilder.cli.output import console, hint_at_oddities, print_json
@@ -74,7 +70,7 @@ def command(
     integrity, parser_inserted, inline_type, hint; id is echoed.
     """
     if batch is not None:
-        _refuse_options_beside_batch(context)
+        refuse_options_beside_batch(context, _ASIDE_FROM_THE_QUESTION)
         _answer_batch(batch)
         return
     required = {"--policy": policy, "--page": page, "--directive": directive, "--blocked": blocked}
@@ -127,56 +123,23 @@ def _document(decision: Decision) -> dict[str, Any]:
 _ASIDE_FROM_THE_QUESTION = {"batch", "output_format"}
 
 
-def _refuse_options_beside_batch(context: click.Context) -> None:
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in context.params.keys() - _ASIDE_FROM_THE_QUESTION
-        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        do = "does" if len(given) == 1 else "do"
-        raise click.UsageError(f"{', '.join(given)} {do} not go with --batch, whose lines say it", context)
-
-
 def _answer_batch(name: str) -> None:
     """A line a question; a line that is none gets an error of its own, and the others their answers."""
-    with _open_questions(name) as file:
+    with open_lines(name, "JSON lines") as file:
         failed = _answer_lines(file)
     if failed:
         raise CspbuildError(f"{failed} of the lines are no questions; their answers say why")
 
 
-def _open_questions(name: str) -> AbstractContextManager[BinaryIO]:
-    if name == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        file = Path(name.removeprefix("@")).open("rb")  # noqa: SIM115  (the caller closes it)
-    except OSError as error:
-        raise CspbuildError(f"cannot read {name}: {error.strerror}; give a file of JSON lines, or -") from None
-    return file
-
-
 def _answer_lines(file: BinaryIO) -> int:
     """Print an answer to each line that is not blank; returns how many of them are errors."""
     failed = 0
-    for number, line in enumerate(_lines(file), 1):
+    for number, line in enumerate(lines(file, _MAX_LINE_BYTES), 1):
         if line is None or line.strip():
             answer = _answer(number, line)
             failed += "error" in answer
             click.echo(json.dumps(answer, allow_nan=False))
     return failed
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """The lines of a file; None for one that is too long, of which no more than its beginning is held at once."""
-    while line := file.readline(_MAX_LINE_BYTES + 1):
-        if len(line) <= _MAX_LINE_BYTES or line.endswith(b"\n"):
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = file.readline(_MAX_LINE_BYTES)
-        yield None
 
 
 def _answer(number: int, line: bytes | None) -> dict[str, object]:

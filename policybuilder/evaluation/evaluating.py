@@ -77,9 +77,30 @@ _MAX_FIX_CHARACTERS = 4 * 1024 * 1024
 _MAX_LOOKED_AT_CHARACTERS = 128 * 1024
 """Of all texts that are evaluated themselves, to see that nothing worse awakens in them."""
 
+MAX_CHARACTERS = 256 * 1024
+"""Of a text that is looked at: Chromium takes no more for all headers of a response.
+
+https://source.chromium.org/chromium/chromium/src/+/main:net/http/http_stream_parser.h
+"""
+
 _LATER = "put right what stands before it first"
 
 _ORDER = {severity: number for number, severity in enumerate(Severity)}
+
+
+class Circumstances(NamedTuple):
+    """What is known of a policy beside its text."""
+
+    delivery: Delivery = Delivery.HEADER
+    disposition: Disposition = Disposition.ENFORCE
+    first_party: tuple[str, ...] = ()
+    """Hosts of the site, without ports."""
+
+    reporting_endpoints: str | None = None
+    """The header of that name in the same response; None where it is not known."""
+
+    earlier: tuple[str, ...] = ()
+    """The texts of other responses of the site."""
 
 
 def evaluate(
@@ -94,13 +115,15 @@ def evaluate(
     """The weaknesses of a header's value or a `content` attribute, worst first, then by position; never raises.
 
     What holds is what all policies of the text allow together: a weakness of one that another closes is none. Policies
-    that only report are judged as if they were enforced.
-
-    `first_party` are hosts of the site, without ports; `reporting_endpoints` is the header of that name in the same
-    response, None where it is not known; `earlier` are the texts of other responses of the site.
+    that only report are judged as if they were enforced. The other arguments are told of at `Circumstances`.
     """
-    context = _Context(delivery, disposition, tuple(map(str.lower, first_party)), reporting_endpoints, tuple(earlier))
-    drafts = _find(text, context)
+    hosts = tuple(map(str.lower, first_party))
+    return evaluate_in(Circumstances(delivery, disposition, hosts, reporting_endpoints, tuple(earlier)), text)
+
+
+def evaluate_in(circumstances: Circumstances, text: str) -> tuple[Weakness, ...]:
+    """The same, for several texts of the same circumstances."""
+    drafts = _find(text, circumstances)
     before = Counter(draft.rating.severity for draft in drafts)
     weaknesses = []
     budget, looks = _MAX_FIX_CHARACTERS, _MAX_LOOKED_AT_CHARACTERS
@@ -110,7 +133,7 @@ def evaluate(
             mend, advice = None, advice or _LATER
         change = None if mend is None else mend()
         if draft.may_awaken and change is not None:
-            better = _find(apply(text, change), context) if looks >= len(text) else None
+            better = _find(apply(text, change), circumstances) if looks >= len(text) else None
             looks -= len(text)
             if better is None or not _is_no_worse(draft, before, better):
                 change = draft.otherwise() if draft.otherwise else None
@@ -119,24 +142,16 @@ def evaluate(
     return tuple(weaknesses)
 
 
-class _Context(NamedTuple):
-    """What the reader knows beside the text."""
-
-    delivery: Delivery
-    disposition: Disposition
-    first_party: tuple[str, ...]
-    reporting_endpoints: str | None
-    earlier: tuple[str, ...]
-
-
-def _find(text: str, context: _Context) -> list[Draft]:
-    reading = read(text, delivery=context.delivery, disposition=context.disposition)
-    if context.first_party or context.reporting_endpoints is not None or context.earlier:
+def _find(text: str, known: Circumstances) -> list[Draft]:
+    if len(text) > MAX_CHARACTERS:
+        return list(whole.beyond_all_limits(text))
+    reading = read(text, delivery=known.delivery, disposition=known.disposition)
+    if known.first_party or known.reporting_endpoints is not None or known.earlier:
         reading = replace(
             reading,
-            first_party=context.first_party,
-            reporting_endpoints=context.reporting_endpoints,
-            earlier=context.earlier,
+            first_party=known.first_party,
+            reporting_endpoints=known.reporting_endpoints,
+            earlier=known.earlier,
         )
     drafts = [draft for check in CHECKS for draft in check(reading)]
     drafts.sort(key=_order)

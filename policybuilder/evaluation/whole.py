@@ -60,6 +60,16 @@ _MAX_GUESSES = 32
 """In one text; a guess takes long."""
 
 
+def beyond_all_limits(text: str) -> Iterator[Draft]:
+    """A text that no browser takes, of which nothing else is said."""
+    yield Draft(
+        rating=Rating("size", Severity.HIGH, Certainty.LIKELY),
+        message=f"the text has {len(text):,} characters: no browser takes such a header, and nothing of it holds",
+        start=0,
+        end=len(text),
+    )
+
+
 def unknown_flags(reading: Reading) -> Iterator[Draft]:
     """Sandbox flags that browsers do not know: the permission is not given."""
     for policy in reading.policies:
