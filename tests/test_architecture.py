@@ -35,6 +35,15 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
+    (
+        "policybuilder/grading/own/",
+        (
+            *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
+            *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
+            *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
+            *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+        ),
+    ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers.py", ()),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
@@ -54,6 +63,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
+    "http_sf": ("policybuilder/grading/own/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),

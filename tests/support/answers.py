@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from policybuilder.grading.material import Material, SentCookie, Visit
@@ -14,13 +15,17 @@ from policybuilder.scanner.pages import Headers, Redirect, Response, Tls, header
 SEEN_AT = datetime(2026, 11, 1, tzinfo=UTC)
 PAGE = "https://shop.example/"
 
+Given = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Headers, by name where each stands once."""
+
+_GOOD_POLICY = (
+    "default-src 'none'; script-src 'nonce-c3RyYW5nZXItc3RyYW5nZXI'; style-src 'self'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
+)
+
 GOOD_HEADERS: Headers = (
     ("Content-Type", "text/html; charset=utf-8"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'nonce-c3RyYW5nZXItc3RyYW5nZXI'; style-src 'self'; img-src 'self';"
-        " base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
+    ("Content-Security-Policy", _GOOD_POLICY),
     ("Strict-Transport-Security", "max-age=31536000"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -34,9 +39,7 @@ GOOD_HEADERS: Headers = (
 """Of a page that leaves nothing open."""
 
 
-def make_response(
-    headers: Mapping[str, str] | Headers = (), *, url: str = PAGE, body: str | bytes = "", **known: Any
-) -> Response:
+def make_response(headers: Given = (), *, url: str = PAGE, body: str | bytes = "", **known: Any) -> Response:
     """A response of 200 over HTTP/1.1, with a certificate where its URL is https."""
     tls = Tls(
         version="TLSv1.3",
@@ -59,9 +62,7 @@ def make_response(
     return replace(made, **known)
 
 
-def make_material(
-    headers: Mapping[str, str] | Headers = (), *, url: str = PAGE, body: str | bytes = "", **known: Any
-) -> Material:
+def make_material(headers: Given = (), *, url: str = PAGE, body: str | bytes = "", **known: Any) -> Material:
     """Of a site that does everything right beside the headers: plain http redirects, other hosts are refused."""
     response = make_response(headers, url=url, body=body)
     types = header_values(response.headers, "Content-Type")
@@ -88,7 +89,7 @@ def redirecting(url: str, *places: str) -> Visit:
     chain = [url.replace("https://", "http://", 1), *places, url]
     redirects = tuple(
         Redirect(url=here, status=301, location=there, headers=(("Location", there),))
-        for here, there in zip(chain, chain[1:], strict=False)
+        for here, there in pairwise(chain)
     )
     return Visit(url=chain[0], response=make_response(url=url, redirects=redirects))
 

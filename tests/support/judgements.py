@@ -12,8 +12,7 @@ from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.material import Material
 from policybuilder.grading.own import OwnGrade, grade
 from policybuilder.grading.own.policies import Evaluate
-from policybuilder.scanner.pages import Headers
-from tests.support.answers import make_material
+from tests.support.answers import Given, make_material
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -27,9 +26,7 @@ def nothing_weak(
     return ()
 
 
-def graded(
-    headers: Mapping[str, str] | Headers = (), *, evaluate: Evaluate = nothing_weak, is_html: bool = True, **known: Any
-) -> OwnGrade:
+def graded(headers: Given = (), *, evaluate: Evaluate = nothing_weak, is_html: bool = True, **known: Any) -> OwnGrade:
     """The grade of a page with these headers, of a site that does everything else right."""
     given = tuple(headers.items()) if isinstance(headers, Mapping) else tuple(headers)
     named = {name.lower() for name, _ in given}
@@ -38,14 +35,12 @@ def graded(
     return grade(make_material(given, **known), evaluate=evaluate)
 
 
-def judgements(
-    name: str, headers: Mapping[str, str] | Headers = (), *, evaluate: Evaluate = nothing_weak, **known: Any
-) -> list[Judgement]:
+def judgements(name: str, headers: Given = (), *, evaluate: Evaluate = nothing_weak, **known: Any) -> list[Judgement]:
     """What the test `name` says of such a page."""
     return [each for each in graded(headers, evaluate=evaluate, **known).tests if each.name == name]
 
 
-def results(name: str, headers: Mapping[str, str] | Headers = (), **known: Any) -> list[str]:
+def results(name: str, headers: Given = (), **known: Any) -> list[str]:
     """The same, as results alone."""
     return [each.result for each in judgements(name, headers, **known)]
 

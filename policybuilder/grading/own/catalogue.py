@@ -97,6 +97,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             " stops it when an escape was forgotten somewhere.",
             link=f"{_CSP}#directive-script-src",
             group=_POLICY,
+            most=30,
             outcomes={
                 "nothing-runs": _good(),
                 "named-scripts": _good(),
@@ -116,6 +117,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="Objects and embeds can run code and show foreign documents inside the page.",
             link=f"{_CSP}#directive-object-src",
             group=_POLICY,
+            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -124,6 +126,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="A base element that somebody smuggles in sends every relative script address to another server.",
             link=f"{_CSP}#directive-base-uri",
             group=_POLICY,
+            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -132,6 +135,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="A form that somebody smuggles in, or a button that overrides one, sends what visitors type elsewhere.",
             link=f"{_CSP}#directive-form-action",
             group=_POLICY,
+            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -140,6 +144,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="Foreign styles can redraw the page, and read out values letter by letter.",
             link=f"{_CSP}#directive-style-src",
             group=_POLICY,
+            most=3,
             outcomes=_by_severity(3, 2, 1),
         ),
         OwnTest(
@@ -148,6 +153,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="What was read from a page has to leave it somehow: by connections, pictures, frames.",
             link=f"{_CSP}#directive-connect-src",
             group=_POLICY,
+            most=3,
             outcomes=_by_severity(3, 2, 1),
         ),
         OwnTest(
@@ -163,7 +169,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="Trusted Types",
             why="They let no plain string reach the places of the DOM where a string becomes a script.",
             link="https://w3c.github.io/trusted-types/dist/spec/",
-            outcomes={"required": _good(), "not-required": _good(), "any-policy": _good(), "misspelt": _lost(0)},
+            outcomes={"required": _good(), "any-policy": _good(), "misspelt": _lost(0)},
         ),
         OwnTest(
             name="framing",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy
 from policybuilder.csp.sources import SELF, Keyword
 from policybuilder.csp.trusted_types import listed_names
@@ -17,7 +18,6 @@ from policybuilder.grading.own.catalogue import OWN_TESTS
 from policybuilder.grading.own.judging import judged, named, shown
 from policybuilder.grading.own.policies import (
     ENFORCED,
-    META,
     REPORT_ONLY,
     STRANGER,
     OpenWeakness,
@@ -234,11 +234,7 @@ def _points(surface: str, weakness: Weakness) -> int:
 def _worded(found: OpenWeakness) -> Judgement:
     weakness, sent = found.weakness, found.sent
     directive = sent.policy.directive(weakness.directive or "")
-    fix = weakness.advice
-    if weakness.fix is not None and sent.header != META:
-        fix = f"{sent.header}: {weakness.fix}"
-    elif weakness.fix is not None:
-        fix = weakness.fix
+    fix = weakness.advice if weakness.fix is None else _change(sent.policy, weakness.fix) or weakness.advice
     return judged(
         surface_of(weakness) or TEXT,
         weakness.code,
@@ -248,6 +244,19 @@ def _worded(found: OpenWeakness) -> Judgement:
         fix=fix,
         outcome=weakness.severity,
     )
+
+
+def _change(old: Policy, better: str) -> str | None:
+    """What to write instead, or to leave out, without all the rest of the policy; None where nothing tells."""
+    new = next(iter(parse_serialized_policy_list(better).policies), None)
+    if new is None:
+        return None
+    written = [str(directive) for directive in new.directives if old.directive(directive.name) != directive]
+    gone = [directive.name for directive in old.directives if new.directive(directive.name) is None]
+    parts = [f"write {'; '.join(written)}"] if written else []
+    parts += [f"leave out {named(gone)}"] if gone else []
+    text = ", and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}" if text else None
 
 
 def _trusted_types(sent: Sequence[SentPolicy]) -> Iterator[Judgement]:

@@ -51,15 +51,16 @@ class SentPolicy:
     weaknesses: tuple[Weakness, ...] = ()
 
 
-def enforced_policies(answer: Answer, evaluate: Evaluate) -> tuple[SentPolicy, ...]:
-    """Those that the browser obeys, of headers and of meta elements alike, with their weaknesses."""
+def enforced_policies(answer: Answer, evaluate: Evaluate | None) -> tuple[SentPolicy, ...]:
+    """Those that the browser obeys, of headers and of meta elements alike; with their weaknesses, if asked for."""
     texts = [(value, ENFORCED) for value in answer.values(ENFORCED)]
     if answer.markup is not None:
         texts += [(meta.text, META) for meta in answer.markup.policies if meta.is_obeyed]
     found: list[SentPolicy] = []
     for text, policy, header in _members(texts, Disposition.ENFORCE):
         delivery = Delivery.META if header == META else Delivery.HEADER
-        found.append(SentPolicy(text, header, policy, evaluate(text, delivery=delivery)))
+        weaknesses = () if evaluate is None else evaluate(text, delivery=delivery)
+        found.append(SentPolicy(text, header, policy, weaknesses))
     return tuple(found)
 
 

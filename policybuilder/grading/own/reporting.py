@@ -13,12 +13,12 @@ import ada_url
 
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.judgement import Judgement
-from policybuilder.grading.material import EndpointAnswer
+from policybuilder.grading.material import EndpointAnswer, Material, Visit
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
-from policybuilder.grading.own.policies import META, SentPolicy, reported_policies
+from policybuilder.grading.own.policies import META, SentPolicy, enforced_policies, reported_policies
 from policybuilder.grading.own.structured_fields import read_dictionary, read_item
-from policybuilder.scanner.pages import header_values
+from policybuilder.scanner.pages import Response, header_values
 
 _ENDPOINTS = "Reporting-Endpoints"
 _ITEMS = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
@@ -41,20 +41,7 @@ class _Destination:
 def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
     """Each place that reports go to; nothing where the page has nothing that reports."""
     policies = [each for each in (*sent, *reported_policies(answer)) if each.header != META]
-    endpoints = _endpoints(answer)
-    uses = _uses(answer, policies)
-    older = _older_groups(answer)
-    destinations = _of_report_uri(answer, policies)
-    undefined: dict[str, str] = {}
-    for header, name in uses:
-        endpoint = endpoints.get(name)
-        if endpoint is None and name in older:
-            # Some browsers still look there; where the reports go by it is not followed.
-            continue
-        if endpoint is None:
-            undefined.setdefault(name, header)
-        else:
-            destinations.append(_Destination(header, endpoint, is_preflighted=True))
+    destinations, undefined = _destinations(answer, policies)
     problems = [*_undefined(answer, undefined), *_of_destinations(answer, destinations)]
     yield from problems
     if problems or not policies or not answer.is_document:
@@ -65,6 +52,30 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
         yield judged("reporting", "wired", message, header=destinations[0].header, value=destinations[0].url)
     else:
         yield judged("reporting", "nowhere", "Violations are reported to nobody.", header=policies[0].header)
+
+
+def report_urls(response: Response) -> tuple[str, ...]:
+    """Where the headers of a page send reports, resolved: what has to be asked for `Material.endpoints`."""
+    answer = Answer(response, Material(url=response.url, page=Visit(url=response.url, response=response)))
+    policies = [*enforced_policies(answer, None), *reported_policies(answer)]
+    destinations, _ = _destinations(answer, policies)
+    return tuple(dict.fromkeys(each.url for each in destinations))
+
+
+def _destinations(answer: Answer, policies: Sequence[SentPolicy]) -> tuple[Sequence[_Destination], Mapping[str, str]]:
+    """Where reports go, and the names of endpoints that nothing defines, each with a header that uses it."""
+    endpoints = _endpoints(answer)
+    older = _older_groups(answer)
+    destinations = _of_report_uri(answer, policies)
+    undefined: dict[str, str] = {}
+    for header, name in _uses(answer, policies):
+        endpoint = endpoints.get(name)
+        if endpoint is not None:
+            destinations.append(_Destination(header, endpoint, is_preflighted=True))
+        elif name not in older:
+            # Some browsers still look into the older header; where reports go by that is not followed.
+            undefined.setdefault(name, header)
+    return destinations, undefined
 
 
 def _endpoints(answer: Answer) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from tests.support.judgements import judgements, results
 
 SESSION = {"Set-Cookie": "session=0123456789abcdef; Secure; HttpOnly"}
 
-# (Cache-Control, result)
+# Each row: Cache-Control, result.
 CASES = [
     ("no-store", "kept-out"),
     ("private, max-age=600", "kept-out"),

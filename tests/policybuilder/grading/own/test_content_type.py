@@ -30,7 +30,7 @@ def test_a_missing_header_is_named() -> None:
     assert results("x-content-type-options") == ["missing"]
 
 
-# (Content-Type, body, result)
+# Each row: Content-Type, body, result.
 TYPES = [
     ("text/html; charset=utf-8", "<p>", "named"),
     ("text/html", "<!doctype html><meta charset=utf-8><p>", "named"),
@@ -55,7 +55,7 @@ def test_an_answer_without_a_type_is_guessed_at() -> None:
     assert results("content-type", is_html=False, body="") == []
 
 
-# (Content-Type, whether scripts can run in it)
+# Each row: Content-Type, whether scripts can run in it.
 DOCUMENTS = [
     ("text/html", True),
     ("Text/HTML ; charset=x", True),

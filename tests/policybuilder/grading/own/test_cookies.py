@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from policybuilder.grading.material import SentCookie
@@ -12,7 +14,7 @@ from tests.support.judgements import graded, judgements, results
 SESSION = "session=0123456789abcdef"
 
 
-def all_results(*cookies: str, **known: str) -> dict[str, list[str]]:
+def all_results(*cookies: str, **known: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for each in graded([("Set-Cookie", text) for text in cookies], **known).tests:
         if each.name.startswith("cookie-"):
@@ -45,7 +47,7 @@ def test_a_yes_or_no_is_no_session() -> None:
     assert "same-site" not in all_results("logged_in=no; Secure")
 
 
-# (cookies, results by test)
+# Each row: cookies, results by test.
 CASES: list[tuple[tuple[str, ...], dict[str, list[str]]]] = [
     ((), {}),
     (

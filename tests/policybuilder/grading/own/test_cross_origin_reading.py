@@ -10,7 +10,7 @@ from tests.support.judgements import results
 ORIGIN, CREDENTIALS = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"
 STRANGER = "https://stranger.example"
 
-# (headers of the answer to a stranger's preflight, result)
+# Each row: headers of the answer to a stranger's preflight, result.
 CASES: list[tuple[dict[str, str], str]] = [
     ({}, "own-origin"),
     ({ORIGIN: "*"}, "anybody"),

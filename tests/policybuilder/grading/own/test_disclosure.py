@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.judgements import judgements, results
 
-# (header, value, result)
+# Each row: header, value, result.
 CASES = [
     ("Server", "nginx", "nothing"),
     ("Server", "cloudflare", "nothing"),
@@ -47,7 +47,7 @@ def test_a_judgement_names_all_releases() -> None:
     assert found.fix == "Leave the version out of Server and X-Powered-By."
 
 
-# (headers, names)
+# Each row: headers, names.
 OBSOLETE: list[tuple[dict[str, str], str | None]] = [
     ({"X-XSS-Protection": "1; mode=block"}, "X-XSS-Protection is"),
     ({"X-XSS-Protection": "0"}, None),

@@ -9,7 +9,7 @@ from tests.support.judgements import judgements, results
 CSP = "Content-Security-Policy"
 XFO = "X-Frame-Options"
 
-# (headers, result)
+# Each row: headers, result.
 CASES = [
     ((), "missing"),
     (((XFO, "DENY"),), "by-x-frame-options"),

@@ -13,7 +13,7 @@ NAME = "subresource-integrity"
 DIGEST = "sha384-" + base64.b64encode(hashlib.sha384(b"x").digest()).decode()
 CDN = "https://cdn.example/x.js"
 
-# (page, results)
+# Each row: page, results.
 PAGES = [
     ("<p>", ["nothing-foreign"]),
     ("<script src=/x.js></script>", ["nothing-foreign"]),
@@ -58,7 +58,7 @@ def test_a_judgement_names_the_hosts() -> None:
     assert "cdn.example and other.example" in found.message
 
 
-# (header, value, result)
+# Each row: header, value, result.
 POLICIES = [
     ("Integrity-Policy", "blocked-destinations=(script)", "required"),
     ("Integrity-Policy", "blocked-destinations=(script style), endpoints=(x)", "required"),

@@ -11,7 +11,7 @@ EMBEDDER = "Cross-Origin-Embedder-Policy"
 RESOURCE = "Cross-Origin-Resource-Policy"
 CLUSTER = "Origin-Agent-Cluster"
 
-# (header, value, result)
+# Each row: header, value, result.
 CASES = [
     (OPENER, "same-origin", "isolated"),
     (OPENER, 'same-origin; report-to="x"', "isolated"),

@@ -7,7 +7,7 @@ import pytest
 from policybuilder.grading.own.permissions_policy import KNOWN_FEATURES, POWERFUL_FEATURES, REMOVED_FEATURES
 from tests.support.judgements import judgements, results
 
-# (value, results)
+# Each row: value, results.
 CASES = [
     ("camera=(), microphone=(), geolocation=()", ["restricted"]),
     ("camera=(self)", ["restricted"]),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.judgements import results
 
-# (value, result)
+# Each row: value, result.
 CASES = [
     ("no-referrer", "strict"),
     ("same-origin", "strict"),
@@ -30,7 +30,7 @@ def test_what_was_chosen_is_named(value: str, result: str) -> None:
     assert results("referrer-policy", {"Referrer-Policy": value}) == [result]
 
 
-# (content, result beside a strict header)
+# Each row: content, result beside a strict header.
 METAS = [("unsafe-url", "full-url"), ("always", "full-url"), ("origin, unsafe-url", "strict"), ("", "strict")]
 
 

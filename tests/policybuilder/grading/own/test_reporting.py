@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from policybuilder.grading.material import EndpointAnswer
+from policybuilder.grading.own.reporting import report_urls
+from tests.support.answers import make_response
 from tests.support.judgements import judgements, results
 
 CSP, ENDPOINTS = "Content-Security-Policy", "Reporting-Endpoints"
 COLLECTOR = "https://collector.example/r"
 
-# (headers, results)
+# Each row: headers, results.
 CASES: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
     ({CSP: "default-src 'self'"}, ["nowhere"]),
@@ -43,7 +45,7 @@ def test_where_reports_go(headers: dict[str, str], expected: list[str]) -> None:
 
 ALLOWED = (("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Headers", "content-type"))
 
-# (what the endpoint answered, result)
+# Each row: what the endpoint answered, result.
 ANSWERS: list[tuple[dict[str, Any], str]] = [
     ({"preflight_status": 204, "preflight_headers": ALLOWED}, "wired"),
     (
@@ -77,3 +79,13 @@ def test_no_preflight_is_asked_of_report_uri() -> None:
 def test_a_judgement_names_the_place() -> None:
     [found] = judgements("reporting", {CSP: f"default-src 'self'; report-uri {COLLECTOR}"})
     assert (found.value, found.message) == (COLLECTOR, "Violations are reported to collector.example.")
+
+
+def test_the_places_to_ask_are_those_that_are_judged() -> None:
+    headers = (
+        (CSP, "default-src 'self'; report-uri /a http://plain.example/b"),
+        (f"{CSP}-Report-Only", "default-src 'none'; report-to csp"),
+        ("Cross-Origin-Opener-Policy", 'same-origin; report-to="other"'),
+        (ENDPOINTS, f'csp="{COLLECTOR}", other="{COLLECTOR}", idle="https://idle.example/"'),
+    )
+    assert report_urls(make_response(headers)) == ("https://shop.example/a", "http://plain.example/b", COLLECTOR)

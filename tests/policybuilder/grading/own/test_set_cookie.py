@@ -12,7 +12,7 @@ from policybuilder.grading.own.set_cookie import Cookie, DroppedCookie, SameSite
 
 HOST = "https://www.shop.example/cart/"
 
-# (header, URL, why it is dropped)
+# Each row: header, URL, why it is dropped.
 DROPPED = [
     ("a=b\x00c", HOST, "there is a control character in it"),
     ("", HOST, "it has neither name nor value"),

@@ -56,7 +56,7 @@ def test_no_text_raises(text: str) -> None:
     read_promise(text)
 
 
-# (headers, results)
+# Each row: headers, results.
 HEADERS = [
     ({"Strict-Transport-Security": "max-age=31536000"}, ["max-age-long"]),
     ({"Strict-Transport-Security": "max-age=15552000"}, ["max-age-long"]),

@@ -64,7 +64,7 @@ def test_a_certificate_that_ends_soon_is_named(days: int, result: str) -> None:
     assert results_of("https", make_material(HTML, page=page, seen_at=None)) == ["secure"]
 
 
-# (the way from plain http, result)
+# Each row: the way from plain http, result.
 WAYS = [
     (redirecting(PAGE), "to-https"),
     (redirecting(PAGE, "https://shop.example/en"), "to-https"),

@@ -8,7 +8,7 @@ from policybuilder.scanner.pages import Redirect, Response
 from tests.support.answers import PAGE, make_response
 from tests.support.judgements import results
 
-# (answer to a forged Host, result)
+# Each row: answer to a forged Host, result.
 CASES: list[tuple[Response, str]] = [
     (make_response(status=400), "refused"),
     (make_response(status=421), "refused"),
