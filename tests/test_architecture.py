@@ -36,10 +36,19 @@ PROJECT_ARROWS = [
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
     (
+        "policybuilder/grading/observatory/",
+        (
+            *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
+            *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
+            *("policybuilder.grading.structured_fields", "policybuilder.scanner.pages"),
+        ),
+    ),
+    (
         "policybuilder/grading/own/",
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
+            "policybuilder.grading.structured_fields",
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),
@@ -63,7 +72,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
-    "http_sf": ("policybuilder/grading/own/structured_fields.py",),
+    "http_sf": ("policybuilder/grading/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),

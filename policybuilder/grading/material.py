@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from policybuilder.markup import Markup
-from policybuilder.scanner.pages import FetchReason, Headers, Response
+from policybuilder.scanner.pages import FetchReason, Headers, Redirect, Response
 
 FORGED_HOST = "forged-host.invalid"
 """The Host that a forged request says; names below `.invalid` are nobody's.
@@ -34,6 +34,9 @@ class Visit:
 
     failure: str | None = None
     """The same, as a line for people."""
+
+    redirects: tuple[Redirect, ...] = ()
+    """Those that were followed in vain, where there was no answer; others are the answer's."""
 
     is_certificate_valid: bool = True
     """Whether the certificates on the way held; without https there is nothing that does not."""

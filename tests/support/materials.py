@@ -60,6 +60,7 @@ _HOSTS = (
     *("www.preloaded.example", "start.app", "127.0.0.1", "localhost", "intranet", "xn--bcher-kva.example"),
 )
 
+_DAMAGE = (*"<>/=\"'&;:,.%-*! \t\xa0\xe9aAzZ09", "", "--", "&#", "&amp;", "](", "http:", "'none'", "=1;", "</")
 _WHITE = ("", "", "", "", " ", "  ", "\t", "\xa0")
 
 _SOURCES = (
@@ -185,7 +186,8 @@ class Chance:
             return
         for _ in range(self._random.randint(2, 3) if self._is(repeated) else 1):
             spelt = self._one((name, name, name.lower(), name.upper()))
-            headers.append((spelt, f"{self._one(_WHITE)}{make()}{self._one(_WHITE)}".strip(" \t")))
+            value = self._damaged(f"{self._one(_WHITE)}{make()}{self._one(_WHITE)}")
+            headers.append((spelt, value.strip(" \t")))
 
     def _content_type(self) -> str:
         return self._one(
@@ -265,7 +267,7 @@ class Chance:
         )
         pair = f"{name}={value}" if self._is(0.95) else name
         chosen = [self._one(attributes) for _ in range(self._one((0, 1, 2, 2, 3, 3, 4, 5)))]
-        return self._one(("; ", ";", " ; ")).join([pair, *chosen])
+        return self._damaged(self._one(("; ", ";", " ; ")).join([pair, *chosen]))
 
     def _preflight(self, url: str) -> Response:
         headers: list[tuple[str, str]] = []
@@ -304,7 +306,17 @@ class Chance:
     def _status(self) -> int:
         return self._one((200, 200, 200, 204, 401, 403))
 
+    def _damaged(self, text: str) -> str:
+        """Now and then with some characters gone, doubled, or others in their place."""
+        while self._is(0.1):
+            place = self._random.randint(0, len(text))
+            text = text[:place] + self._one(_DAMAGE) + text[place + self._random.randint(0, 2) :]
+        return text
+
     def _page(self) -> str:
+        return self._damaged(self._whole_page())
+
+    def _whole_page(self) -> str:
         pieces = [self._piece() for _ in range(self._random.randint(0, 8))]
         if self._is(0.5):
             return "".join(pieces)
@@ -384,7 +396,7 @@ class Chance:
                 *("https://intranet/a.js", "https://192.168.1/a.js", "ftp://cdn.example/a.js", "https://-a-.example/"),
             )
         )
-        attributes = [f"src={self._quoted(source)}"] if self._is(0.85) else []
+        attributes = [f"src={self._quoted(self._damaged(source))}"] if self._is(0.85) else []
         if self._is(0.4):
             attributes.append(f"integrity={self._quoted(self._one(('sha384-abc', '', ' ', 'x')))}")
         attributes += self._some(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from policybuilder.grading.observatory.evidence import Evidence
+from policybuilder.grading.observatory.javascript import trim
 from policybuilder.grading.observatory.results import Result
-from policybuilder.grading.observatory.structured_token import token_of
+from policybuilder.grading.structured_fields import token_of
 
 NOT_IMPLEMENTED = Result("coop-not-implemented", 0, passed=True)
 INVALID = Result("coop-header-invalid", -5, passed=False)
@@ -18,4 +19,4 @@ _RESULTS = {
 
 def judge(evidence: Evidence) -> Result:
     value = evidence.header("cross-origin-opener-policy")
-    return _RESULTS.get(token_of(value) or "", INVALID) if value else NOT_IMPLEMENTED
+    return _RESULTS.get(token_of(trim(value[:1024])) or "", INVALID) if value else NOT_IMPLEMENTED

@@ -19,7 +19,7 @@ from policybuilder.grading.observatory.javascript import (
 )
 
 Reading = dict[str, list[str]]
-"""The sources by directive, in lower case. One list may stand for another directive's sources, too."""
+"""The sources by directive, in lower case; never none."""
 
 REPEATED = "_observatory_duplicate_key_warnings"
 """The entry that holds the names of directives which may be repeated and are."""
@@ -47,10 +47,11 @@ def read_all_policies(headers: Sequence[str], metas: Sequence[str]) -> Reading:
     Raises InvalidPolicyError.
     """
     reading = read_policies([*headers, *metas])
-    return reading if any(trim(entry) for policy in headers for entry in policy.split(";")) or _counts(metas) else {}
+    is_in_headers = any(trim(entry) for policy in headers for entry in policy.split(";"))
+    return reading if is_in_headers or _say_anything(metas) else {}
 
 
-def _counts(metas: Sequence[str]) -> bool:
+def _say_anything(metas: Sequence[str]) -> bool:
     """Whether meta elements say anything but what is for headers alone; not so where they are invalid by themselves."""
     try:
         return bool(read_policies(metas).keys() - _IGNORED_IN_META)

@@ -42,6 +42,8 @@ class Evidence:
     """All script elements; None where the page is no HTML."""
 
     base_href: str | None
+    """Of the first base element that has one, be it one of SVG."""
+
     policies: Reading | None
     """What the page's policies say together, those of meta elements with them; None where one of them is invalid."""
 
@@ -109,5 +111,5 @@ def _name(attributes: Mapping[str, str], attribute: str) -> str:
 
 def _scripts(text: str) -> tuple[tuple[Tag, ...], str | None]:
     tags = tags_of_page(text, {"base", "script"})
-    bases = (tag.attributes["href"] for tag in tags if tag.name == "base" and tag.is_html and "href" in tag.attributes)
+    bases = (tag.attributes["href"] for tag in tags if tag.name == "base" and "href" in tag.attributes)
     return tuple(tag for tag in tags if tag.name == "script"), next(bases, None)

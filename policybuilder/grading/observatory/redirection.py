@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from policybuilder.csp.urls import URL, parse_url
+from policybuilder.grading.material import Visit
 from policybuilder.grading.observatory.evidence import Evidence
 from policybuilder.grading.observatory.results import Result
-from policybuilder.scanner.pages import FetchReason, Response
+from policybuilder.scanner.pages import FetchReason
 
 ALL_PRELOADED = Result("redirection-all-redirects-preloaded", 0, passed=True)
 TO_HTTPS = Result("redirection-to-https", 0, passed=True)
@@ -25,11 +26,12 @@ def judge(evidence: Evidence) -> Result | None:
     visit = evidence.material.http
     if visit is None or not evidence.material.is_whole:
         return None
-    if visit.response is None:
+    route = _route(visit)
+    if not route:
         return None if visit.reason in _NOT_LOOKED else NO_HTTP
     if not visit.is_certificate_valid:
         return INVALID_CERTIFICATE
-    return ALL_PRELOADED if evidence.material.preloaded_redirects else _judged(_route(visit.response))
+    return ALL_PRELOADED if evidence.material.preloaded_redirects else _judged(route)
 
 
 def _judged(route: list[URL | None]) -> Result:
@@ -45,6 +47,13 @@ def _judged(route: list[URL | None]) -> Result:
     return TO_HTTPS
 
 
-def _route(response: Response) -> list[URL | None]:
-    """Every URL that answered, in order."""
-    return [*(parse_url(redirect.url) for redirect in response.redirects), parse_url(response.url)]
+def _route(visit: Visit) -> list[URL | None]:
+    """Every URL that answered, in order; none where there was no answer in the end.
+
+    Observatory takes the redirect at which it gives up for the answer.
+    """
+    if visit.response is not None:
+        return [*(parse_url(redirect.url) for redirect in visit.response.redirects), parse_url(visit.response.url)]
+    if visit.reason is FetchReason.TOO_MANY_REDIRECTS:
+        return [parse_url(redirect.url) for redirect in visit.redirects]
+    return []

@@ -17,7 +17,7 @@ from policybuilder.grading.material import EndpointAnswer, Material, Visit
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
 from policybuilder.grading.own.policies import META, SentPolicy, enforced_policies, reported_policies
-from policybuilder.grading.own.structured_fields import read_dictionary, read_item
+from policybuilder.grading.structured_fields import read_dictionary, read_item
 from policybuilder.scanner.pages import Response, header_values
 
 _ENDPOINTS = "Reporting-Endpoints"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from policybuilder.grading.material import Material, Visit
 from policybuilder.grading.observatory import GRADES, TestResult, grade, grade_of
 from policybuilder.grading.observatory.grading import score_of
-from policybuilder.scanner.pages import FetchReason
+from policybuilder.scanner.pages import FetchReason, Redirect
 from tests.support.materials import Chance, make_material, make_response
 
 # (modifiers, score)  evaluators: a bonus counts only for those who have 90 without any
@@ -104,6 +104,21 @@ def test_one_recorded_response_is_its_own_answer_to_a_preflight(origin: str | No
 )
 def test_where_we_would_not_look_nothing_is_known_of_plain_http(reason: FetchReason, result: str) -> None:
     http = Visit(url="http://shop.example/", reason=reason, failure="no answer")
+    material = replace(make_material(), http=http, is_whole=True)
+    assert grade(material).tests["redirection"].result == result
+
+
+@pytest.mark.parametrize(
+    ("urls", "result"),
+    [
+        (["http://shop.example/"] * 11, "redirection-not-to-https"),
+        (["http://shop.example/", *(["https://shop.example/"] * 10)], "redirection-to-https"),
+        ([], "redirection-not-needed-no-http"),
+    ],
+)
+def test_redirects_without_end_are_judged_as_far_as_they_were_followed(urls: list[str], result: str) -> None:
+    redirects = tuple(Redirect(url=url, status=302, location="/", headers=()) for url in urls)
+    http = Visit(url="http://shop.example/", reason=FetchReason.TOO_MANY_REDIRECTS, redirects=redirects)
     material = replace(make_material(), http=http, is_whole=True)
     assert grade(material).tests["redirection"].result == result
 

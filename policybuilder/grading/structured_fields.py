@@ -37,6 +37,12 @@ def read_item(text: str) -> Member | None:
     return None if found is None else _member(found)
 
 
+def token_of(text: str) -> str | None:
+    """The token that is the item, its parameters left out; None for no item, and for one of another kind."""
+    item = read_item(text)
+    return str(item.value) if item is not None and isinstance(item.value, http_sf.Token) else None
+
+
 def is_token(value: object, name: str) -> bool:
     """Whether `value` is that token, which is no string."""
     return isinstance(value, http_sf.Token) and str(value) == name
