@@ -55,7 +55,7 @@ def diagnose(fetcher: Fetcher, url: str, *, site: str | None, database: str) -> 
     """
     with fetcher.within(Budget()):
         try:
-            page = fetcher.fetch(url)
+            page = fetcher.fetch(url, needs_body=False)
         except FetchError as error:
             if error.reason in MISUSES and not error.redirects:
                 raise

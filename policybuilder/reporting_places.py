@@ -13,7 +13,7 @@ import ada_url
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.csp.urls import parse_url
 from policybuilder.csp.violation import Disposition
-from policybuilder.grading.own.structured_fields import read_dictionary
+from policybuilder.grading.structured_fields import read_dictionary
 
 Headers = Sequence[tuple[str, str]]
 

@@ -86,12 +86,12 @@ def way_of(material: Material) -> Iterator[str]:
 
 def _steps_of(visit: Visit) -> Iterator[str]:
     response = visit.response
+    redirects = visit.redirects if response is None else response.redirects
+    for redirect in redirects:
+        yield f"  {redirect.url} → {redirect.status} to {shorten(redirect.location, 200)}"
     if response is None:
         yield f"  {visit.url}: {visit.failure}"
-        return
-    for redirect in response.redirects:
-        yield f"  {redirect.url} → {redirect.status} to {shorten(redirect.location, 200)}"
-    if response.redirects:
+    elif redirects:
         yield f"  {response.url} → {response.status}"
     elif visit.url.startswith("http:"):
         yield f"  {visit.url} → {response.status}, and leads nowhere"

@@ -103,7 +103,7 @@ def _visit(visit: Visit) -> dict[str, object]:
         "url": visit.url,
         "final_url": None if response is None else response.url,
         "status": None if response is None else response.status,
-        "redirects": [] if response is None else list(map(_redirect, response.redirects)),
+        "redirects": list(map(_redirect, visit.redirects if response is None else response.redirects)),
         "failure": visit.failure,
         "certificate_problem": visit.certificate_problem,
     }

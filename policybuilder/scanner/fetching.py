@@ -124,29 +124,33 @@ class Fetcher:
         *,
         same_origin_hosts: Collection[str] | None = None,
         believes_any_certificate: bool = False,
+        needs_body: bool = True,
         max_bytes: int | None = None,
     ) -> Response:
         """The answer at `url`, after redirects; with `same_origin_hosts`, of these hosts alone (`*.` allowed).
 
-        `believes_any_certificate` is for this one page, `max_bytes` for less of its body than the limits grant. Any
-        answer is one, whatever its status. Raises FetchError.
+        `believes_any_certificate` is for this one page, `max_bytes` for less of its body than the limits grant; of one
+        that `needs_body` not, what cannot be unpacked is left out. Any answer is one, whatever its status. Raises
+        FetchError.
         """
         self._network.begin()
         redirects: list[Redirect] = []
-        most = self._limits.max_bytes if max_bytes is None else max_bytes
+        manner = _Manner(
+            is_lenient=believes_any_certificate,
+            needs_body=needs_body,
+            max_bytes=self._limits.max_bytes if max_bytes is None else max_bytes,
+        )
         try:
-            return self._fetch(url, same_origin_hosts, redirects, is_lenient=believes_any_certificate, max_bytes=most)
+            return self._fetch(url, same_origin_hosts, redirects, manner)
         except FetchError as error:
             error.redirects = tuple(redirects)
             raise
 
-    def _fetch(
-        self, url: str, hosts: Collection[str] | None, redirects: list[Redirect], *, is_lenient: bool, max_bytes: int
-    ) -> Response:
+    def _fetch(self, url: str, hosts: Collection[str] | None, redirects: list[Redirect], manner: _Manner) -> Response:
         target = self.parse(url)
         while True:
             _check_host(target, hosts)
-            answer = self._send(target, Question(url=url), is_lenient=is_lenient, max_bytes=max_bytes)
+            answer = self._send(target, Question(url=url), manner)
             redirect = _redirect(target, answer)
             if redirect is None:
                 return _response(target, answer, tuple(redirects))
@@ -165,7 +169,8 @@ class Fetcher:
         """The answer to one request; a redirect is an answer, and not followed. Raises FetchError."""
         self._network.begin()
         target = self.parse(question.url)
-        answer = self._send(target, question, is_lenient=believes_any_certificate, max_bytes=max_bytes)
+        manner = _Manner(is_lenient=believes_any_certificate, needs_body=False, max_bytes=max_bytes)
+        answer = self._send(target, question, manner)
         return _response(target, answer, ())
 
     def parse(self, text: str, base: str | None = None) -> ada_url.URL:
@@ -200,7 +205,7 @@ class Fetcher:
             reason = FetchReason.BAD_REDIRECT if error.reason is FetchReason.BAD_URL else error.reason
             raise FetchError(reason, f"{source.host} redirects too far: {error}") from None
 
-    def _send(self, url: ada_url.URL, question: Question, *, is_lenient: bool, max_bytes: int) -> _Answer:
+    def _send(self, url: ada_url.URL, question: Question, manner: _Manner) -> _Answer:
         headers: dict[bytes | str, bytes | str] = {
             "Host": question.host or url.host,
             "User-Agent": f"cspbuild/{version('cspbuild')}",
@@ -230,9 +235,9 @@ class Fetcher:
             },
         )
         try:
-            answered = self._pool(is_lenient=is_lenient or self._is_insecure).handle_request(request)
+            answered = self._pool(is_lenient=manner.is_lenient or self._is_insecure).handle_request(request)
             try:
-                return self._read(answered, max_bytes)
+                return self._read(answered, manner)
             finally:
                 answered.close()
         except (
@@ -243,34 +248,39 @@ class Fetcher:
         ) as error:
             raise _failure(error, url.host) from None
 
-    def _read(self, answered: httpcore2.Response, max_bytes: int) -> _Answer:
+    def _read(self, answered: httpcore2.Response, manner: _Manner) -> _Answer:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answered.headers)
         if len(headers) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
             raise _UnusableError(f"with more than {_MAX_HEADERS} headers or {_MAX_HEADER_BYTES // 1024} KiB of them")
         # Before the body, at whose end the connection is closed.
         connection = answered.extensions["network_stream"].get_extra_info("socket")
         tls, address = _tls(connection), connection.getpeername()[0]
-        body = Body(max_bytes, is_gzipped=_is_gzipped(headers))
-        is_broken = False
         # What a redirect says besides is of no use.
-        if answered.status not in _REDIRECTS:
-            try:
-                for chunk in answered.iter_stream():
-                    if not body.add(chunk):
-                        break
-            except httpcore2.RemoteProtocolError:
-                is_broken = True
-            except zlib.error:
-                raise _UnusableError("with a body that is not the gzip it is called") from None
+        if answered.status in _REDIRECTS:
+            body, is_cut = b"", False
+        else:
+            body, is_cut = _read_body(answered, headers, manner)
         return _Answer(
             status=answered.status,
             headers=headers,
-            body=body.data,
-            is_cut=is_broken or (answered.status not in _REDIRECTS and body.is_cut),
+            body=body,
+            is_cut=is_cut,
             http_version=answered.extensions["http_version"].decode("latin-1"),
             tls=tls,
             address=address,
         )
+
+
+class _Manner(NamedTuple):
+    """How an answer is taken."""
+
+    is_lenient: bool
+    """Whether any certificate is believed."""
+
+    needs_body: bool
+    """Whether one that cannot be read makes the answer unusable."""
+
+    max_bytes: int
 
 
 class _Answer(NamedTuple):
@@ -287,6 +297,28 @@ class _Answer(NamedTuple):
 
 class _UnusableError(Exception):
     """An answer that is HTTP, and not what any browser would take."""
+
+
+def _read_body(answered: httpcore2.Response, headers: Headers, manner: _Manner) -> tuple[bytes, bool]:
+    """The body as far as it is wanted, and whether it goes on."""
+    if not manner.needs_body and not _is_packed_as_we_take_it(headers):
+        return b"", True
+    body = Body(manner.max_bytes, is_gzipped=_is_gzipped(headers))
+    try:
+        for chunk in answered.iter_stream():
+            if not body.add(chunk):
+                break
+    except httpcore2.RemoteProtocolError:
+        return body.data, True
+    except (httpcore2.TimeoutException, httpcore2.NetworkError):
+        if manner.needs_body:
+            raise
+        return body.data, True
+    except zlib.error:
+        if manner.needs_body:
+            raise _UnusableError("with a body that is not the gzip it is called") from None
+        return b"", True
+    return body.data, body.is_cut
 
 
 def _check_host(url: ada_url.URL, hosts: Collection[str] | None) -> None:
@@ -310,9 +342,17 @@ def _without_fragment(url: ada_url.URL) -> str:
     return url.href.partition("#")[0]
 
 
+def _encodings(headers: Headers) -> str:
+    return ",".join(header_values(headers, "content-encoding")).strip().lower()
+
+
+def _is_packed_as_we_take_it(headers: Headers) -> bool:
+    return _encodings(headers) in {"", "identity", "gzip", "x-gzip"}
+
+
 def _is_gzipped(headers: Headers) -> bool:
-    encodings = ",".join(header_values(headers, "content-encoding")).strip().lower()
-    if encodings not in {"", "identity", "gzip", "x-gzip"}:
+    encodings = _encodings(headers)
+    if not _is_packed_as_we_take_it(headers):
         raise _UnusableError(f"with a body encoded as {visible(encodings[:100])}, though we take gzip or none")
     return encodings.endswith("gzip")
 

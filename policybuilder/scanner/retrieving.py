@@ -85,7 +85,7 @@ def _with_scheme(url: ada_url.URL, scheme: str) -> str:
 
 def _visit(fetcher: Fetcher, url: str, *, asked: ada_url.URL) -> _Visited:
     try:
-        return _Visited(Visit(url=url, response=fetcher.fetch(url)))
+        return _Visited(Visit(url=url, response=fetcher.fetch(url, needs_body=False)))
     except FetchError as error:
         if error.reason in MISUSES and not error.redirects and url.startswith(asked.protocol):
             raise
@@ -93,13 +93,14 @@ def _visit(fetcher: Fetcher, url: str, *, asked: ada_url.URL) -> _Visited:
         if response is not None:
             visit = Visit(url=url, response=response, is_certificate_valid=False, certificate_problem=str(error))
             return _Visited(visit)
-        return _Visited(Visit(url=url, reason=error.reason, failure=str(error)), error)
+        visit = Visit(url=url, reason=error.reason, failure=str(error), redirects=error.redirects)
+        return _Visited(visit, error)
 
 
 def _in_spite_of_certificate(fetcher: Fetcher, url: str) -> Response | None:
     """The page, whoever answers; None where the trouble is another than the certificate."""
     try:
-        return fetcher.fetch(url, believes_any_certificate=True)
+        return fetcher.fetch(url, believes_any_certificate=True, needs_body=False)
     except FetchError:
         return None
 
@@ -115,7 +116,9 @@ def _cookies_of_robots(fetcher: Fetcher, page: Visit) -> Iterator[SentCookie]:
     """Observatory asks for this page to see what a site sets everywhere."""
     url = ada_url.URL("/robots.txt", page.url).href
     try:
-        answer = fetcher.fetch(url, believes_any_certificate=not page.is_certificate_valid, max_bytes=_MAX_ROBOTS_BYTES)
+        answer = fetcher.fetch(
+            url, believes_any_certificate=not page.is_certificate_valid, needs_body=False, max_bytes=_MAX_ROBOTS_BYTES
+        )
     except FetchError:
         return
     yield from cookies_of(answer)

@@ -22,6 +22,8 @@ from tests.policybuilder.scanner.raw_server import serve_raw
 from tests.support.deployed import HURRY, deployed, fetching, make_expired_certificate, moved, page
 from tests.support.loopback import Certificate, Request, Response, make_certificate, serve
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
@@ -87,6 +89,17 @@ def test_a_site_without_plain_http_is_judged_by_its_secure_page(trusted: Certifi
     assert material.page == material.https
     assert material.http is not None
     assert material.http.reason is FetchReason.UNREACHABLE
+
+
+def test_redirects_that_lead_nowhere_are_told_as_far_as_they_were_followed(trusted: Certificate) -> None:
+    with (
+        deployed(https=page(), http=moved("http://shop.example/again"), certificate=trusted) as detours,
+        fetching(detours) as fetcher,
+    ):
+        material = retrieve(fetcher, "https://shop.example/")
+    assert material.http is not None
+    assert material.http.reason is FetchReason.TOO_MANY_REDIRECTS
+    assert {step.location for step in material.http.redirects} == {"http://shop.example/again"}
 
 
 def test_a_port_that_is_named_is_the_port_of_both(certificate: Certificate) -> None:
@@ -254,6 +267,27 @@ def test_a_host_that_browsers_visit_over_https_alone_is_known() -> None:
     assert not material.preloaded_redirects
 
 
+UNREADABLE = {
+    "brotli": b"Content-Encoding: br\r\n\r\nabc",
+    "no gzip": b"Content-Encoding: gzip\r\n\r\nabc",
+    "broken off": b"Content-Length: 9\r\n\r\nabc",
+    "stalled": b"Content-Length: 9\r\n\r\nabc",
+}
+
+
+@pytest.mark.parametrize("name", list(UNREADABLE))
+def test_headers_are_judged_even_if_the_body_cannot_be_read(name: str) -> None:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(OK + b"X-A: b\r\n" + UNREADABLE[name])
+        time.sleep(2 if name == "stalled" else 0)
+
+    with serve_raw(send) as port, fetching([]) as fetcher:
+        response = retrieve(fetcher, f"http://127.0.0.1:{port}/", budget=Budget(seconds=3)).page.response
+    assert response is not None
+    assert response.header_values("x-a") == ("b",)
+    assert response.is_cut
+
+
 # --- networks of our own
 
 DISGUISES = [
@@ -353,8 +387,6 @@ def bomb(connection: socket.socket) -> None:
 def loop(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
 
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 
 HOSTILE: dict[str, Callable[[socket.socket], None]] = {
     "redirect loop": loop,
