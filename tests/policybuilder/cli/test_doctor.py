@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.policybuilder.cli.conftest import Cspbuild
 from tests.support.loopback import Request, Response, serve
 from tests.support.service import Ran, RunningCollector, run_collector, run_program
 
@@ -35,12 +36,32 @@ def page(*headers: tuple[str, str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
 
 
-def examined(collector: RunningCollector, url: str, *options: str) -> tuple[Ran, dict[str, Any]]:
-    ran = collector.cspbuild("doctor", url, "--allow-private", "--format", "json", *options)
-    document = ran.json()
-    assert document["schema"] == "doctor/1"
-    assert ran.code == (0 if document["ok"] else 1), ran.err
-    return ran, document
+@pytest.fixture
+def doctor(cspbuild: Cspbuild, collector: RunningCollector) -> Callable[..., Ran]:
+    """Runs the command over the collector's database."""
+
+    def run(*arguments: str) -> Ran:
+        database = f"sqlite:///{collector.directory}/data/csp.db"
+        return cspbuild("doctor", *arguments, "--allow-private", "--database", database, NO_COLOR="1")
+
+    return run
+
+
+Examine = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def examined(doctor: Callable[..., Ran]) -> Examine:
+    """The document, whose verdict is the exit code's."""
+
+    def run(url: str, *options: str) -> dict[str, Any]:
+        ran = doctor(url, "--format", "json", *options)
+        document: dict[str, Any] = ran.json()
+        assert document["schema"] == "doctor/1"
+        assert ran.code == (0 if document["ok"] else 1), ran.err
+        return document
+
+    return run
 
 
 def results(document: dict[str, Any]) -> list[tuple[str, bool | None]]:
@@ -51,12 +72,14 @@ def failed(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [check for check in document["checks"] if check["passed"] is False]
 
 
-def test_a_test_report_goes_all_the_way_by_report_uri_and_by_report_to(collector: RunningCollector, key: str) -> None:
+def test_a_test_report_goes_all_the_way_by_report_uri_and_by_report_to(
+    examined: Examine, collector: RunningCollector, key: str
+) -> None:
     endpoint = f"{collector.base_url}/report/{key}"
     with page(
         (RO, f"img-src 'none'; report-uri {endpoint}"), (CSP, "img-src *; report-to a"), (RE, f'a="{endpoint}"')
     ) as url:
-        _, document = examined(collector, url, "--site", "shop")
+        document = examined(url, "--site", "shop")
     assert document["ok"]
     assert results(document) == [
         *((name, True) for name in ("page", "policy", "reporting-place", "endpoint", "endpoint", "preflight")),
@@ -70,18 +93,18 @@ def test_a_test_report_goes_all_the_way_by_report_uri_and_by_report_to(collector
     assert summary["rows"] == []
 
 
-def test_a_key_of_another_site_is_said(collector: RunningCollector, key: str) -> None:
+def test_a_key_of_another_site_is_said(examined: Examine, collector: RunningCollector, key: str) -> None:
     with page((CSP, f"report-uri {collector.base_url}/report/{key}")) as url:
-        _, document = examined(collector, url, "--site", "default")
+        document = examined(url, "--site", "default")
     (check,) = failed(document)
     assert (check["name"], check["message"]) == ("key", "its key belongs to site shop, not to default")
     assert "cspbuild header" in check["fix"]
 
 
-def test_a_page_on_no_host_of_the_site_is_said(collector: RunningCollector) -> None:
+def test_a_page_on_no_host_of_the_site_is_said(examined: Examine, collector: RunningCollector) -> None:
     added = collector.cspbuild("site", "add", "other", "--host", "other.example", "--format", "json").json()
     with page((CSP, f"report-uri {collector.base_url}/report/{added['key']}")) as url:
-        _, document = examined(collector, url)
+        document = examined(url)
     (check,) = failed(document)
     assert check["name"] == "hosts"
     assert f"cspbuild site set other --add-host {url.removeprefix('http://').rstrip('/')}" in check["fix"]
@@ -100,16 +123,16 @@ def test_a_page_on_no_host_of_the_site_is_said(collector: RunningCollector) -> N
     ids=["no policy", "no place", "unreadable endpoints", "another name", "unknown key", "nobody there"],
 )
 def test_what_is_broken_is_told_with_what_to_do(
-    collector: RunningCollector, key: str, headers: Sequence[tuple[str, str]], broken: list[str]
+    examined: Examine, collector: RunningCollector, key: str, headers: Sequence[tuple[str, str]], broken: list[str]
 ) -> None:
     filled = [(name, value.replace("BASE", collector.base_url).replace("KEY", key)) for name, value in headers]
     with page(*filled) as url:
-        _, document = examined(collector, url)
+        document = examined(url)
     assert [check["name"] for check in failed(document)] == broken
     assert all(check["fix"] or "refuses connections" in check["message"] for check in failed(document))
 
 
-def test_an_endpoint_of_somebody_else_is_asked_and_what_cannot_be_known_is_said(collector: RunningCollector) -> None:
+def test_an_endpoint_of_somebody_else_is_asked_and_what_cannot_be_known_is_said(examined: Examine) -> None:
     posted: list[Request] = []
 
     def answer(request: Request) -> Response:
@@ -118,7 +141,7 @@ def test_an_endpoint_of_somebody_else_is_asked_and_what_cannot_be_known_is_said(
         return Response(204, allowed)
 
     with serve(answer) as port, page((CSP, "report-to a"), (RE, f'a="http://127.0.0.1:{port}/r"')) as url:
-        _, document = examined(collector, url)
+        document = examined(url)
     assert document["ok"]
     assert ("key", None) in results(document)
     assert ("test-report-to", True) in results(document)
@@ -129,12 +152,12 @@ def test_an_endpoint_of_somebody_else_is_asked_and_what_cannot_be_known_is_said(
     assert b"test-report.invalid" in post.body
 
 
-def test_an_endpoint_that_answers_no_preflight_loses_reports(collector: RunningCollector) -> None:
+def test_an_endpoint_that_answers_no_preflight_loses_reports(examined: Examine) -> None:
     with (
         serve(lambda _: Response(405)) as port,
         page((CSP, "report-to a"), (RE, f'a="http://127.0.0.1:{port}/r"')) as url,
     ):
-        _, document = examined(collector, url)
+        document = examined(url)
     assert [check["name"] for check in failed(document)] == ["preflight", "test-report-to"]
 
 
@@ -151,17 +174,19 @@ def test_a_missing_database_is_a_failed_check_and_makes_none(
     assert ("test-report-uri", True) in results(ran.json())
 
 
-def test_a_page_that_is_not_reached_fails_and_one_that_must_not_be_is_refused(tmp_path: Path) -> None:
-    ran = run_program("cspbuild", "doctor", "http://127.0.0.1:1/", "--allow-private", cwd=tmp_path)
+def test_a_page_that_is_not_reached_fails_and_one_that_must_not_be_is_refused(
+    cspbuild: Cspbuild, doctor: Callable[..., Ran]
+) -> None:
+    ran = doctor("http://127.0.0.1:1/")
     assert ran.code == 1
     assert "refuses connections" in ran.out
     for url in ("http://127.0.0.1/", "http://2130706433/", "ftp://shop.example/", "http://shop.example:22/"):
-        ran = run_program("cspbuild", "doctor", url, cwd=tmp_path)
+        ran = cspbuild("doctor", url)
         assert ran.code == 2, ran.out
-        assert ran.err.startswith("error: ")
+        assert "error: " in ran.err
 
 
-def test_no_header_acts_on_the_terminal(collector: RunningCollector) -> None:
+def test_no_header_acts_on_the_terminal(doctor: Callable[..., Ran]) -> None:
     headers = [
         (CSP, "img-src \x1b]0;pwned\x07; report-uri /\x1b[31m /\x9b31m \xad"),
         (CSP, "report-to \x1b[2J"),
@@ -169,6 +194,6 @@ def test_no_header_acts_on_the_terminal(collector: RunningCollector) -> None:
     ]
     with page(*headers) as url:
         for options in ([], ["--format", "json"]):
-            ran = collector.cspbuild("doctor", url, "--allow-private", *options)
+            ran = doctor(url, *options)
             assert ran.code == 1
             assert all(line.isprintable() for line in (ran.out + ran.err).splitlines())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from policybuilder.grading.observatory.grading import TESTS as OBSERVATORY_TESTS
+from tests.policybuilder.cli.conftest import Cspbuild
 from tests.policybuilder.scanner.raw_server import serve_raw
 from tests.support.deployed import deployed, moved, page
 from tests.support.loopback import Certificate, Request, Response, make_certificate, serve
@@ -33,14 +34,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-def scan(tmp_path: Path, certificate: Certificate) -> Callable[..., Ran]:
+def scan(
+    cspbuild: Cspbuild, certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
     """Runs the command where nothing is, and 127.0.0.1 may be scanned."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, text: bytes | None = None, private: bool = True) -> Ran:
+    def run(*arguments: str, text: str = "", private: bool = True) -> Ran:
         options = ["--allow-private"] if private else []
-        ran = run_program(
-            *("cspbuild", "scan", *arguments, *options), cwd=tmp_path, text=text, SSL_CERT_FILE=str(certificate.path)
-        )
+        ran = cspbuild("scan", *arguments, *options, text=text, NO_COLOR="1", SSL_CERT_FILE=str(certificate.path))
         assert list(tmp_path.iterdir()) == []
         return ran
 
@@ -171,7 +173,7 @@ def test_a_page_that_nobody_answers_for_is_the_networks_failure(scan: Callable[.
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(scan: Callable[..., Ran], arguments: list[str]) -> None:
-    ran = scan(*arguments, text=b"HTTP/1.1 200 OK\n\n")
+    ran = scan(*arguments, text="HTTP/1.1 200 OK\n\n")
     assert (ran.code, ran.out) == (2, "")
 
 
@@ -180,7 +182,7 @@ def test_what_makes_no_sense_is_a_usage_error(scan: Callable[..., Ran], argument
 
 def test_a_recorded_response_is_judged_and_what_it_cannot_show_is_not_tested(scan: Callable[..., Ran]) -> None:
     data = "HTTP/2 200\r\n" + "".join(f"{name}: {value}\r\n" for name, value in GOOD) + "\r\n"
-    ran = scan("--response", "-", "--url", "https://shop.example/", "--format", "json", text=data.encode())
+    ran = scan("--response", "-", "--url", "https://shop.example/", "--format", "json", text=data)
     assert ran.code == 0, ran.err
     document = ran.json()
     redirection = document["observatory"]["tests"]["redirection"]
@@ -188,11 +190,11 @@ def test_a_recorded_response_is_judged_and_what_it_cannot_show_is_not_tested(sca
     assert {test["name"]: test["result"] for test in document["tests"]}["trusted-host"] == "not-tested"
     assert document["observatory"]["tests"]["strict-transport-security"]["passed"]
     assert (document["tls"], document["endpoints"]) == (None, [])
-    assert "as if its certificate held" in scan("--response", "-", text=data.encode()).out
+    assert "as if its certificate held" in scan("--response", "-", text=data).out
 
 
 def test_a_recording_that_is_none_is_told(scan: Callable[..., Ran]) -> None:
-    ran = scan("--response", "-", text=b"<html>")
+    ran = scan("--response", "-", text="<html>")
     assert ran.code == 2
     assert "curl -i" in ran.err
 
