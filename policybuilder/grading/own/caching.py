@@ -31,7 +31,7 @@ def judge_caching(answer: Answer) -> Iterator[Judgement]:
     def said(result: str, message: str, fix: str | None = None) -> Judgement:
         return judged("caching", result, message, header=_HEADER, value=value, fix=fix)
 
-    fix = f"{_HEADER}: no-store, or private for what the visitor's own browser may keep"
+    fix = f"{_HEADER}: no-store"
     if directives.keys() & {"no-store", "private"}:
         yield said("kept-out", f"The page {reason}, and no shared cache keeps it.")
     elif "no-cache" in directives or _is_stale_at_once(directives):

@@ -4,12 +4,13 @@ How a score is made (2026-11). A page starts with a hundred points and loses som
 any, so that a hundred means that there was nothing to find. Three other ways were at hand: Observatory's bonuses, by
 which a good header makes up for a bad one elsewhere; a letter for the worst finding alone, which hides all progress
 below it; and a weighted mean, in which one more harmless header always helps. None of them tells what an attacker can
-do. So points are only taken, by how much the thing found gives away on its own, and each test takes a result's points
-once, however many cookies or scripts show it. Tests that stand for each other share a limit: a policy with many holes
-costs no more than having none, so that to remove it is never a way up. What makes the rest idle caps the score instead:
-where any script runs, no other header saves the page from it, and without https nothing that was sent is certain to
-arrive. The cost of this: a site that mends many small things below a cap sees no better letter before it has mended
-the one that matters. What was not tested, or has no meaning for this kind of answer, counts neither way.
+do. So points are only taken, by how much the thing found gives away on its own, and each test takes those of the worst
+thing it found: a second cookie or a second source as bad as the first lets nobody do more. Tests that stand for each
+other share a limit: a policy with many holes costs no more than having none, so that to remove it is never a way up.
+What makes the rest idle caps the score instead: where any script runs, no other header saves the page from it, and
+without https nothing that was sent is certain to arrive. The cost of this: a site that mends many small things below a
+cap sees no better letter before it has mended the one that matters. What was not tested, or has no meaning for this
+kind of answer, counts neither way.
 """
 
 from __future__ import annotations
@@ -60,9 +61,6 @@ class OwnTest:
     """By result. A result that is a weakness's code has the outcome of its severity, `high`, `medium` or `low`; one
     that matters less where the answer is no page has that of its name with `-on-data` there."""
 
-    most: int = FULL_SCORE
-    """Points that it takes at the most."""
-
     group: str | None = None
     """Tests of one group together take no more than the group's limit."""
 
@@ -97,7 +95,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             " stops it when an escape was forgotten somewhere.",
             link=f"{_CSP}#directive-script-src",
             group=_POLICY,
-            most=30,
             outcomes={
                 "nothing-runs": _good(),
                 "named-scripts": _good(),
@@ -117,7 +114,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="Objects and embeds can run code and show foreign documents inside the page.",
             link=f"{_CSP}#directive-object-src",
             group=_POLICY,
-            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -126,7 +122,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="A base element that somebody smuggles in sends every relative script address to another server.",
             link=f"{_CSP}#directive-base-uri",
             group=_POLICY,
-            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -135,7 +130,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="A form that somebody smuggles in, or a button that overrides one, sends what visitors type elsewhere.",
             link=f"{_CSP}#directive-form-action",
             group=_POLICY,
-            most=5,
             outcomes=_by_severity(5, 3, 1),
         ),
         OwnTest(
@@ -144,8 +138,7 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="Foreign styles can redraw the page, and read out values letter by letter.",
             link=f"{_CSP}#directive-style-src",
             group=_POLICY,
-            most=3,
-            outcomes=_by_severity(3, 2, 1),
+            outcomes=_by_severity(3, 2, 1, unrestricted=_lost(1)),
         ),
         OwnTest(
             name="csp-requests",
@@ -153,7 +146,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="What was read from a page has to leave it somehow: by connections, pictures, frames.",
             link=f"{_CSP}#directive-connect-src",
             group=_POLICY,
-            most=3,
             outcomes=_by_severity(3, 2, 1),
         ),
         OwnTest(
@@ -227,7 +219,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="It makes browsers use https for this host by themselves, so that nobody on the way can keep a visitor"
             " on plain http.",
             link="https://www.rfc-editor.org/rfc/rfc6797",
-            most=15,
             outcomes={
                 "max-age-long": _good(),
                 "preloaded": _good(),
@@ -277,7 +268,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="It takes camera, microphone, location and the like away from the page, so that neither a smuggled"
             " script nor a frame can ask for them in the site's name.",
             link="https://w3c.github.io/webappsec-permissions-policy/",
-            most=3,
             outcomes={
                 "restricted": _good(),
                 "missing": _lost(2),
@@ -328,7 +318,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="Cookies over plain http",
             why="A cookie without Secure is sent over plain http too, where everybody on the way can read it.",
             link="https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-secure-attribute",
-            most=15,
             outcomes={"secure": _good(), "insecure-session": _lost(15), "insecure": _lost(2)},
         ),
         OwnTest(
@@ -343,7 +332,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="Cookies on requests from other sites",
             why="A session that goes along with requests of other sites lets those act in the visitor's name.",
             link="https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-samesite-attribute-2",
-            most=2,
             outcomes={"same-site": _good(), "unsaid": _lost(2), "cross-site": _lost(2)},
         ),
         OwnTest(
@@ -373,7 +361,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             why="Who controls the other server, or breaks into it, runs code on this page. A digest lets only the file"
             " run that was meant.",
             link="https://w3c.github.io/webappsec-subresource-integrity/",
-            most=5,
             outcomes={
                 "checked": _good(),
                 "nothing-foreign": _good(),
@@ -418,7 +405,6 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             title="Where violations are reported",
             why="Browsers drop reports that they cannot deliver, and say so nowhere that the site's owner sees.",
             link="https://w3c.github.io/reporting/",
-            most=4,
             outcomes={
                 "wired": _good(),
                 "nowhere": _good(),

@@ -6,6 +6,7 @@ https://w3c.github.io/webappsec-csp/
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy
@@ -14,48 +15,80 @@ from policybuilder.csp.trusted_types import listed_names
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
-from policybuilder.grading.own.catalogue import OWN_TESTS
 from policybuilder.grading.own.judging import judged, named, shown
 from policybuilder.grading.own.policies import (
     ENFORCED,
     REPORT_ONLY,
     STRANGER,
+    Evaluate,
     OpenWeakness,
     SentPolicy,
     inline_question,
     is_stopped,
-    open_weaknesses,
     reported_policies,
     url_question,
+    weaknesses_alone,
+    weaknesses_together,
 )
-from policybuilder.grading.own.surfaces import SURFACES, TEXT, surface_of
+from policybuilder.grading.own.surfaces import ASKED_DIRECTIVES, SURFACES, TEXT, surface_of
 from policybuilder.plurals import plural
 
 _START = (
-    "Content-Security-Policy: default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; send it as"
-    " Content-Security-Policy-Report-Only first, and see what the site would miss"
+    "Content-Security-Policy-Report-Only: default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
+"""Nothing breaks by it, and what the site would miss is seen."""
+
+_MOST_COMPARED = 16_384
+"""Characters of a better policy in which the change is looked for."""
 
 _MOST_NAMED = 4
 """Weaknesses of one surface that are worded; the others are for `cspbuild evaluate`."""
 
 
-def judge_policies(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
+def judge_policies(answer: Answer, sent: Sequence[SentPolicy], evaluate: Evaluate) -> Iterator[Judgement]:
     """What the enforced policies `sent` keep out together; nothing for an answer that is no page."""
     if not answer.is_document:
         return
     page = answer.response.url
-    policies = [each.policy for each in sent]
-    if all(policy.governing("script-src-elem") is None for policy in policies):
+    together = weaknesses_together(sent, evaluate) if sent else ()
+    if all(each.policy.governing("script-src-elem") is None and not _is_boxed(each) for each in sent):
         yield _without_scripts(answer, sent)
-        yield from _of_text(open_weaknesses(sent, page))
-        return
-    found = open_weaknesses(sent, page)
-    yield from _of_scripts(found, sent, page)
-    for surface in SURFACES[1:]:
-        yield from _of_surface(surface, found, sent)
-    yield from _of_text(found)
-    yield from _trusted_types(sent)
+    else:
+        alone = [(each, weaknesses_alone(each, evaluate)) for each in sent] if sent[1:] else []
+        for surface in SURFACES:
+            yield from _of_all(surface, sent, together, alone, page)
+        yield from _trusted_types(sent)
+    yield from _of_text(together)
+
+
+def _of_all(
+    surface: str,
+    sent: Sequence[SentPolicy],
+    together: Sequence[OpenWeakness],
+    alone: Sequence[tuple[SentPolicy, Sequence[OpenWeakness]]],
+    page: str,
+) -> list[Judgement]:
+    """What is left open on a surface where all policies must allow.
+
+    Together they are at least as strict as the strictest of them, which may be so in a way that nothing shows but how
+    it does alone; so what each would cost alone is a limit, too.
+    """
+    judgements = _of_surface(surface, sent, together, page)
+    if not alone:
+        return judgements
+    singly = [(each.policy, _of_surface(surface, [each], found, page)) for each, found in alone]
+    stating = [found for policy, found in singly if policy.governing(ASKED_DIRECTIVES[surface]) is not None]
+    best = min((judgements, *stating), key=_worst_points)
+    limit = min(_worst_points(found) for _, found in singly)
+    return [_limited(judgement, limit) for judgement in best]
+
+
+def _worst_points(judgements: Sequence[Judgement]) -> int:
+    return max((judgement.points for judgement in judgements), default=0)
+
+
+def _limited(judgement: Judgement, points: int) -> Judgement:
+    return judgement if judgement.points <= points else replace(judgement, points=points, cap=None)
 
 
 def _without_scripts(answer: Answer, sent: Sequence[SentPolicy]) -> Judgement:
@@ -88,31 +121,56 @@ def _without_scripts(answer: Answer, sent: Sequence[SentPolicy]) -> Judgement:
     )
 
 
-def _of_scripts(found: Sequence[OpenWeakness], sent: Sequence[SentPolicy], page: str) -> Iterator[Judgement]:
-    left = _left("csp-scripts", found, sent)
+def _of_surface(surface: str, sent: Sequence[SentPolicy], found: Sequence[OpenWeakness], page: str) -> list[Judgement]:
+    """What policies leave open on a surface, or what they keep it to."""
+    open_here = [each for each in found if surface_of(each.weakness) == surface and _matters(each.weakness)]
+    by_code = {each.weakness.code: each for each in reversed(open_here)}
+    worded = [_worded(each) for each in list(reversed(by_code.values()))[:_MOST_NAMED]]
+    if surface == "csp-scripts" and any(_is_boxed(each) for each in sent):
+        box = next(str(each.policy.directive("sandbox")) for each in sent if _is_boxed(each))
+        message = "A sandbox keeps all scripts of this page from running."
+        return [judged(surface, "nothing-runs", message, header=ENFORCED, value=box)]
+    if surface == "csp-scripts":
+        anything = _anything_runs(sent, open_here, page)
+        return [*anything, *worded] or [_restricted_scripts(sent)]
+    return worded or list(_restricted(surface, sent))
+
+
+def _is_boxed(sent: SentPolicy) -> bool:
+    """Whether a sandbox lets no scripts run; a meta element cannot make one.
+
+    https://w3c.github.io/webappsec-csp/#directive-sandbox
+    """
+    box = sent.policy.directive("sandbox")
+    return box is not None and "allow-scripts" not in map(str.lower, box.values)
+
+
+def _anything_runs(sent: Sequence[SentPolicy], found: Sequence[OpenWeakness], page: str) -> list[Judgement]:
+    """Asked of the policies themselves, so that nothing hangs on how well weaknesses are known."""
     policies = [each.policy for each in sent]
     runs = [
         what
         for what, question in (
             ("scripts written into the page", inline_question("script-src-elem", page)),
+            ("handlers written into its tags", inline_question("script-src-attr", page)),
             ("scripts of any other server", url_question("script-src-elem", f"{STRANGER}/x.js", page)),
         )
         if not is_stopped(question, policies)
     ]
-    if runs and all(each.weakness.severity is not Severity.HIGH for each in left):
-        # Asked of the policies themselves, so that nothing hangs on how well weaknesses are known.
-        yield judged(
+    if not runs or any(each.weakness.severity is Severity.HIGH for each in found):
+        return []
+    message = f"The policy lets {named(runs)} run, so it stops no attack."
+    return [
+        judged(
             "csp-scripts",
             "anything-runs",
-            f"The policy lets {' and '.join(runs)} run, so it stops no attack.",
+            message,
             header=sent[0].header,
             value=_governing_text(policies, "script-src-elem"),
             fix="Allow scripts by a nonce of each answer, or by their digests.",
             outcome="high",
         )
-    elif not left:
-        yield _restricted_scripts(sent)
-    yield from map(_worded, left)
+    ]
 
 
 def _restricted_scripts(sent: Sequence[SentPolicy]) -> Judgement:
@@ -142,12 +200,8 @@ def _way_of(directive: Directive) -> tuple[str, str]:
     return "listed-hosts", f"Scripts run from {named(urls)} alone."
 
 
-def _of_surface(surface: str, found: Sequence[OpenWeakness], sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
-    left = _left(surface, found, sent)
-    if left:
-        yield from map(_worded, left)
-        return
-    directive = _SURFACE_DIRECTIVE[surface]
+def _restricted(surface: str, sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
+    directive = ASKED_DIRECTIVES[surface]
     stating = [each for each in sent if each.policy.governing(directive) is not None]
     if stating:
         governing = [each.policy.governing(directive) for each in stating]
@@ -159,6 +213,15 @@ def _of_surface(surface: str, found: Sequence[OpenWeakness], sent: Sequence[Sent
             header=stating[0].header,
             value=_governing_text([each.policy for each in stating], directive),
         )
+    elif surface == "csp-styles":
+        yield judged(
+            surface,
+            "unrestricted",
+            "No directive governs styles: they may come from anywhere.",
+            header=sent[0].header,
+            value=_joined(sent),
+            fix="Add style-src or default-src to the policy.",
+        )
 
 
 def _is_nobodys(directive: Directive) -> bool:
@@ -167,14 +230,6 @@ def _is_nobodys(directive: Directive) -> bool:
     return not sources or (directive.name == "base-uri" and sources == [SELF])
 
 
-_SURFACE_DIRECTIVE = {
-    "csp-scripts": "script-src-elem",
-    "csp-plugins": "object-src",
-    "csp-base": "base-uri",
-    "csp-forms": "form-action",
-    "csp-styles": "style-src-elem",
-    "csp-requests": "connect-src",
-}
 _RESTRICTED = {
     "csp-plugins": "Plugins and embedded objects come from the listed places alone.",
     "csp-base": "The base of the page's addresses moves to the listed places alone.",
@@ -197,44 +252,25 @@ def _of_text(found: Iterable[OpenWeakness]) -> Iterator[Judgement]:
     yield from map(_worded, of_text[:_MOST_NAMED])
 
 
-def _left(surface: str, found: Sequence[OpenWeakness], sent: Sequence[SentPolicy]) -> list[OpenWeakness]:
-    """What is wrong on a surface, all policies together.
-
-    Together they are at least as strict as the strictest of them, which may say it in a way that no single question
-    to the others shows.
-    """
-    sets = [[each for each in found if _is_of(surface, each.weakness)]]
-    sets += [
-        [OpenWeakness(weakness, each) for weakness in each.weaknesses if _is_of(surface, weakness)]
-        for each in sent
-        if each.policy.governing(_SURFACE_DIRECTIVE[surface]) is not None
-    ]
-    best = min(sets, key=lambda each: sorted((_points(surface, open_.weakness) for open_ in each), reverse=True))
-    by_code: dict[str, OpenWeakness] = {}
-    for each in best:
-        by_code.setdefault(each.weakness.code, each)
-    return list(by_code.values())[:_MOST_NAMED]
-
-
-def _is_of(surface: str, weakness: Weakness) -> bool:
-    return surface_of(weakness) == surface and _matters(weakness)
-
-
 def _matters(weakness: Weakness) -> bool:
-    """Whether it is more than worth knowing; what is only perhaps a little weak is left to `cspbuild evaluate`."""
+    """Whether it is more than worth knowing; what is only perhaps a little weak is left to `cspbuild evaluate`.
+
+    A directive that is missing is as open as one that names every host, of which that would be certain.
+    """
     if weakness.severity is Severity.INFO:
         return False
-    return weakness.severity is not Severity.LOW or weakness.certainty is not Certainty.POSSIBLE
-
-
-def _points(surface: str, weakness: Weakness) -> int:
-    return OWN_TESTS[surface].outcomes[weakness.severity].points
+    is_certain = weakness.certainty is not Certainty.POSSIBLE or weakness.code.endswith("-missing")
+    return weakness.severity is not Severity.LOW or is_certain
 
 
 def _worded(found: OpenWeakness) -> Judgement:
     weakness, sent = found.weakness, found.sent
     directive = sent.policy.directive(weakness.directive or "")
-    fix = weakness.advice if weakness.fix is None else _change(sent.policy, weakness.fix) or weakness.advice
+    fix = (
+        weakness.advice
+        if weakness.fix is None
+        else _change(sent.policy, weakness.fix, weakness.policy) or weakness.advice
+    )
     return judged(
         surface_of(weakness) or TEXT,
         weakness.code,
@@ -246,17 +282,35 @@ def _worded(found: OpenWeakness) -> Judgement:
     )
 
 
-def _change(old: Policy, better: str) -> str | None:
-    """What to write instead, or to leave out, without all the rest of the policy; None where nothing tells."""
-    new = next(iter(parse_serialized_policy_list(better).policies), None)
-    if new is None:
+def _change(old: Policy, better: str, number: int) -> str | None:
+    """What to write instead, or to leave out, without all the rest of the text; None where nothing tells.
+
+    `number` is the policy's place in the better text.
+    """
+    if len(better) > _MOST_COMPARED:
         return None
-    written = [str(directive) for directive in new.directives if old.directive(directive.name) != directive]
+    policies = parse_serialized_policy_list(better).policies
+    if number >= len(policies):
+        return None
+    new = policies[number]
+    added = [str(directive) for directive in new.directives if old.directive(directive.name) is None]
     gone = [directive.name for directive in old.directives if new.directive(directive.name) is None]
-    parts = [f"write {'; '.join(written)}"] if written else []
+    parts = [f"add {'; '.join(added)}"] if added else []
     parts += [f"leave out {named(gone)}"] if gone else []
+    parts += [
+        _rewritten(before, after)
+        for after in new.directives
+        if (before := old.directive(after.name)) is not None and before != after
+    ]
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}" if text else None
+
+
+def _rewritten(before: Directive, after: Directive) -> str:
+    left_out = [value for value in before.values if value not in after.values]
+    if set(after.values) < set(before.values) and after.values:
+        return f"leave out {named(left_out)} in {after.name}"
+    return f"write {after}"
 
 
 def _trusted_types(sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
@@ -292,7 +346,7 @@ def _trusted_types(sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
             f"{shown(str(requiring[0]))} locks nothing: only 'script', in quotes, does.",
             header=header,
             value=value,
-            fix="require-trusted-types-for 'script'",
+            fix="Write require-trusted-types-for 'script'",
         )
 
 

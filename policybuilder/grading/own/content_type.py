@@ -59,7 +59,7 @@ def judge_content_type(answer: Answer) -> Iterator[Judgement]:
             "The answer does not say what it is, so browsers guess by its first bytes.",
             header=header,
             value=value,
-            fix=f"{header}: text/html; charset=utf-8, for a page",
+            fix=f"Name the type; a page has {header}: text/html; charset=utf-8.",
         )
     elif answer.media_type == "text/html" and charset_of(value or "") is None and not _names_charset(response.body):
         yield judged(

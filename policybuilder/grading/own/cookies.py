@@ -72,14 +72,19 @@ def _secure(material: Material, cookies: Sequence[Cookie]) -> Iterator[Judgement
     bare = [cookie for cookie in cookies if not cookie.is_secure]
     sessions = [cookie for cookie in bare if is_session_like(cookie)]
     others = [cookie for cookie in bare if cookie not in sessions]
-    fix = "Add Secure."
     if sessions:
         message = (
             f"Who listens on the way can take over a visitor's session: {_names(sessions)} goes over plain http too."
         )
-        yield _judged("cookie-secure", "insecure-session", message, sessions, f"{fix[:-1]}, and name it __Host-….")
+        yield _judged("cookie-secure", "insecure-session", message, sessions, f"Add Secure to {_names(sessions)}.")
     if others:
-        yield _judged("cookie-secure", "insecure", f"{_names(others)} goes over plain http too.", others, fix)
+        yield _judged(
+            "cookie-secure",
+            "insecure",
+            f"{_names(others)} goes over plain http too.",
+            others,
+            f"Add Secure to {_names(others)}.",
+        )
     if cookies and not bare:
         yield _judged("cookie-secure", "secure", "All cookies go over https alone.", cookies)
 
@@ -88,7 +93,7 @@ def _hidden(sessions: Sequence[Cookie]) -> Iterator[Judgement]:
     readable = [cookie for cookie in sessions if not cookie.is_http_only]
     if readable:
         message = f"Any script on the page can read {_names(readable)}, which looks like a session."
-        yield _judged("cookie-http-only", "readable-session", message, readable, "Add HttpOnly.")
+        yield _judged("cookie-http-only", "readable-session", message, readable, f"Add HttpOnly to {_names(readable)}.")
     elif sessions:
         message = f"No script can read {_names(sessions)}."
         yield _judged("cookie-http-only", "hidden", message, sessions)
@@ -99,14 +104,14 @@ def _same_site(sessions: Sequence[Cookie]) -> Iterator[Judgement]:
     everywhere = [cookie for cookie in sessions if cookie.same_site is SameSite.NONE]
     if everywhere:
         message = f"{_names(everywhere)} goes along with every request that another site makes here."
-        fix = "SameSite=Lax, unless other sites have to embed this one with its session."
+        fix = f"Set SameSite=Lax on {_names(everywhere)}, unless other sites have to embed this one with its session."
         yield _judged("cookie-same-site", "cross-site", message, everywhere, fix)
     if unsaid:
         message = (
             f"Firefox and Safari send {_names(unsaid)} along with requests that other sites make here; Chromium does so"
             " for links alone."
         )
-        yield _judged("cookie-same-site", "unsaid", message, unsaid, "Add SameSite=Lax or Strict.")
+        yield _judged("cookie-same-site", "unsaid", message, unsaid, f"Add SameSite=Lax to {_names(unsaid)}.")
     if sessions and not unsaid and not everywhere:
         message = f"Other sites cannot act with {_names(sessions)}."
         yield _judged("cookie-same-site", "same-site", message, sessions)
@@ -120,7 +125,7 @@ def _scope(sessions: Sequence[Cookie]) -> Iterator[Judgement]:
     ]
     if wide:
         message = f"{_names(wide)} goes to every host of {named([cookie.domain or '' for cookie in wide])}."
-        yield _judged("cookie-scope", "whole-domain", message, wide, "Leave out Domain, and name it __Host-….")
+        yield _judged("cookie-scope", "whole-domain", message, wide, f"Leave out Domain of {_names(wide)}.")
 
 
 def _lifetime(material: Material, sessions: Sequence[Cookie]) -> Iterator[Judgement]:
@@ -129,7 +134,9 @@ def _lifetime(material: Material, sessions: Sequence[Cookie]) -> Iterator[Judgem
         message = (
             f"{_names(long)} is to last for more than 400 days; browsers cut it there, which is long for a session."
         )
-        yield _judged("cookie-lifetime", "too-long", message, long, "Give it days or weeks, and renew it in use.")
+        yield _judged(
+            "cookie-lifetime", "too-long", message, long, f"Give {_names(long)} days or weeks, and renew it in use."
+        )
 
 
 def _dropped(dropped: Sequence[DroppedCookie]) -> Iterator[Judgement]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from policybuilder.csp.policy import Directive
-from policybuilder.csp.sources import HostSource, SchemeSource
+from policybuilder.csp.sources import HostSource
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
@@ -20,12 +20,13 @@ from policybuilder.grading.own.policies import (
     SentPolicy,
     is_stopped,
     reported_policies,
+    url_of,
     url_question,
 )
 from policybuilder.hosting import hosting_of
 
 _HEADER = "X-Frame-Options"
-_FIX = "Content-Security-Policy: frame-ancestors 'none' (or 'self'), as a header"
+_FIX = "Content-Security-Policy: frame-ancestors 'self'"
 _PLAIN = "http://stranger.example/"
 
 
@@ -55,17 +56,19 @@ def _by_policy(answer: Answer, sent: Sequence[SentPolicy], directives: Sequence[
     if not is_stopped(url_question("frame-ancestors", f"{STRANGER}/", page), policies):
         return said("anybody", f"Any site may show the page in a frame.{beside}", _FIX)
     sources = [source for directive in directives for _, source in directive.sources.expressions]
-    admitted = [
-        source.host_part
+    hosts = [
+        source
         for source in sources
         if isinstance(source, HostSource)
-        and not is_stopped(url_question("frame-ancestors", _framer(source), page), policies)
+        and not is_stopped(url_question("frame-ancestors", url_of(source), page), policies)
     ]
+    admitted = [source.host_part for source in hosts]
     hosted = [host for host in admitted if _is_open(host)]
     if hosted:
         message = f"On {named(hosted)} anybody can put up a page, and that one may frame this page."
         return said("open-hosting", message, "Name the one host that is meant.")
-    if not is_stopped(url_question("frame-ancestors", _PLAIN, page), policies) or _admits_plain(sources):
+    is_plain = not is_stopped(url_question("frame-ancestors", _PLAIN, page), policies)
+    if is_plain or any(source.scheme_part == "http" for source in hosts):
         message = "Pages over plain http may frame the page; anybody on the way can put something over it."
         return said("insecure-framer", message, "Write https:// before the hosts that may frame it.")
     is_own = not is_stopped(url_question("frame-ancestors", page, page), policies)
@@ -76,26 +79,12 @@ def _by_policy(answer: Answer, sent: Sequence[SentPolicy], directives: Sequence[
     return said("nobody", "Nobody may frame the page.")
 
 
-def _framer(source: HostSource) -> str:
-    host = "stranger.example" if source.host_part == "*" else source.host_part.replace("*.", "stranger.", 1)
-    port = "" if source.port_part in {None, "*"} else f":{source.port_part}"
-    return f"{source.scheme_part or 'https'}://{host}{port}/"
-
-
 def _is_open(host: str) -> bool:
     """Whether strangers have pages on a host of the pattern."""
     if host.startswith("*."):
         return hosting_of(host[2:]) is not None or hosting_of(f"stranger.{host[2:]}") is not None
     hosting = hosting_of(host)
     return hosting is not None and hosting.is_shared
-
-
-def _admits_plain(sources: Sequence[object]) -> bool:
-    return any(isinstance(source, HostSource | SchemeSource) and _scheme(source) == "http" for source in sources)
-
-
-def _scheme(source: HostSource | SchemeSource) -> str | None:
-    return source.scheme if isinstance(source, SchemeSource) else source.scheme_part
 
 
 def _by_x_frame_options(answer: Answer) -> Judgement:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, shown
-from policybuilder.grading.structured_fields import read_item
+from policybuilder.grading.structured_fields import read_item, token_of
 
 _OPENER = "Cross-Origin-Opener-Policy"
 _EMBEDDER = "Cross-Origin-Embedder-Policy"
@@ -33,12 +33,6 @@ _RESOURCES = {
 }
 
 
-def token_of(text: str) -> str | None:
-    """The token that a header of one item has; None for anything else, such as two headers, which browsers ignore."""
-    item = read_item(text)
-    return None if item is None or isinstance(item.value, str | bytes) else str(item.value)
-
-
 def judge_isolation(answer: Answer) -> Iterator[Judgement]:
     """Each of the four headers that was sent; that the opener policy was not, where the answer is a page."""
     if answer.is_document:
@@ -52,7 +46,8 @@ def judge_isolation(answer: Answer) -> Iterator[Judgement]:
 def _opener_policy(answer: Answer) -> Iterator[Judgement]:
     value = answer.joined(_OPENER)
     only_reported = answer.joined(f"{_OPENER}-Report-Only")
-    fix = f"{_OPENER}: same-origin, or same-origin-allow-popups for a page that signs in by a window"
+    # Windows that a page opens to sign in go on working by it.
+    fix = f"{_OPENER}: same-origin-allow-popups"
 
     def said(result: str, message: str, fix: str | None = fix) -> Judgement:
         return judged("cross-origin-opener-policy", result, message, header=_OPENER, value=value, fix=fix)

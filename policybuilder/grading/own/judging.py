@@ -42,9 +42,9 @@ def judged(
     )
 
 
-def untested(name: str, why: str, *, header: str | None = None) -> Judgement:
+def untested(name: str, why: str) -> Judgement:
     """That the material does not tell."""
-    return judged(name, NOT_TESTED, why, header=header)
+    return judged(name, NOT_TESTED, why)
 
 
 def shown(text: str) -> str:

@@ -13,7 +13,7 @@ from policybuilder.grading.own.judging import judged, shown
 
 _HEADER = "Referrer-Policy"
 _META = '<meta name="referrer">'
-_FIX = "Referrer-Policy: strict-origin-when-cross-origin, same-origin or no-referrer"
+_FIX = "Referrer-Policy: strict-origin-when-cross-origin"
 
 _MEANINGS = {
     "no-referrer": ("strict", "Nobody is told which page a visitor came from."),

@@ -13,12 +13,12 @@ import ada_url
 
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.judgement import Judgement
-from policybuilder.grading.material import EndpointAnswer, Material, Visit
+from policybuilder.grading.material import EndpointAnswer
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
-from policybuilder.grading.own.policies import META, SentPolicy, enforced_policies, reported_policies
+from policybuilder.grading.own.policies import META, SentPolicy, reported_policies
 from policybuilder.grading.structured_fields import read_dictionary, read_item
-from policybuilder.scanner.pages import Response, header_values
+from policybuilder.scanner.pages import header_values
 
 _ENDPOINTS = "Reporting-Endpoints"
 _ITEMS = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
@@ -51,15 +51,7 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
         message = f"Violations are reported to {hosts}."
         yield judged("reporting", "wired", message, header=destinations[0].header, value=destinations[0].url)
     else:
-        yield judged("reporting", "nowhere", "Violations are reported to nobody.", header=policies[0].header)
-
-
-def report_urls(response: Response) -> tuple[str, ...]:
-    """Where the headers of a page send reports, resolved: what has to be asked for `Material.endpoints`."""
-    answer = Answer(response, Material(url=response.url, page=Visit(url=response.url, response=response)))
-    policies = [*enforced_policies(answer, None), *reported_policies(answer)]
-    destinations, _ = _destinations(answer, policies)
-    return tuple(dict.fromkeys(each.url for each in destinations))
+        yield judged("reporting", "nowhere", "Violations are reported to nobody.")
 
 
 def _destinations(answer: Answer, policies: Sequence[SentPolicy]) -> tuple[Sequence[_Destination], Mapping[str, str]]:
@@ -196,6 +188,6 @@ def _why_refused(answer: Answer, asked: EndpointAnswer) -> str | None:
 
 def _resolved(text: str, base: str) -> str | None:
     try:
-        return ada_url.URL(text, base).href
+        return ada_url.URL(text, base).href.partition("#")[0]
     except ValueError:
         return None

@@ -81,8 +81,8 @@ def _judgements(material: Material, evaluate: Evaluate) -> Iterator[Judgement]:
     if material.page.response is None:
         return
     answer = Answer(material.page.response, material)
-    sent = enforced_policies(answer, evaluate)
-    yield from judge_policies(answer, sent)
+    sent = enforced_policies(answer)
+    yield from judge_policies(answer, sent, evaluate)
     yield from judge_framing(answer, sent)
     yield from judge_reporting(answer, sent)
     for judge in (
@@ -94,17 +94,14 @@ def _judgements(material: Material, evaluate: Evaluate) -> Iterator[Judgement]:
 
 
 def _charged(judgements: Sequence[Judgement]) -> Iterator[Judgement]:
-    """With the points that each one takes: a result once, and no test or group more than its limit."""
-    left = {name: test.most for name, test in OWN_TESTS.items()}
-    left_of_groups = dict(GROUP_LIMITS)
-    charged: set[tuple[str, str]] = set()
+    """With the points that each one takes: of a test the worst counts, and no group takes more than its limit."""
+    taken: dict[str, int] = {}
+    left = dict(GROUP_LIMITS)
     for judgement in judgements:
         name, group = judgement.name, OWN_TESTS[judgement.name].group
-        points = 0
-        if (name, judgement.result) not in charged:
-            points = min(judgement.points, left[name], left_of_groups.get(group or "", FULL_SCORE))
-            charged.add((name, judgement.result))
-            left[name] -= points
-            if group is not None:
-                left_of_groups[group] -= points
+        points = max(0, judgement.points - taken.get(name, 0))
+        taken[name] = taken.get(name, 0) + points
+        if group is not None:
+            points = min(points, left[group])
+            left[group] -= points
         yield replace(judgement, points=points)

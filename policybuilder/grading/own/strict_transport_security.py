@@ -99,7 +99,7 @@ def judge_strict_transport_security(answer: Answer) -> Iterator[Judgement]:
             )
         return
     if answer.url is not None and answer.url.is_ip_address:
-        yield untested("strict-transport-security", "Browsers remember no addresses, only names.", header=_HEADER)
+        yield untested("strict-transport-security", "Browsers remember no addresses, only names.")
         return
     yield _of_page(answer, values)
     promise = read_promise(values[0]) if values else None
@@ -132,13 +132,13 @@ def _of_page(answer: Answer, values: tuple[str, ...]) -> Judgement:
     lasting = _lasting(promise.max_age_seconds)
     if promise.max_age_seconds < _HALF_A_YEAR:
         message = f"Browsers use https by themselves for only {lasting} after a visit."
-        return said("max-age-short", message, f"{_FIX}, when all is well")
+        return said("max-age-short", message, _FIX)
     if promise.wants_preload and not (promise.has_subdomains and promise.max_age_seconds >= _YEAR):
         return said(
             "preload-not-ready",
             "It asks for the list of hosts that browsers visit over https alone, which wants a year and"
             " includeSubDomains.",
-            f"{_FIX}; includeSubDomains; preload (for all hosts of the domain, and hard to undo), or leave out preload",
+            "Leave out preload, or promise a year for all hosts of the domain, which is hard to undo.",
         )
     return said("max-age-long", f"For {lasting} after a visit browsers use https by themselves, for {scope}.")
 

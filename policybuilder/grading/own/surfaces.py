@@ -51,7 +51,7 @@ _OF_THE_TEXT = frozenset(
 _ELSEWHERE = frozenset({"frame-ancestors", "report-to", "report-uri", "require-trusted-types-for", "trusted-types"})
 """Directives that tests of other names look at, together with other headers."""
 
-_ASKED = {
+ASKED_DIRECTIVES = {
     "csp-scripts": "script-src-elem",
     "csp-plugins": "object-src",
     "csp-base": "base-uri",
@@ -59,6 +59,7 @@ _ASKED = {
     "csp-styles": "style-src-elem",
     "csp-requests": "connect-src",
 }
+"""By surface, the effective directive that speaks for it."""
 
 
 def surface_of(weakness: Weakness) -> str | None:
@@ -70,17 +71,3 @@ def surface_of(weakness: Weakness) -> str | None:
     if weakness.directive == "default-src":
         return _IN_DEFAULT_SRC.get(weakness.code.partition("-")[0], TEXT)
     return _BY_DIRECTIVE.get(weakness.directive or "", TEXT)
-
-
-def asked_directive(weakness: Weakness) -> str | None:
-    """The effective directive under which an attacker's load would be judged; None where no load says it."""
-    surface = surface_of(weakness)
-    match weakness.directive:
-        case "script-src-attr" | "style-src-attr" | "worker-src":
-            return weakness.directive
-        case "child-src":
-            return "frame-src"
-        case name if surface == "csp-requests" and name not in {"default-src", None}:
-            return name
-        case _:
-            return _ASKED.get(surface or "")

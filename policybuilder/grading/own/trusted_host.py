@@ -25,7 +25,7 @@ def judge_trusted_host(answer: Answer) -> Iterator[Judgement]:
     forged = material.forged_host
     if forged is None:
         if material.forged_host_failure is None:
-            yield untested("trusted-host", "No forged Host header was tried.", header="Host")
+            yield untested("trusted-host", "No forged Host header was tried.")
         else:
             yield _said(answer, "refused", "The server does not answer to a Host that is not its own.")
         return

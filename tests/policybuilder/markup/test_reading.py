@@ -225,6 +225,27 @@ def test_policies_in_meta_elements_are_obeyed_in_the_head_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ("<input type=PassWord>", True),
+        ("<form><p><input name=a type=password></form>", True),
+        ("<input type=text name=password>", False),
+        ("<p type=password>", False),
+    ],
+)
+def test_a_field_for_a_password_is_seen(source: str, asks: bool) -> None:  # noqa: FBT001  (a table's column)
+    assert read_markup(source).asks_password is asks
+
+
+def test_what_meta_elements_say_of_the_referrer_is_kept_in_order() -> None:
+    markup = read_markup(
+        "<meta name=Referrer content=' origin '><meta name=referrer><meta name=robots content=none>"
+        "<template><meta name=referrer content=a></template><body><meta name=referrer content=never>"
+    )
+    assert markup.referrers == ("origin", "", "never")
+
+
 def test_documents_in_srcdoc_are_read_as_pages_of_their_own() -> None:
     markup = read_markup(
         "<base href=/deep/><iframe srcdoc='\n<script>a</script><script src=x.js></script>'></iframe>"

@@ -40,6 +40,7 @@ CASES = [
     (((CSP, "frame-ancestors *"), (CSP, "frame-ancestors 'self'")), "own-origin"),
     (((CSP, "frame-ancestors *, frame-ancestors 'none'"),), "nobody"),
     (((CSP, "frame-ancestors 'self'"), (CSP, "frame-ancestors https://partner.example")), "nobody"),
+    (((CSP, "frame-ancestors"), (CSP, "frame-ancestors http:")), "nobody"),
     (((f"{CSP}-Report-Only", "frame-ancestors 'none'"),), "report-only"),
 ]
 

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from policybuilder.grading.material import EndpointAnswer
-from policybuilder.grading.own.reporting import report_urls
-from tests.support.answers import make_response
 from tests.support.judgements import judgements, results
 
 CSP, ENDPOINTS = "Content-Security-Policy", "Reporting-Endpoints"
@@ -79,13 +77,3 @@ def test_no_preflight_is_asked_of_report_uri() -> None:
 def test_a_judgement_names_the_place() -> None:
     [found] = judgements("reporting", {CSP: f"default-src 'self'; report-uri {COLLECTOR}"})
     assert (found.value, found.message) == (COLLECTOR, "Violations are reported to collector.example.")
-
-
-def test_the_places_to_ask_are_those_that_are_judged() -> None:
-    headers = (
-        (CSP, "default-src 'self'; report-uri /a http://plain.example/b"),
-        (f"{CSP}-Report-Only", "default-src 'none'; report-to csp"),
-        ("Cross-Origin-Opener-Policy", 'same-origin; report-to="other"'),
-        (ENDPOINTS, f'csp="{COLLECTOR}", other="{COLLECTOR}", idle="https://idle.example/"'),
-    )
-    assert report_urls(make_response(headers)) == ("https://shop.example/a", "http://plain.example/b", COLLECTOR)

@@ -20,6 +20,9 @@ ANSWERS = Path(__file__).parents[3] / "data" / "answers"
 SOUND = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
+FORMS = "form-action 'self'"
+
+
 def judged(headers: Given, *, body: str = "<!doctype html><meta charset=utf-8>") -> OwnGrade:
     return grade(make_material(headers, body=body), evaluate=evaluating.evaluate)
 
@@ -76,6 +79,31 @@ def test_what_a_meta_element_cannot_say_is_not_believed() -> None:
 def test_headers_that_others_do_not_look_for_are_missed(missing: str) -> None:
     found = judged([pair for pair in GOOD_HEADERS if pair[0] != missing])
     assert failing(found) == {missing.lower()}
+
+
+# Each row: policies, the codes of the weaknesses that are left on their surfaces.
+TOGETHER: list[tuple[tuple[str, ...], set[str]]] = [
+    ((f"default-src 'self'; base-uri https://*.com; {FORMS}",), {"base-uri-any-host"}),
+    ((f"default-src 'self'; base-uri https://*.com; {FORMS}", "base-uri 'none'"), set()),
+    ((f"default-src 'self'; base-uri 'none'; {FORMS}", "script-src 'unsafe-inline'"), set()),
+    (
+        ("script-src 'unsafe-inline'; default-src 'self'; base-uri 'none'; form-action 'self'",),
+        {"script-unsafe-inline"},
+    ),
+    ((f"default-src 'self'; script-src data:; base-uri 'none'; {FORMS}", "script-src 'self'"), set()),
+    (
+        (f"default-src 'self'; script-src https://cdn.jsdelivr.net; base-uri 'none'; {FORMS}", "script-src 'self'"),
+        set(),
+    ),
+    (("default-src 'self'; base-uri 'none'",), {"form-action-missing"}),
+    (("default-src 'self'; base-uri 'none'", "form-action 'self'"), set()),
+]
+
+
+@pytest.mark.parametrize(("policies", "left"), TOGETHER)
+def test_a_weakness_counts_where_no_other_policy_makes_up_for_it(policies: tuple[str, ...], left: set[str]) -> None:
+    found = with_policy(*policies)
+    assert {each.result for each in found.tests if each.name.startswith("csp-") and each.passed is False} == left
 
 
 _SOURCES = st.sampled_from(
