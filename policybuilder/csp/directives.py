@@ -45,6 +45,7 @@ OTHER_DIRECTIVES = frozenset(
 REMOVED_DIRECTIVES = frozenset(
     {
         "block-all-mixed-content",
+        "disown-opener",
         "navigate-to",
         "plugin-types",
         "prefetch-src",

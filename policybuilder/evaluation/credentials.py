@@ -10,7 +10,7 @@ from policybuilder.csp import NONCE_PLACEHOLDER, ExtendedHashSource, HashSource,
 from policybuilder.csp.directives import INLINE_DIRECTIVES
 from policybuilder.csp.sources import decoded_base64, standard_base64
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
-from policybuilder.evaluation.editing import Change, replaced, without
+from policybuilder.evaluation.editing import Change, Edit, without
 from policybuilder.evaluation.reading import PlacedDirective, Reading, Token, first_of_each
 from policybuilder.evaluation.weakness import Certainty, Severity
 
@@ -40,9 +40,13 @@ def short_nonces(reading: Reading) -> Iterator[Draft]:
                     token,
                     Rating("nonce-short", severity, Certainty.LIKELY),
                     message,
-                    change=partial(replaced, token, _FRESH),
+                    change=partial(_renewed, placed, token),
                     advice=_ADVICE,
                 )
+
+
+def _renewed(placed: PlacedDirective, token: Token) -> Change:
+    return tuple(Edit(each.start, each.end, _FRESH) for each in placed.alike(token))
 
 
 def repeated_nonces(reading: Reading) -> Iterator[Draft]:
@@ -66,7 +70,7 @@ def repeated_nonces(reading: Reading) -> Iterator[Draft]:
                     token,
                     Rating("nonce-repeated", Severity.HIGH, Certainty.CERTAIN),
                     message,
-                    change=partial(replaced, token, _FRESH),
+                    change=partial(_renewed, placed, token),
                     advice=_ADVICE,
                 )
 

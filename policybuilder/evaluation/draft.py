@@ -39,8 +39,11 @@ class Draft:
     may_awaken: bool = False
     """The change lets something count that did not; it has to be looked at whether that is better."""
 
+    copies: bool = False
+    """The change copies a list, and with it what is wrong with any list that has the same sources."""
+
     otherwise: Mend | None = None
-    """The change to make where it is not."""
+    """The change to make where the other is no better."""
 
     @property
     def name(self) -> tuple[str, str | None, str | None]:
@@ -60,6 +63,7 @@ def at_value(
     message: str,
     *,
     change: Mend | None = None,
+    otherwise: Mend | None = None,
     advice: str | None = None,
 ) -> Draft:
     """A weakness of one value."""
@@ -71,6 +75,8 @@ def at_value(
         directive=placed.name,
         value=token.text,
         change=change,
+        copies=otherwise is not None,
+        otherwise=otherwise,
         advice=advice,
         policy=policy.number,
     )

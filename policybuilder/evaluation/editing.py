@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from policybuilder.csp import HostSource, SchemeSource
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
+from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN
 from policybuilder.csp.sources import SELF
 from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Token
 
@@ -47,11 +48,6 @@ def without(placed: PlacedDirective, tokens: Collection[Token], *, stand_in: str
     return tuple(Edit(before[index], token.end, "") for index, token in enumerate(placed.values) if token.start in gone)
 
 
-def replaced(token: Token, by: str) -> Change:
-    """Another value in the place of one."""
-    return (Edit(token.start, token.end, by),)
-
-
 def added(text: str, placed: PlacedPolicy, directive: str) -> Change:
     """A directive more, at the end of the policy."""
     stands_alone = placed.start == placed.end
@@ -60,8 +56,15 @@ def added(text: str, placed: PlacedPolicy, directive: str) -> Change:
     return (Edit(at, at, f"{between}{directive}"),)
 
 
+def without_directive(text: str, policy: PlacedPolicy, name: str) -> Change:
+    """The policy without the directive of that name, however often it stands there."""
+    parts = text[policy.start : policy.end].split(";")
+    kept = [part for part in parts if next(iter(TOKEN.findall(part)), "").lower() != name]
+    return (Edit(policy.start, policy.end, ";".join(kept).strip(ASCII_WHITESPACE)),)
+
+
 def dropped(text: str, start: int, end: int) -> Change:
-    """The policy without the directive that stands between `start` and `end`, and without its semicolon."""
+    """The text without the directive that stands between `start` and `end`, and without its semicolon."""
     after = end
     while text[after : after + 1].isspace():
         after += 1
@@ -86,7 +89,7 @@ def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirectiv
 
     Where that is default-src, other things may need the sources: scripts get a list of their own, without them.
     """
-    stand_in = NOTHING if all(token.text.startswith("'") for token in tokens) else _left_for(placed, tokens)
+    stand_in = _left_for(placed, tokens)
     if placed.name != "default-src":
         return without(placed, tokens, stand_in=stand_in)
     gone = {token.start for token in tokens}
@@ -94,7 +97,15 @@ def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirectiv
     return added(text, policy, " ".join(("script-src", *(kept or [stand_in]))))
 
 
+def narrowed_itself(placed: PlacedDirective, tokens: Sequence[Token]) -> Change | None:
+    """The same of default-src itself, where scripts had better have no copy of it."""
+    return narrowing(placed, tokens) if placed.name == "default-src" else None
+
+
 def _left_for(placed: PlacedDirective, tokens: Sequence[Token]) -> str:
+    """What stands in for the values that go, if no other is left: for keywords nothing, for URLs the page's own."""
+    if all(token.text.startswith("'") for token in tokens):
+        return NOTHING
     gone = {token.start for token in tokens}
     left = (token.source for token in placed.values if token.start not in gone)
     has_urls = any(isinstance(source, HostSource | SchemeSource) or source == SELF for source in left)

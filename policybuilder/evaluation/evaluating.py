@@ -83,6 +83,22 @@ MAX_CHARACTERS = 256 * 1024
 https://source.chromium.org/chromium/chromium/src/+/main:net/http/http_stream_parser.h
 """
 
+_OF_ANY_LIST = frozenset(
+    {
+        *(
+            "nonce-short",
+            "nonce-repeated",
+            "dead-hash",
+            "insecure-scheme",
+            "any-port",
+            "lookalike-host",
+            "loopback-host",
+        ),
+        *("address-host", "invalid-source", "directive-as-source", "unquoted-keyword", "none-ignored", "query-ignored"),
+    }
+)
+"""What is said of a source in every list that has it."""
+
 _LATER = "put right what stands before it first"
 
 _ORDER = {severity: number for number, severity in enumerate(Severity)}
@@ -125,6 +141,7 @@ def evaluate_in(circumstances: Circumstances, text: str) -> tuple[Weakness, ...]
     """The same, for several texts of the same circumstances."""
     drafts = _find(text, circumstances)
     before = Counter(draft.rating.severity for draft in drafts)
+    has_faulty_default = any(each.directive == "default-src" and each.rating.code in _OF_ANY_LIST for each in drafts)
     weaknesses = []
     budget, looks = _MAX_FIX_CHARACTERS, _MAX_LOOKED_AT_CHARACTERS
     for draft in drafts:
@@ -132,11 +149,11 @@ def evaluate_in(circumstances: Circumstances, text: str) -> tuple[Weakness, ...]
         if budget < len(text) and mend is not None:
             mend, advice = None, advice or _LATER
         change = None if mend is None else mend()
-        if draft.may_awaken and change is not None:
+        if change is not None and (draft.may_awaken or (draft.copies and has_faulty_default)):
             better = _find(apply(text, change), circumstances) if looks >= len(text) else None
             looks -= len(text)
             if better is None or not _is_no_worse(draft, before, better):
-                change = draft.otherwise() if draft.otherwise else None
+                change = (draft.otherwise() if draft.otherwise else None) or (change if draft.copies else None)
         weaknesses.append(_finished(draft, text, change, advice))
         budget -= 0 if change is None else len(text)
     return tuple(weaknesses)

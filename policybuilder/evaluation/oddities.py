@@ -15,7 +15,7 @@ from policybuilder.csp.directives import KNOWN_DIRECTIVES, REMOVED_DIRECTIVES
 from policybuilder.csp.grammar import ASCII_WHITESPACE, VOIDING
 from policybuilder.evaluation.did_you_mean import nearest
 from policybuilder.evaluation.draft import Draft, Mend, Rating
-from policybuilder.evaluation.editing import Change, Edit, dropped, without
+from policybuilder.evaluation.editing import Change, Edit, dropped, without, without_directive
 from policybuilder.evaluation.reading import PlacedPolicy, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
 
@@ -122,6 +122,12 @@ def _dropped(reading: Reading, finding: Finding) -> Change:
     return dropped(reading.text, finding.start, _part_end(reading.text, finding.end))
 
 
+def _without_name(reading: Reading, placed: PlacedPolicy | None, finding: Finding) -> Change | None:
+    if placed is None or finding.directive is None:
+        return None
+    return without_directive(reading.text, placed, finding.directive)
+
+
 def _remove(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
     return _Better(partial(_without_value, placed, finding))
 
@@ -182,7 +188,7 @@ def _guess_keyword(_reading: Reading, placed: PlacedPolicy | None, finding: Find
 
 
 def _guess_directive(reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
-    otherwise = partial(_dropped, reading, finding)
+    otherwise = partial(_without_name, reading, placed, finding)
     known = KNOWN_DIRECTIVES - REMOVED_DIRECTIVES - (placed.directives.keys() if placed else set())
     meant = nearest((finding.directive or "").rstrip(":"), known) if guess else None
     if meant is None:
@@ -218,9 +224,9 @@ _REMOVED_ADVICE = {
 }
 
 
-def _drop_removed(reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
+def _drop_removed(reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
     advice = _REMOVED_ADVICE.get(finding.directive or "")
-    return _drop(reading, placed, finding, guess)._replace(advice=advice)
+    return _Better(partial(_without_name, reading, placed, finding), advice=advice)
 
 
 def _both_ways(_reading: Reading, _placed: PlacedPolicy | None, _finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, shown
-from policybuilder.evaluation.editing import Change, Edit, dropped
+from policybuilder.evaluation.editing import Change, Edit, without_directive
 from policybuilder.evaluation.reading import PlacedDirective, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
 
@@ -37,7 +37,7 @@ def undefined_endpoints(reading: Reading) -> Iterator[Draft]:
             continue
         name = placed.values[0].text if placed.values else ""
         beside = policy.directives.get("report-uri")
-        change = partial(dropped, reading.text, placed.start, placed.end) if beside is not None else None
+        change = partial(without_directive, reading.text, policy, "report-to") if beside is not None else None
         advice = f'send  Reporting-Endpoints: {name or "csp"}="https://…"  in the same response'
         lost = "and report-uri beside it is ignored" if beside is not None else "so nothing is reported"
         if reading.reporting_endpoints is None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from policybuilder.csp import HostSource, SchemeSource, SourceExpression
 from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, shown
-from policybuilder.evaluation.editing import narrowed_for_scripts, without
+from policybuilder.evaluation.editing import narrowed_for_scripts, narrowed_itself, without
 from policybuilder.evaluation.gadgets import GadgetKind
 from policybuilder.evaluation.holding import admits_eval, urls_stand
 from policybuilder.evaluation.hosts import facts_of, redirects_anywhere
@@ -32,7 +32,15 @@ def wide_script_sources(reading: Reading) -> Iterator[Draft]:
                 rating, words = found
                 change = partial(narrowed_for_scripts, reading.text, policy, placed, placed.alike(token))
                 message = f"{placed.name} lets scripts come from {shown(token.text)}, {words}"
-                yield at_value(policy, placed, token, rating, message, change=change)
+                yield at_value(
+                    policy,
+                    placed,
+                    token,
+                    rating,
+                    message,
+                    change=change,
+                    otherwise=partial(narrowed_itself, placed, placed.alike(token)),
+                )
 
 
 def script_allowlists(reading: Reading) -> Iterator[Draft]:
@@ -92,6 +100,7 @@ def gadgets(reading: Reading) -> Iterator[Draft]:
                     rating,
                     f"{placed.name} allows {shown(token.text)}, which can run {what}: this host {gadget.reason}",
                     change=partial(narrowed_for_scripts, reading.text, policy, placed, placed.alike(token)),
+                    otherwise=partial(narrowed_itself, placed, placed.alike(token)),
                     advice=f"see {gadget.source}",
                 )
 
@@ -121,6 +130,7 @@ def paths_beside_redirectors(reading: Reading) -> Iterator[Draft]:
                     Rating("script-redirector", Severity.MEDIUM, Certainty.LIKELY),
                     message,
                     change=partial(narrowed_for_scripts, reading.text, policy, placed, gone),
+                    otherwise=partial(narrowed_itself, placed, gone),
                 )
 
 

@@ -12,7 +12,7 @@ from policybuilder.csp import Keyword
 from policybuilder.csp.inline_matching import blanket_keyword
 from policybuilder.csp.question import Browser, InlineType
 from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, of_policy
-from policybuilder.evaluation.editing import added, narrowed_for_scripts
+from policybuilder.evaluation.editing import added, narrowed_for_scripts, narrowed_itself
 from policybuilder.evaluation.holding import eval_stands, inline_stands
 from policybuilder.evaluation.reading import Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
@@ -93,6 +93,7 @@ def unsafe_inline(reading: Reading) -> Iterator[Draft]:
                 Rating("script-unsafe-inline", Severity.HIGH, Certainty.CERTAIN),
                 message,
                 change=change,
+                otherwise=partial(narrowed_itself, placed, tokens),
             )
 
 
@@ -118,6 +119,7 @@ def unsafe_eval(reading: Reading) -> Iterator[Draft]:
             Rating("script-unsafe-eval", severity, Certainty.POSSIBLE),
             message,
             change=change,
+            otherwise=partial(narrowed_itself, placed, tokens),
         )
 
 
@@ -141,6 +143,7 @@ def unsafe_hashes(reading: Reading) -> Iterator[Draft]:
             Rating("script-unsafe-hashes", Severity.LOW, Certainty.POSSIBLE),
             message,
             change=change,
+            otherwise=partial(narrowed_itself, placed, tokens),
         )
 
 

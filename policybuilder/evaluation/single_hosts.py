@@ -122,7 +122,7 @@ def lookalikes(reading: Reading) -> Iterator[Draft]:
     for host in hosts:
         if own and looks_like_one_of(host, own):
             meant = next((each for each in own if looks_like_one_of(host, (each,))), own[0])
-            false_names[host] = (f"{meant}, which is the site's own", Severity.HIGH, Certainty.LIKELY)
+            false_names[host] = (f"{meant}, which is the site's own, and is another's", Severity.HIGH, Certainty.LIKELY)
     if len(hosts) <= _MAX_COMPARED:
         false_names |= _false_among(hosts, own, false_names)
     for policy, placed, token in _told_once(reading) if false_names else ():
@@ -130,7 +130,7 @@ def lookalikes(reading: Reading) -> Iterator[Draft]:
         if host is None or host not in false_names:
             continue
         meant, severity, certainty = false_names[host]
-        message = f"{shown(token.text)} in {placed.name} looks like {meant}, and is another's"
+        message = f"{shown(token.text)} in {placed.name} looks like {meant}"
         yield at_value(
             policy,
             placed,
@@ -153,7 +153,11 @@ def _false_among(
         before = tuple(order[:number])
         if before and looks_like_one_of(host, before):
             meant = next((each for each in before if looks_like_one_of(host, (each,))), before[0])
-            found[host] = (f"{meant}, which is allowed too", Severity.MEDIUM, Certainty.POSSIBLE)
+            found[host] = (
+                f"{meant}, which is allowed too: is one of them a slip?",
+                Severity.MEDIUM,
+                Certainty.POSSIBLE,
+            )
     return found
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from policybuilder.csp import Directive, Policy, PolicyList, canonical, parse_serialized_policy_list
 from policybuilder.csp.directives import FETCH_DIRECTIVES, LIST_DIRECTIVES
 from policybuilder.deployments import Deployment, ServedStage, canonical_texts, last_deployment, served
+from policybuilder.evaluation.evaluating import evaluate as evaluate_text
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.noticing import NoticedDeployment, noticed, served_now
 from policybuilder.readiness import breakage, exposure, soundness
@@ -22,6 +23,22 @@ from policybuilder.times import Window
 
 Evaluate = Callable[[PolicyList], Sequence[SuggestionFinding]]
 """What finds the weaknesses of a policy."""
+
+
+def weaknesses_of(policies: PolicyList) -> tuple[SuggestionFinding, ...]:
+    """What `cspbuild evaluate` finds in the policies, as findings of a suggestion are told."""
+    return tuple(
+        SuggestionFinding(
+            code=weakness.code,
+            severity=weakness.severity.value,
+            directive=weakness.directive or "",
+            value=weakness.value or "",
+            message=weakness.message,
+            fix=weakness.advice or weakness.fix or "",
+        )
+        for weakness in evaluate_text(str(policies))
+    )
+
 
 _OBSERVING = frozenset(canonical_texts(f"{OBSERVE_POLICY}, {INVENTORY_POLICY}"))
 
@@ -60,7 +77,7 @@ def make_case(
     critical: Sequence[str] = (),
     routes: Sequence[str] = (),
     sample: float | None = None,
-    evaluate: Evaluate | None = None,
+    evaluate: Evaluate = weaknesses_of,
 ) -> Case:
     """The case of the policy `given`; or else of the one on trial, or what the evidence speaks for now.
 
@@ -84,7 +101,7 @@ def make_case(
         critical=critical,
         routes=routes,
         sample=sample,
-        weaknesses=_new_weaknesses(candidate, enforced_policies, evaluate) if evaluate else (),
+        weaknesses=_new_weaknesses(candidate, enforced_policies, evaluate),
     )
 
 

@@ -260,6 +260,7 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("findings", case_of(make_record([attack()])), False, "attack-like"),
     ("findings", case_of(make_record([attack(decision="class"), make_group()])), True, "none"),
     ("findings", case_of(evaluate=weak), False, "weak"),
+    ("findings", case_of(policy=POLICY.replace("'self'", "'unsafe-inline'")), False, "script-unsafe-inline"),
     ("findings", case_of(trial_beside_enforced(), evaluate=weak), True, "none"),
     ("header-size", case_of(), True, "bytes"),
     ("header-size", case_of(policy=f"img-src {' '.join(f'https://h{n}.example' for n in range(400))}"), False, "bytes"),
