@@ -1,6 +1,6 @@
 // Runs the tests of @mdn/mdn-http-observatory on answers from standard input, without its retrieval: one JSON object a
-// line in, one a line out. The list of preloaded hosts, which its package fetches when it is installed, is what the
-// first line says.
+// line in, one a line out; of a `score` it tells the grade. The list of preloaded hosts, which its package fetches when
+// it is installed, is what the first line says.
 import fs from "node:fs";
 import { IncomingMessage } from "node:http";
 import { createInterface } from "node:readline";
@@ -81,13 +81,17 @@ function graded(requests) {
   return { ...getGradeForScore(uncurved >= MINIMUM_SCORE_FOR_EXTRA_CREDIT ? score : uncurved), tests };
 }
 
+function judged(given) {
+  const answer = graded(requestsOf(given));
+  const requests = requestsOf(given);
+  return splitPolicies(requests) ? { ...answer, split: graded(requests) } : answer;
+}
+
 for await (const line of lines) {
   const given = JSON.parse(line);
   let answer;
   try {
-    answer = graded(requestsOf(given));
-    const requests = requestsOf(given);
-    if (splitPolicies(requests)) answer.split = graded(requests);
+    answer = "score" in given ? getGradeForScore(given.score) : judged(given);
   } catch (error) {
     answer = { failure: String(error.stack) };
   }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policybuilder.domains import is_address, private_suffix, registrable_domain
+from policybuilder.domains import is_address, private_suffix, registered_domain, registrable_domain
 
 # (host, what one party holds, the private suffix)
 HOSTS = [
@@ -30,6 +30,22 @@ def test_a_host_belongs_to_whoever_holds_the_name_below_a_suffix(
 ) -> None:
     assert registrable_domain(host) == registrable
     assert private_suffix(host) == suffix
+
+
+# (host, the domain it is registered under, whoever holds names there)
+REGISTERED = [
+    ("www.shop.co.uk", "shop.co.uk"),
+    ("a.me.github.io", "github.io"),
+    ("github.io", "github.io"),
+    ("co.uk", None),
+    ("localhost", None),
+    ("10.0.0.1", None),
+]
+
+
+@pytest.mark.parametrize(("host", "registered"), REGISTERED)
+def test_a_host_is_registered_below_a_suffix_of_registries_alone(host: str, registered: str | None) -> None:
+    assert registered_domain(host) == registered
 
 
 def test_addresses_are_told_from_names() -> None:

@@ -393,7 +393,14 @@ class Chance:
                     "https://user@cdn.example/a.js",
                     "https://bücher.example/",
                 ),
-                *("https://intranet/a.js", "https://192.168.1/a.js", "ftp://cdn.example/a.js", "https://-a-.example/"),
+                *(
+                    "https://intranet/a.js",
+                    "https://192.168.1/a.js",
+                    "ftp://cdn.example/a.js",
+                    "http://.cdn.example/a.js",
+                    "https://..cdn.example/",
+                    "https://-a-.example/",
+                ),
             )
         )
         attributes = [f"src={self._quoted(self._damaged(source))}"] if self._is(0.85) else []

@@ -89,5 +89,5 @@ def _domain_of(url: str) -> str | None:
 
 def _domain(host: str) -> str | None:
     """As the peer knows it, without the names that others than registries give away."""
-    name = host.rstrip(".")
+    name = host.rstrip(".").removeprefix(".")
     return registered_domain(name) if len(name) <= 255 and _HOST_NAME.fullmatch(name) else None

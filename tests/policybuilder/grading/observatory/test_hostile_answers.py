@@ -25,7 +25,7 @@ def meta(policy: str) -> str:
 
 
 HOSTILE = {
-    "one policy of megabytes": meta("script-src " + "https://cdn.example/a " * (3 * _MEGABYTE // 22)),
+    "one policy of megabytes": meta("script-src " + "https://cdn.example/a " * (_MEGABYTE // 22)),
     "sources that all begin alike": meta("script-src " + " ".join("a" * n for n in range(1, 2_000))),
     "sources looked at again for each of many policies": meta(
         "script-src " + "https://cdn.example/a " * 60_000 + ", script-src https://cdn.example/a" * 60_000
@@ -33,7 +33,7 @@ HOSTILE = {
     "one long source looked at again": meta("script-src " + "a/" * _MEGABYTE + ", script-src b" * 100_000),
     "a hundred thousand policies": meta(",".join(["default-src 'self'"] * 100_000)),
     "a policy in each of many elements": meta("default-src 'self'") * 50_000,
-    "directives without end": meta("; ".join(f"x-{n}-src 'self'" for n in range(150_000))),
+    "directives without end": meta("; ".join(f"x-{n}-src 'self'" for n in range(60_000))),
     "scripts without end": "<script src=https://cdn.example/a.js></script>" * 100_000,
     "attributes without end": "<script " + " ".join(f"a{n}=b" for n in range(300_000)) + "></script>",
     "elements as deep as the page is long": "<b>" * _MEGABYTE,

@@ -13,6 +13,7 @@ from policybuilder.grading.observatory import (
     cross_origin_resource_policy,
     cross_origin_resource_sharing,
     grade,
+    grade_of,
     redirection,
     referrer_policy,
     strict_transport_security,
@@ -49,8 +50,13 @@ def test_the_ten_tests_of_1_4_8_come_to_the_same_over_sites_of_all_kinds(capsys:
     assert comparison.disagreements == []
     assert comparison.materials >= RANDOM_SITES + 50
     assert set(all_results()) - set(comparison.results) == set(), "not every result came up"
-    assert len(comparison.grades) == 13, "not every grade came up"
     assert set(comparison.intended) == {FRAMING_BONUS, COMMAS, FAILURE}
+
+
+def test_every_score_has_the_grade_that_the_package_gives_it() -> None:
+    scores = range(-50, 171)
+    answers = ask_peer({"score": score} for score in scores)
+    assert [answer["grade"] for answer in answers] == [grade_of(max(0, score)) for score in scores]
 
 
 @pytest.mark.soak
