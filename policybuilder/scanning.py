@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policybuilder.evaluation.evaluating import evaluate
 from policybuilder.grading import observatory, own, securityheaders
 from policybuilder.grading.judgement import Judgement
-from policybuilder.grading.material import Material
+from policybuilder.grading.material import Material, Visit
 from policybuilder.grading.observatory import ObservatoryGrade
 from policybuilder.grading.own import OwnGrade
 from policybuilder.grading.securityheaders import SecurityHeadersGrade
@@ -46,6 +46,27 @@ def judge(material: Material) -> Scan:
         observatory=observatory.grade(material),
         securityheaders=securityheaders.approximate(material),
     )
+
+
+def without_bodies(scan: Scan) -> Scan:
+    """The scan without what only judging needs: of a thousand pages nobody keeps the text."""
+    material = scan.material
+    slim = replace(
+        material,
+        page=_without_body(material.page),
+        http=None if material.http is None else _without_body(material.http),
+        https=None if material.https is None else _without_body(material.https),
+        preflight=None,
+        forged_host=None,
+        cookies=(),
+        markup=None,
+    )
+    return replace(scan, material=slim)
+
+
+def _without_body(visit: Visit) -> Visit:
+    response = visit.response
+    return visit if response is None else replace(visit, response=replace(response, body=b""))
 
 
 def worst_first(scans: Sequence[Scan]) -> list[Scan]:

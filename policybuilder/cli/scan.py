@@ -28,7 +28,7 @@ from policybuilder.scanner.fetching import Budget
 from policybuilder.scanner.host_checking import check_host
 from policybuilder.scanner.recorded import MAX_BYTES, read_response
 from policybuilder.scanner.surveying import pages_of_sitemap, survey
-from policybuilder.scanning import GRADES, Scan, is_worse, judge
+from policybuilder.scanning import GRADES, Scan, is_worse, judge, without_bodies
 from policybuilder.wiring import Check, origin_of
 
 if TYPE_CHECKING:
@@ -82,19 +82,19 @@ def command(
         if urls or sitemap or crawl:
             raise click.UsageError("--response stands alone: give a URL with --url, and pages in another call")
         material = read_response(_read(response), None if response_url is None else read_page_url(response_url))
-        found.add(judge(material))
-        if host_check:
-            found.check(None)
+        found.add(judge(material), None, host_check=host_check)
     else:
         if response_url is not None:
             raise click.UsageError("--url says where a --response came from; give a page to fetch without it")
         if not urls and sitemap is None:
             raise click.UsageError("name a URL, a --sitemap, or a recorded --response")
         _scan(found, fetcher, urls, sitemap, crawl, host_check=host_check)
+    if not found.scans and not found.unreachable:
+        raise CspbuildError("no page was scanned: robots.txt asks programs to leave them alone; name their URLs")
     is_refused = min_grade is not None and any(is_worse(scan, min_grade) for scan in found.scans)
     with gate(says_no=is_refused):
         _PRINTERS[output_format](found, min_grade)
-    if found.unreachable and found.has_failed:
+    if found.has_failed or not found.scans:
         raise EnvironmentFailedError(f"{len(found.unreachable)} of the pages could not be scanned; see above")
 
 
@@ -112,16 +112,13 @@ class _Found:
 
     is_several: bool = False
 
-    def add(self, scan: Scan) -> None:
-        self.scans.append(scan)
-
-    def check(self, fetcher: Fetcher | None) -> None:
-        """Check the host of the last page, unless another page of it was."""
-        scan = self.scans[-1]
-        if origin_of(scan.material.url) in map(origin_of, self.host_checks):
-            return
-        with nullcontext() if fetcher is None else fetcher.within(_HOST_CHECK_BUDGET):
-            self.host_checks[scan.material.url] = tuple(check_host(fetcher, scan.material, scan.own))
+    def add(self, scan: Scan, fetcher: Fetcher | None, *, host_check: bool) -> None:
+        """Keep it, and check its host unless another page of it was."""
+        url = scan.material.url
+        if host_check and origin_of(url) not in map(origin_of, self.host_checks):
+            with nullcontext() if fetcher is None else fetcher.within(_HOST_CHECK_BUDGET):
+                self.host_checks[url] = tuple(check_host(fetcher, scan.material, scan.own))
+        self.scans.append(without_bodies(scan))
 
 
 def _scan(
@@ -146,9 +143,7 @@ def _scan(
         say("scanning")
         for url, seen in survey(fetcher, named, listed, most=crawl or 0, report=said.append):
             if isinstance(seen, Material):
-                found.add(judge(seen))
-                if host_check:
-                    found.check(fetcher)
+                found.add(judge(seen), fetcher, host_check=host_check)
             elif not found.is_several:
                 raise seen
             else:

@@ -71,6 +71,9 @@ class EndpointAnswer:
     failure: str | None = None
     """Why there is no answer, as a line for people."""
 
+    is_refused: bool = False
+    """Whether it was our own rules that kept us from asking: browsers may well reach it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:

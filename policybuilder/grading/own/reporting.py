@@ -155,7 +155,7 @@ def _of_destinations(answer: Answer, destinations: Sequence[_Destination]) -> It
         if url.scheme == "http" and not url.is_loopback and (each.is_preflighted or answer.is_secure):
             message = f"Browsers send no reports to {shown(each.url)}, since it is plain http."
             yield _said("insecure", message, each, "Give it an https address.")
-        elif asked is not None and asked.failure is not None:
+        elif asked is not None and asked.failure is not None and not asked.is_refused:
             message = f"{shown(each.url)} does not answer, so reports are lost: {shown(asked.failure)}"
             yield _said("unanswered", message, each, "See whether the address is right, and the service runs.")
         elif asked is not None and each.is_preflighted and (why := _why_refused(answer, asked)):

@@ -255,6 +255,40 @@ def test_a_sitemap_that_lists_nothing_is_told(scan: Callable[..., Ran], pages: s
     assert "lists no page" in ran.err
 
 
+def test_where_no_page_may_be_scanned_that_is_told(scan: Callable[..., Ran]) -> None:
+    def answer(request: Request) -> Response:
+        if request.path == "/robots.txt":
+            return Response(200, (), b"User-agent: *\nDisallow: /")
+        return Response(200, (), f"<urlset><loc>http://{request.header('host')}/a</loc></urlset>".encode())
+
+    with serve(answer) as port:
+        ran = scan("--sitemap", f"http://127.0.0.1:{port}/sitemap.xml")
+    assert (ran.code, ran.out) == (2, "")
+    assert "robots.txt" in ran.err
+
+
+def test_a_listed_page_that_cannot_be_had_fails_nothing_unless_it_is_all_there_is(scan: Callable[..., Ran]) -> None:
+    def answer(request: Request) -> Response:
+        base = f"http://{request.header('host')}"
+        match request.path:
+            case "/both.xml":
+                return Response(200, (), f"<urlset><loc>{base}/a</loc><loc>{base}/loop</loc></urlset>".encode())
+            case "/one.xml":
+                return Response(200, (), f"<urlset><loc>{base}/loop</loc></urlset>".encode())
+            case "/loop":
+                return moved("/loop")(request)
+            case "/robots.txt":
+                return Response(404)
+            case _:
+                return page()(request)
+
+    with serve(answer) as port:
+        both = scan("--sitemap", f"http://127.0.0.1:{port}/both.xml", "--format", "json")
+        one = scan("--sitemap", f"http://127.0.0.1:{port}/one.xml", "--format", "json")
+    assert (both.code, one.code) == (0, 3)
+    assert "redirects more than" in one.json()["pages"][0]["error"]
+
+
 def test_a_host_check_says_whether_reporting_is_wired_and_names_are_believed(scan: Callable[..., Ran]) -> None:
     def answer(request: Request) -> Response:
         name = request.header("x-forwarded-host") or request.header("host") or ""

@@ -335,6 +335,7 @@ def test_no_redirect_and_no_endpoint_leads_to_one(url: str) -> None:
     assert [cookie.text for cookie in material.cookies] == ["a=b"]
     (endpoint,) = material.endpoints.values()
     assert endpoint.preflight_status is None
+    assert endpoint.is_refused
     assert "add --allow-private to connect there" in (endpoint.failure or "")
 
 
