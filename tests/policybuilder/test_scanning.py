@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,20 +30,26 @@ def test_a_page_is_worse_than_all_grades_above_its_own() -> None:
 
 
 def test_what_is_said_of_many_pages_is_said_once() -> None:
-    scans = [scanned(url=f"https://{name}.example/") for name in "abc"]
+    scans = [scanned(url=f"https://shop.example/{name}") for name in "abc"]
     said = said_of(scans)
     (scripts,) = [each for each in said if each.judgement.name == "csp-scripts"]
-    assert scripts.pages == ("https://a.example/", "https://b.example/", "https://c.example/")
+    assert scripts.pages == ("https://shop.example/a", "https://shop.example/b", "https://shop.example/c")
     assert len(said) == len(said_of(scans[:1]))
 
 
 def test_why_grades_differ_is_said_and_nothing_where_they_do_not() -> None:
-    scan = scanned("Content-Security-Policy: script-src 'self' 'unsafe-inline'")
+    scan = scanned("Content-Security-Policy: script-src 'unsafe-inline'", "Strict-Transport-Security: max-age=63072000")
     assert len({scan.grade, scan.observatory.grade, scan.securityheaders.grade}) > 1
     why = "\n".join(differences(scan))
     for words in ("ours takes points for csp-scripts", "Observatory takes points for", "securityheaders.com misses"):
         assert words in why
     assert all(line.isprintable() for line in differences(scan))
+    agreeing = replace(
+        scan,
+        observatory=replace(scan.observatory, grade=scan.grade),
+        securityheaders=replace(scan.securityheaders, grade=scan.grade),
+    )
+    assert differences(agreeing) == ()
 
 
 def test_what_is_kept_of_a_page_prints_the_same_without_its_text() -> None:
