@@ -41,7 +41,7 @@ def print_scans(
         out.print()
     said = said_of(scans)
     if said:
-        out.print(_said_table(said, len(scans)))
+        out.print(_said_table(said, len(scans), out.width))
     for url, checks in host_checks.items():
         where = "" if len(scans) == 1 else f" of {url}"
         rows = [(MARKS[check.passed], check.name, _with_fix(check)) for check in checks]
@@ -108,7 +108,11 @@ def _described(tls: Tls) -> str:
     return line
 
 
-def _said_table(said: Sequence[Said], pages: int) -> Table:
+_WIDE = 110
+"""Columns of a terminal that has room for what was sent beside what follows from it."""
+
+
+def _said_table(said: Sequence[Said], pages: int, width: int) -> Table:
     """A header's value stands once, however many tests look at it."""
     rows: list[tuple[str | tuple[str, ...], ...]] = []
     shown: tuple[str | None, str | None] = (None, None)
@@ -118,14 +122,14 @@ def _said_table(said: Sequence[Said], pages: int) -> Table:
         sent = "" if here == shown and any(here) else _sent(judgement)
         shown = here
         on = "" if len(each.pages) == pages else f"on {each.pages[0]}" + _more(len(each.pages) - 1)
-        row: list[str | tuple[str, ...]] = [
-            MARKS[judgement.passed],
-            judgement.name,
-            sent,
-            (judgement.message, *filter(None, [on])),
-        ]
-        row.append(f"−{judgement.points}" if judgement.points > 0 else "")
-        rows.append(tuple(row))
+        so = (judgement.message, *filter(None, [on]))
+        mark, points = MARKS[judgement.passed], f"−{judgement.points}" if judgement.points > 0 else ""
+        if width >= _WIDE:
+            rows.append((mark, judgement.name, sent, so, points))
+        else:
+            rows.append((mark, (f"{judgement.name}  {points}".rstrip(), *filter(None, [sent]), *so)))
+    if width < _WIDE:
+        return table("", ("", "test, what was sent, and so"), rows, whole=[""])
     columns = ("", "test", "what was sent", "and so", "points")
     return table("", columns, rows, numbers=["points"], whole=["", "test"])
 

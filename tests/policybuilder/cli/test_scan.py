@@ -40,9 +40,10 @@ def scan(
     """Runs the command where nothing is, and 127.0.0.1 may be scanned."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, text: str = "", private: bool = True) -> Ran:
+    def run(*arguments: str, text: str = "", private: bool = True, columns: int = 160) -> Ran:
         options = ["--allow-private"] if private else []
-        ran = cspbuild("scan", *arguments, *options, text=text, NO_COLOR="1", SSL_CERT_FILE=str(certificate.path))
+        variables = {"NO_COLOR": "1", "COLUMNS": str(columns), "SSL_CERT_FILE": str(certificate.path)}
+        ran = cspbuild("scan", *arguments, *options, text=text, **variables)
         assert list(tmp_path.iterdir()) == []
         return ran
 
@@ -191,6 +192,15 @@ def test_a_recorded_response_is_judged_and_what_it_cannot_show_is_not_tested(sca
     assert document["observatory"]["tests"]["strict-transport-security"]["passed"]
     assert (document["tls"], document["endpoints"]) == (None, [])
     assert "as if its certificate held" in scan("--response", "-", text=data).out
+
+
+def test_a_narrow_terminal_gets_the_same_below_each_other(scan: Callable[..., Ran]) -> None:
+    data = "HTTP/2 200\r\ncontent-type: text/html\r\ncontent-security-policy: script-src 'unsafe-inline'\r\n\r\n"
+    wide, narrow = (scan("--response", "-", text=data, columns=columns).out for columns in (160, 80))
+    assert max(map(len, narrow.partition("To do")[0].splitlines()[3:])) <= 80
+    for words in ("csp-scripts  −30", "Content-Security-Policy: script-src 'unsafe-inline'"):
+        assert words in narrow
+    assert wide.partition("To do")[2] == narrow.partition("To do")[2]
 
 
 def test_a_recording_that_is_none_is_told(scan: Callable[..., Ran]) -> None:
