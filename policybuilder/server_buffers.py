@@ -74,6 +74,12 @@ SERVER_BUFFERS = (
 )
 """From the smallest up. Limits of requests, as Apache's LimitRequestFieldSize and those of IIS, concern no policy."""
 
+WARN_BYTES = 2_560
+"""Twice that, as where a report-only policy is tried beside the enforced one, does not fit the smallest of them."""
+
+REFUSE_BYTES = 8_192
+"""More than this, alone, does not fit many of them."""
+
 
 def buffers_too_small(header_bytes: int) -> tuple[ServerBuffer, ...]:
     """The servers that have no room by default for headers of that size."""

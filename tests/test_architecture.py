@@ -28,6 +28,14 @@ PROJECT_ARROWS = [
         ),
     ),
     (
+        "policybuilder/evaluation/",
+        (
+            *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation", "policybuilder.evidence"),
+            *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.lookalikes"),
+            "policybuilder.server_buffers",
+        ),
+    ),
+    (
         "policybuilder/reports/",
         ("policybuilder.csp", "policybuilder.errors", "policybuilder.evidence", "policybuilder.reports"),
     ),

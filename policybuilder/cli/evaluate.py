@@ -40,7 +40,7 @@ _LEVELS = [severity.value for severity in Severity]
 @click.command()
 @click.argument("policy", metavar="[POLICY]", required=False)
 @click.option("--batch", metavar="FILE", help="Policies, one a line (- for standard input); a JSON answer a line.")
-@click.option("--fail-on", metavar="LEVEL", type=click.Choice(_LEVELS), help="Exit 1 from this severity on.")
+@click.option("--fail-on", metavar="|".join(_LEVELS), type=click.Choice(_LEVELS), help="Exit 1 from this severity on.")
 @click.option("--baseline", metavar="FILE", help="An earlier output, JSON or SARIF: only what is new fails.")
 @click.option("--compat", metavar=PEER, type=click.Choice([PEER]), help="Judge as that tool does, but for its defects.")
 @click.option(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from policybuilder.cli.output import console, plural
@@ -47,20 +45,27 @@ def _print_finding(out: Console, text: str, finding: Evaluated, told: set[str]) 
     out.print(title)
     if weakness.value is not None or _is_part(text, weakness):
         _print_place(out, text, weakness)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("", Text(visible(weakness.message)))
+    _print_line(out, "", Text(visible(weakness.message)))
     if weakness.why not in told:
         told.add(weakness.why)
-        grid.add_row(Text("why", "dim"), Text(weakness.why, "dim"))
+        _print_line(out, "why", Text(weakness.why, "dim"))
     for label, line in _better(text, weakness):
-        grid.add_row(Text(label, "dim"), Text(visible(line), "green" if label else ""))
+        _print_line(out, label, Text(visible(line), "green"))
     if weakness.advice is not None:
-        grid.add_row(Text("do" if weakness.fix is None else "note", "dim"), Text(visible(weakness.advice)))
+        _print_line(out, "do" if weakness.fix is None else "note", Text(visible(weakness.advice)))
     if finding.blast_radius is not None:
-        grid.add_row(Text("breaks", "dim"), Text(visible(_radius(finding.blast_radius))))
-    out.print(Padding(grid, (0, 0, 0, 2)))
+        _print_line(out, "breaks", Text(visible(_radius(finding.blast_radius))))
+
+
+_LABEL = 10
+"""Columns of what stands before a line."""
+
+
+def _print_line(out: Console, label: str, text: Text) -> None:
+    """A paragraph beside its label."""
+    for number, line in enumerate(text.wrap(out, max(out.width - _LABEL, 10))):
+        line.rstrip()
+        out.print(Text.assemble((f"  {label if number == 0 else '':{_LABEL - 2}}", "dim"), line), soft_wrap=True)
 
 
 def _is_part(text: str, weakness: Weakness) -> bool:

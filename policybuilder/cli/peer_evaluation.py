@@ -47,7 +47,7 @@ class PeerEvaluation:
             for each in findings
         ]
         if rows:
-            out.print(table("", columns, rows, whole=["severity"]))
+            out.print(table("", columns, rows, whole=["severity", "code"]))
         if differences:
             wrong = [
                 (str(each["defect"]), each["code"], each["directive"] or "", each["value"] or "")

@@ -30,12 +30,12 @@ from policybuilder.errors import CspbuildError
 from policybuilder.program import site_flag, typed
 from policybuilder.rendering.snippets import SnippetFormat, render
 from policybuilder.rendering.text_safety import visible
+from policybuilder.server_buffers import REFUSE_BYTES
 from policybuilder.stages import ENFORCED, Header
 from policybuilder.store.engine import Database, open_for_reading
 from policybuilder.store.evidence import read_evidence, read_grounds, read_hosts
 from policybuilder.store.reading import snapshot
 from policybuilder.store.sites import get_site
-from policybuilder.suggestion.budget import REFUSE_BYTES
 from policybuilder.suggestion.current import Current, Origin, as_current
 from policybuilder.suggestion.granularity import Granularity, parse_granularity
 from policybuilder.suggestion.inline import Learned, learn, pages_to_read

@@ -12,7 +12,7 @@ from policybuilder.csp.question import Browser, InlineType
 from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, shown
 from policybuilder.evaluation.editing import narrowing, without
 from policybuilder.evaluation.gadgets import GadgetKind
-from policybuilder.evaluation.holding import inline_stands, urls_stand
+from policybuilder.evaluation.holding import unsafe_inline, urls_stand
 from policybuilder.evaluation.hosts import facts_of
 from policybuilder.evaluation.reading import (
     PlacedDirective,
@@ -56,7 +56,9 @@ def wide_sources(reading: Reading) -> Iterator[Draft]:
         for name, placed in policy.directives.items():
             kinds = governed.get(name, ())
             for subject in _SUBJECTS:
-                asked = [kind for kind in subject.kinds if kind in kinds]
+                asked = [
+                    kind for kind in subject.kinds if kind in kinds and (kind != "form-action" or reading.sends_forms)
+                ]
                 if asked:
                     yield from _of_subject(reading, policy, placed, subject, asked)
 
@@ -231,16 +233,7 @@ _STYLES = (
 def unsafe_inline_styles(reading: Reading) -> Iterator[Draft]:
     """`'unsafe-inline'` for styles."""
     for policy in reading.policies:
-        found: dict[str, list[str]] = {}
-        for name, inline_type, words in _STYLES:
-            governing = policy.policy.governing(name)
-            if (
-                governing is not None
-                and blanket_keyword(governing, inline_type, Browser.CHROMIUM) is not None
-                and inline_stands(reading, policy, name, inline_type)
-            ):
-                found.setdefault(governing.name, []).append(words)
-        for name, kinds in found.items():
+        for name, kinds in unsafe_inline(reading, policy, _STYLES).items():
             placed = policy.directives[name]
             tokens = placed.of_keyword(Keyword.UNSAFE_INLINE)
             message = f"{tokens[0].text} in {name} lets every {' and '.join(kinds)} apply"

@@ -29,12 +29,12 @@ def redundant_sources(reading: Reading) -> Iterator[Draft]:
         for placed in policy.directives.values():
             if len(placed.values) < 2:
                 continue
-            index = _Index(placed)
+            index = _Index(placed) if _has_wide(placed) else None
             for token in first_of_each(placed):
                 alike = placed.alike(token)
                 if token.start in odd:
                     continue
-                if (wide := index.covering(token)) is not None:
+                if index is not None and (wide := index.covering(token)) is not None:
                     message = f"{shown(token.text)} in {placed.name} adds nothing: {shown(wide.text)} covers it"
                 elif len(alike) > 1:
                     token, alike = alike[1], alike[1:]  # noqa: PLW2901  (the repetition is what is told of)
@@ -49,6 +49,19 @@ def redundant_sources(reading: Reading) -> Iterator[Draft]:
                     message,
                     change=partial(without, placed, alike),
                 )
+
+
+def _has_wide(placed: PlacedDirective) -> bool:
+    """Whether one source of the list may cover another: one takes in many hosts, or two are of the same."""
+    hosts: set[str] = set()
+    for source in placed.places:
+        if isinstance(source, SchemeSource):
+            return True
+        if isinstance(source, HostSource):
+            if source.host_part.startswith("*") or source.host_part in hosts:
+                return True
+            hosts.add(source.host_part)
+    return False
 
 
 class _Index:

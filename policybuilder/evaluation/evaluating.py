@@ -30,7 +30,7 @@ from policybuilder.evaluation.weakness import Severity, Weakness
 
 CHECKS: tuple[Check, ...] = (
     scripts.unrestricted_scripts,
-    scripts.unsafe_inline,
+    scripts.unsafe_inline_scripts,
     scripts.unsafe_eval,
     scripts.unsafe_hashes,
     scripts.lonely_strict_dynamic,

@@ -7,6 +7,8 @@ https://w3c.github.io/webappsec-csp/#should-block-request
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from policybuilder.csp import HostSource, Keyword, Policy, SchemeSource, SourceExpression
 from policybuilder.csp.inline_matching import blanket_keyword
 from policybuilder.csp.question import Browser, InlineType
@@ -19,9 +21,23 @@ def urls_stand(reading: Reading, placed: PlacedPolicy, name: str, source: Source
     return all(_admits_urls(other.policy, name, source) for other in reading.others(placed))
 
 
-def inline_stands(reading: Reading, placed: PlacedPolicy, name: str, inline_type: InlineType) -> bool:
-    """Whether the other policies let any inline code of the type pass, too."""
-    return all(admits_inline(other.policy, name, inline_type) for other in reading.others(placed))
+def unsafe_inline(
+    reading: Reading, placed: PlacedPolicy, kinds: Iterable[tuple[str, InlineType, str]]
+) -> dict[str, list[str]]:
+    """By directive that lets all inline code of some kinds pass by `'unsafe-inline'`, what is said of these.
+
+    A kind is the effective directive, the type of the code, and a word for it. What another policy stops is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for name, inline_type, word in kinds:
+        governing = placed.policy.governing(name)
+        if (
+            governing is not None
+            and blanket_keyword(governing, inline_type, Browser.CHROMIUM) is Keyword.UNSAFE_INLINE
+            and all(_admits_inline(other.policy, name, inline_type) for other in reading.others(placed))
+        ):
+            found.setdefault(governing.name, []).append(word)
+    return found
 
 
 def eval_stands(reading: Reading, placed: PlacedPolicy) -> bool:
@@ -29,7 +45,7 @@ def eval_stands(reading: Reading, placed: PlacedPolicy) -> bool:
     return all(admits_eval(other.policy) for other in reading.others(placed))
 
 
-def admits_inline(policy: Policy, name: str, inline_type: InlineType) -> bool:
+def _admits_inline(policy: Policy, name: str, inline_type: InlineType) -> bool:
     """Whether a policy lets any inline code of the type pass."""
     directive = policy.governing(name)
     return directive is None or blanket_keyword(directive, inline_type, Browser.CHROMIUM) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from policybuilder.csp import Delivery, Policy
+from policybuilder.csp import Delivery
 from policybuilder.evaluation.breadth import base_moves_scripts, severity_of
 from policybuilder.evaluation.draft import Draft, Rating, listed, of_policy
 from policybuilder.evaluation.editing import added
@@ -45,7 +45,7 @@ def no_object_src(reading: Reading) -> Iterator[Draft]:
 
 def no_form_action(reading: Reading) -> Iterator[Draft]:
     """default-src does not stand in for form-action."""
-    if _is_missing(reading, "form-action") and not any(_forbids_forms(each.policy) for each in reading.policies):
+    if reading.sends_forms and _is_missing(reading, "form-action"):
         yield of_policy(
             reading.policies[0],
             Rating("form-action-missing", severity_of(reading, "form-action"), Certainty.POSSIBLE),
@@ -105,8 +105,3 @@ def no_default_src(reading: Reading) -> Iterator[Draft]:
 
 def _is_missing(reading: Reading, name: str) -> bool:
     return bool(reading.policies) and not reading.is_named_somewhere(name)
-
-
-def _forbids_forms(policy: Policy) -> bool:
-    box = policy.directive("sandbox")
-    return box is not None and "allow-forms" not in map(str.lower, box.values)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from policybuilder.csp.grammar import ASCII_WHITESPACE, VOIDING
 from policybuilder.evaluation.did_you_mean import nearest
 from policybuilder.evaluation.draft import Draft, Mend, Rating
 from policybuilder.evaluation.editing import Change, Edit, dropped, without, without_directive
-from policybuilder.evaluation.reading import PlacedPolicy, Reading
+from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
 
 _SEVERITIES = {
@@ -62,8 +63,8 @@ def oddities(reading: Reading) -> Iterator[Draft]:
             if key in told:
                 continue
             told.add(key)
-        is_guessing = guesses < _MAX_GUESSES
-        better = _BETTER.get(finding.code, _keep)(reading, placed, finding, is_guessing)
+        odd = _Oddity(reading, placed, finding, may_guess=guesses < _MAX_GUESSES)
+        better = _BETTER.get(finding.code, _keep)(odd)
         guesses += finding.code in _GUESSED
         message = finding.message if better.guess is None else f"{finding.message}: is {better.guess} meant?"
         is_named = finding.directive is not None and finding.value is None
@@ -108,108 +109,123 @@ def _part_end(text: str, start: int) -> int:
     return end
 
 
-def _keep(_reading: Reading, _placed: PlacedPolicy | None, _finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001  (one signature for all)
+@dataclass(frozen=True, slots=True)
+class _Oddity:
+    """A finding, and what can be done about it."""
+
+    reading: Reading
+    placed: PlacedPolicy | None
+    finding: Finding
+    may_guess: bool
+
+    @property
+    def value(self) -> str:
+        return self.finding.value or ""
+
+    def drop(self) -> Change:
+        """The text without the directive that begins here."""
+        return dropped(self.reading.text, self.finding.start, _part_end(self.reading.text, self.finding.end))
+
+    def drop_name(self) -> Change | None:
+        """The policy without the directive, however often it stands there."""
+        if self.placed is None or self.finding.directive is None:
+            return None
+        return without_directive(self.reading.text, self.placed, self.finding.directive)
+
+    def drop_value(self) -> Change | None:
+        """The directive without the value, however often it stands there."""
+        directive = self._directive()
+        if directive is None:
+            return None
+        if self.finding.code is FindingCode.NONE_IGNORED:
+            alike = [token for token in directive.values if token.text.lower() == "'none'"]
+            # One of them alone is what counts.
+            alike = alike[1:] if len(alike) == len(directive.values) else alike
+        elif self.finding.code is FindingCode.UNEXPECTED_VALUE and directive.name == "report-to":
+            alike = [token for token in directive.values if token.start >= self.finding.start]
+        else:
+            alike = [token for token in directive.values if token.text == self.finding.value]
+        return without(directive, alike)
+
+    def write(self, by: str) -> Change | None:
+        """Something else in the place of the value."""
+        directive = self._directive()
+        if directive is None:
+            return None
+        return tuple(Edit(each.start, each.end, by) for each in directive.values if each.text == self.finding.value)
+
+    def _directive(self) -> PlacedDirective | None:
+        if self.placed is None or self.finding.directive is None:
+            return None
+        return self.placed.directives.get(self.finding.directive)
+
+
+def _keep(_odd: _Oddity) -> _Better:
     return _Better()
 
 
-def _drop(reading: Reading, _placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
-    if finding.directive is None:
-        return _Better(advice="send it as a header")
-    return _Better(partial(_dropped, reading, finding))
+def _drop(odd: _Oddity) -> _Better:
+    return _Better(odd.drop) if odd.finding.directive else _Better(advice="send it as a header")
 
 
-def _dropped(reading: Reading, finding: Finding) -> Change:
-    return dropped(reading.text, finding.start, _part_end(reading.text, finding.end))
+def _remove(odd: _Oddity) -> _Better:
+    return _Better(odd.drop_value)
 
 
-def _without_name(reading: Reading, placed: PlacedPolicy | None, finding: Finding) -> Change | None:
-    if placed is None or finding.directive is None:
-        return None
-    return without_directive(reading.text, placed, finding.directive)
-
-
-def _remove(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
-    return _Better(partial(_without_value, placed, finding))
-
-
-def _without_value(placed: PlacedPolicy | None, finding: Finding) -> Change | None:
-    directive = None if placed is None or finding.directive is None else placed.directives.get(finding.directive)
-    if directive is None:
-        return None
-    alike = [token for token in directive.values if token.text == finding.value]
-    if finding.code is FindingCode.NONE_IGNORED:
-        alike = [token for token in directive.values if token.text.lower() == "'none'"]
-        if len(alike) == len(directive.values):
-            alike = alike[1:]
-    elif finding.code is FindingCode.UNEXPECTED_VALUE and finding.directive == "report-to":
-        alike = [token for token in directive.values if token.start >= finding.start]
-    return without(directive, alike)
-
-
-def _instead(placed: PlacedPolicy | None, finding: Finding, by: str) -> Change | None:
-    directive = None if placed is None or finding.directive is None else placed.directives.get(finding.directive)
-    if directive is None:
-        return None
-    return tuple(Edit(token.start, token.end, by) for token in directive.values if token.text == finding.value)
-
-
-def _split_off(reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
+def _split_off(odd: _Oddity) -> _Better:
     """A semicolon before the directive's name."""
-    before = finding.start
-    while before and reading.text[before - 1] in ASCII_WHITESPACE:
+    before = odd.finding.start
+    while before and odd.reading.text[before - 1] in ASCII_WHITESPACE:
         before -= 1
-    change = (Edit(before, finding.start, "; "),)
-    return _Better(lambda: change, partial(_without_value, placed, finding), awakens=True)
+    change = (Edit(before, odd.finding.start, "; "),)
+    return _Better(lambda: change, odd.drop_value, awakens=True)
 
 
-def _quote(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
-    value = finding.value or ""
-    return _Better(
-        partial(_instead, placed, finding, f"'{value}'"), partial(_without_value, placed, finding), awakens=True
-    )
+def _quote(odd: _Oddity) -> _Better:
+    return _Better(partial(odd.write, f"'{odd.value}'"), odd.drop_value, awakens=True)
 
 
+_QUOTES = "'\"`"
 _BARE_KEYWORDS = {keyword.value.strip("'"): keyword.value for keyword in Keyword} | {"none": "'none'"}
+
+
+def _guess_keyword(odd: _Oddity) -> _Better:
+    bare = odd.value.strip(_QUOTES)
+    meant = nearest(bare, _BARE_KEYWORDS) if odd.may_guess and bare != odd.value else None
+    if meant is None:
+        return _Better(odd.drop_value)
+    keyword = _BARE_KEYWORDS[meant]
+    return _Better(partial(odd.write, keyword), odd.drop_value, awakens=True, guess=keyword)
+
+
+_MEANT = KNOWN_DIRECTIVES - REMOVED_DIRECTIVES
+
+
+def _guess_directive(odd: _Oddity) -> _Better:
+    finding = odd.finding
+    meant = nearest((finding.directive or "").rstrip(":"), _MEANT) if odd.may_guess else None
+    if meant is None or (odd.placed is not None and meant in odd.placed.directives):
+        return _Better(odd.drop_name, guess=meant)
+    change = (Edit(finding.start, finding.end, meant),)
+    return _Better(lambda: change, odd.drop_name, awakens=True, guess=meant)
+
+
+def _cut_query(odd: _Oddity) -> _Better:
+    kept = re.split(r"[?#]", odd.value, maxsplit=1)[0]
+    return _Better(partial(odd.write, kept) if parse_source_expression(kept) else None)
+
+
 _CURLY = str.maketrans({"‘": "'", "’": "'", "“": "'", "”": "'", "–": "-", "—": "-", "\xa0": " ", "\u200b": ""})
 
 
-def _guess_keyword(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
-    value = (finding.value or "").strip("'\"`")
-    meant = nearest(value, _BARE_KEYWORDS) if guess and finding.value and finding.value[0] in "'\"`" else None
-    if meant is None:
-        return _Better(partial(_without_value, placed, finding))
-    keyword = _BARE_KEYWORDS[meant]
-    return _Better(
-        partial(_instead, placed, finding, keyword),
-        partial(_without_value, placed, finding),
-        awakens=True,
-        guess=keyword,
-    )
-
-
-def _guess_directive(reading: Reading, placed: PlacedPolicy | None, finding: Finding, guess: bool) -> _Better:  # noqa: FBT001
-    otherwise = partial(_without_name, reading, placed, finding)
-    known = KNOWN_DIRECTIVES - REMOVED_DIRECTIVES - (placed.directives.keys() if placed else set())
-    meant = nearest((finding.directive or "").rstrip(":"), known) if guess else None
-    if meant is None:
-        return _Better(otherwise)
-    change = (Edit(finding.start, finding.end, meant),)
-    return _Better(lambda: change, otherwise, awakens=True, guess=meant)
-
-
-def _cut_query(_reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
-    kept = re.split(r"[?#]", finding.value or "", maxsplit=1)[0]
-    return _Better(partial(_instead, placed, finding, kept) if parse_source_expression(kept) else None)
-
-
-def _make_ascii(reading: Reading, _placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
+def _make_ascii(odd: _Oddity) -> _Better:
     """Quotes and dashes as word processors write them."""
-    written = reading.text[finding.start : finding.end]
-    otherwise = partial(dropped, reading.text, finding.start, finding.end)
+    start, end = odd.finding.start, odd.finding.end
+    written = odd.reading.text[start:end]
     plain = written.translate(_CURLY)
     if VOIDING.search(plain) or plain == written:
-        return _Better(otherwise)
-    return _Better(lambda: (Edit(finding.start, finding.end, plain),), otherwise, awakens=True)
+        return _Better(odd.drop)
+    return _Better(lambda: (Edit(start, end, plain),), odd.drop, awakens=True)
 
 
 _REMOVED_ADVICE = {
@@ -224,16 +240,15 @@ _REMOVED_ADVICE = {
 }
 
 
-def _drop_removed(reading: Reading, placed: PlacedPolicy | None, finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
-    advice = _REMOVED_ADVICE.get(finding.directive or "")
-    return _Better(partial(_without_name, reading, placed, finding), advice=advice)
+def _drop_removed(odd: _Oddity) -> _Better:
+    return _Better(odd.drop_name, advice=_REMOVED_ADVICE.get(odd.finding.directive or ""))
 
 
-def _both_ways(_reading: Reading, _placed: PlacedPolicy | None, _finding: Finding, _guess: bool) -> _Better:  # noqa: FBT001
+def _both_ways(_odd: _Oddity) -> _Better:
     return _Better(advice="right for old browsers, if the endpoint of report-to is defined")
 
 
-_BETTER: dict[FindingCode, Callable[[Reading, PlacedPolicy | None, Finding, bool], _Better]] = {
+_BETTER: dict[FindingCode, Callable[[_Oddity], _Better]] = {
     FindingCode.DIRECTIVE_AS_SOURCE: _split_off,
     FindingCode.DUPLICATE_DIRECTIVE: _drop,
     FindingCode.IGNORED_IN_META: _drop,

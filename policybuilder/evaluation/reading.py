@@ -112,6 +112,9 @@ class Reading:
     runs_scripts: bool = field(init=False)
     """False where a sandbox keeps all scripts from running."""
 
+    sends_forms: bool = field(init=False)
+    """False where a sandbox keeps all forms from being sent."""
+
     locks_sinks: bool = field(init=False)
     """Whether Trusted Types are required for scripts."""
 
@@ -122,8 +125,9 @@ class Reading:
         policies = [placed.policy for placed in self.policies]
         setting = setting_of(policies) if policies else None
         boxes = [box for policy in policies if (box := policy.directive("sandbox")) is not None]
-        runs = all("allow-scripts" in map(str.lower, box.values) for box in boxes)
-        object.__setattr__(self, "runs_scripts", runs)
+        allowed = [set(map(str.lower, box.values)) for box in boxes]
+        object.__setattr__(self, "runs_scripts", all("allow-scripts" in flags for flags in allowed))
+        object.__setattr__(self, "sends_forms", all("allow-forms" in flags for flags in allowed))
         object.__setattr__(self, "locks_sinks", setting is not None and setting.locks_sinks)
         object.__setattr__(self, "upgrades", setting is not None and setting.upgrades_requests)
 

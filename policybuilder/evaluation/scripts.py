@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from policybuilder.csp import Keyword
-from policybuilder.csp.inline_matching import blanket_keyword
-from policybuilder.csp.question import Browser, InlineType
+from policybuilder.csp.question import InlineType
 from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, of_policy
 from policybuilder.evaluation.editing import added, narrowed_for_scripts, narrowed_itself
-from policybuilder.evaluation.holding import eval_stands, inline_stands
+from policybuilder.evaluation.holding import eval_stands, unsafe_inline
 from policybuilder.evaluation.reading import Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
 
@@ -67,21 +66,12 @@ def unrestricted_scripts(reading: Reading) -> Iterator[Draft]:
         )
 
 
-def unsafe_inline(reading: Reading) -> Iterator[Draft]:
+def unsafe_inline_scripts(reading: Reading) -> Iterator[Draft]:
     """`'unsafe-inline'` that a nonce, a digest or `'strict-dynamic'` does not switch off."""
     if not reading.runs_scripts:
         return
     for policy in reading.policies:
-        found: dict[str, list[str]] = {}
-        for name, inline_type, words in _INLINE:
-            governing = policy.policy.governing(name)
-            if (
-                governing is not None
-                and blanket_keyword(governing, inline_type, Browser.CHROMIUM) is Keyword.UNSAFE_INLINE
-                and inline_stands(reading, policy, name, inline_type)
-            ):
-                found.setdefault(governing.name, []).append(words)
-        for name, kinds in found.items():
+        for name, kinds in unsafe_inline(reading, policy, _INLINE).items():
             placed = policy.directives[name]
             tokens = placed.of_keyword(Keyword.UNSAFE_INLINE)
             message = f"{tokens[0].text} in {name} lets every {listed(kinds)} run"

@@ -10,7 +10,7 @@ from policybuilder.csp import HostSource, SchemeSource
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
 from policybuilder.evaluation.editing import Change, Edit, without
 from policybuilder.evaluation.hosts import facts_of
-from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token, first_of_each, is_any_host
+from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token, first_of_each
 from policybuilder.evaluation.weakness import Certainty, Severity
 from policybuilder.reports.lookalikes import looks_like_one_of
 
@@ -30,7 +30,7 @@ def insecure_schemes(reading: Reading) -> Iterator[Draft]:
         if reading.upgrades or not isinstance(source, HostSource | SchemeSource):
             continue
         scheme = source.scheme_part if isinstance(source, HostSource) else source.scheme
-        if scheme not in _SECURE or (isinstance(source, SchemeSource) and _is_told_as_any(policy, placed, token)):
+        if scheme not in _SECURE:
             continue
         severity = Severity.MEDIUM if placed.name in _ACTIVE else Severity.LOW
         message = f"{shown(token.text)} in {placed.name} may be fetched without encryption, and changed on its way"
@@ -42,10 +42,6 @@ def insecure_schemes(reading: Reading) -> Iterator[Draft]:
             message,
             change=partial(_secured, placed, token, scheme),
         )
-
-
-def _is_told_as_any(policy: PlacedPolicy, placed: PlacedDirective, token: Token) -> bool:
-    return is_any_host(token.source) and policy.governing("script-src-elem") is placed
 
 
 def _secured(placed: PlacedDirective, token: Token, scheme: str) -> Change:

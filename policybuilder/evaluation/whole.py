@@ -12,13 +12,7 @@ from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
 from policybuilder.evaluation.editing import Change, without
 from policybuilder.evaluation.reading import PlacedDirective, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
-from policybuilder.server_buffers import buffers_too_small
-
-WARN_BYTES = 2_560
-"""Twice that, as where a report-only policy stands beside the enforced one, does not fit the smallest buffers."""
-
-TOO_LARGE_BYTES = 8_192
-"""More than this, alone, does not fit many of them."""
+from policybuilder.server_buffers import REFUSE_BYTES, WARN_BYTES, buffers_too_small
 
 
 def several_policies(reading: Reading) -> Iterator[Draft]:
@@ -42,7 +36,7 @@ def size(reading: Reading) -> Iterator[Draft]:
     taken = len(name) + len(reading.text)
     if reading.delivery is Delivery.META or not reading.policies or taken <= WARN_BYTES:
         return
-    if taken > TOO_LARGE_BYTES:
+    if taken > REFUSE_BYTES:
         too_small = ", ".join(buffer.software for buffer in buffers_too_small(taken)[:3])
         severity, words = Severity.LOW, f"more than {too_small} have room for"
     else:

@@ -11,8 +11,8 @@ from policybuilder.deployments import Deployment
 from policybuilder.evidence import EvidenceClass
 from policybuilder.plurals import plural
 from policybuilder.readiness.values import CandidateOrigin, Case, Criterion, CriterionName
+from policybuilder.server_buffers import REFUSE_BYTES
 from policybuilder.stages import ENFORCED
-from policybuilder.suggestion.budget import REFUSE_BYTES
 from policybuilder.suggestion.trust import Tier
 from policybuilder.suggestion.values import SuggestionFinding
 

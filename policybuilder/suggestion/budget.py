@@ -19,13 +19,6 @@ from policybuilder.domains import registrable_domain
 from policybuilder.hosting import hosting_of
 from policybuilder.suggestion.wildcards import SCRIPT_LIKE_SOURCES, may_stand_for
 
-# What servers have room for stands in server_buffers.py.
-WARN_BYTES = 2_560
-"""Twice that, as where a report-only policy is tried beside the enforced one, does not fit the smallest of them."""
-
-REFUSE_BYTES = 8_192
-"""More than this, alone, does not fit many of them."""
-
 PROTECTED = SCRIPT_LIKE_SOURCES | {"script-src-elem", "script-src-attr", "frame-ancestors"}
 """Directives that are never widened to save space."""
 

@@ -10,7 +10,8 @@ from policybuilder.csp import HostSource, origin_of, parse_source_expression
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.decisions import DecisionAction
 from policybuilder.evidence import ViolationGroup
-from policybuilder.suggestion.budget import REFUSE_BYTES, Step, fit
+from policybuilder.server_buffers import REFUSE_BYTES
+from policybuilder.suggestion.budget import Step, fit
 from policybuilder.suggestion.candidates import JAVASCRIPT_URL
 from policybuilder.suggestion.silence import Observed, is_harmless, kept_sources
 from policybuilder.suggestion.sorting import Grounds, SortedGroups, decided_source, is_rejected

@@ -9,8 +9,8 @@ from policybuilder.csp import Policy
 from policybuilder.decisions import Decision, expiring
 from policybuilder.evidence import EvidenceClass
 from policybuilder.scripts import ReportedScript, ScriptMark
-from policybuilder.server_buffers import ServerBuffer, buffers_too_small
-from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES, Step
+from policybuilder.server_buffers import REFUSE_BYTES, WARN_BYTES, ServerBuffer, buffers_too_small
+from policybuilder.suggestion.budget import Step
 from policybuilder.suggestion.candidates import SCRIPT_LIKE
 from policybuilder.suggestion.current import Current, Origin
 from policybuilder.suggestion.sorting import Grounds, SortedGroups

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from policybuilder.server_buffers import SERVER_BUFFERS, buffers_too_small
-from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES
+from policybuilder.server_buffers import REFUSE_BYTES, SERVER_BUFFERS, WARN_BYTES, buffers_too_small
 
 
 def test_the_table_runs_from_the_smallest_up_and_says_where_each_size_is_from() -> None:

@@ -273,6 +273,7 @@ NOT_FOUND = [
     ("sandbox; script-src *", "script-any-host"),
     ("sandbox allow-forms", "script-unrestricted"),
     ("sandbox allow-scripts", "form-action-missing"),
+    ("sandbox allow-scripts; form-action *", "exfiltration-any-host"),
     ("default-src 'none'", "trusted-types-missing"),
     ("default-src 'none'; script-src 'report-sample'", "trusted-types-missing"),
     ("script-src 'nonce-{NONCE}'", "nonce-short"),
@@ -395,6 +396,8 @@ FIXES = [
     ("script-src unsafe-inline 'self'", "unquoted-keyword", "script-src 'self'"),
     ("script-src self", "unquoted-keyword", "script-src 'self'"),
     ("img-src 'sefl'", "invalid-source", "img-src 'self'"),
+    ("img-src self'", "invalid-source", "img-src 'self'"),
+    ('img-src "self"', "invalid-source", "img-src 'self'"),
     ("img-src 'self' object-src 'none'", "directive-as-source", "img-src 'self'; object-src 'none'"),
     # 'unsafe-inline' would begin to count, or scripts of every host, so that goes unmended.
     ("script-src 'unsafe-inlnie' 'self'", "invalid-source", "script-src 'self'"),

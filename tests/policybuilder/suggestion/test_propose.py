@@ -13,7 +13,7 @@ from policybuilder.csp import NONCE_PLACEHOLDER, SampleExtent, diff, hash_source
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import EvidenceClass, ScriptHash, ViolationGroup
 from policybuilder.scripts import reported_scripts
-from policybuilder.suggestion.budget import REFUSE_BYTES, WARN_BYTES
+from policybuilder.server_buffers import REFUSE_BYTES, WARN_BYTES
 from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
