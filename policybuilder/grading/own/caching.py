@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
-from policybuilder.grading.own.cookies import is_session_like, read_cookies
+from policybuilder.grading.own.cookies import is_session_like
 from policybuilder.grading.own.judging import judged
-from policybuilder.grading.own.set_cookie import Cookie
-from policybuilder.scanner.pages import header_values
+from policybuilder.grading.own.set_cookie import Cookie, read_cookie
 
 _HEADER = "Cache-Control"
 _DIRECTIVE = re.compile(r'([^\s,="]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,"]*)))?')
@@ -45,13 +44,9 @@ def judge_caching(answer: Answer) -> Iterator[Judgement]:
 
 def _why_personal(answer: Answer) -> str | None:
     """Completes the sentence "the page …"."""
-    own = {text.strip(" \t") for text in header_values(answer.response.headers, "Set-Cookie")}
-    cookies = read_cookies(answer.material)
-    sent = [sent.text.strip(" \t") for sent in answer.material.cookies if sent.url == answer.response.url]
-    if own or sent:
-        shown = {each.shown for each in cookies if isinstance(each, Cookie) and is_session_like(each)}
-        if shown:
-            return "hands out a session"
+    own = (read_cookie(text, answer.response.url) for text in answer.values("Set-Cookie"))
+    if any(isinstance(cookie, Cookie) and is_session_like(cookie) for cookie in own):
+        return "hands out a session"
     if answer.is_document and answer.markup is not None and answer.markup.asks_password:
         return "asks for a password"
     return None

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from policybuilder.csp.parsing import parse_serialized_policy_list
 from policybuilder.csp.policy import Directive, Policy
-from policybuilder.csp.sources import SELF, Keyword
+from policybuilder.csp.sources import SELF, HostSource, Keyword, NonceSource, SchemeSource, parse_source_expression
 from policybuilder.csp.trusted_types import listed_names
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.grading.judgement import Judgement
@@ -26,6 +26,7 @@ from policybuilder.grading.own.policies import (
     inline_question,
     is_stopped,
     reported_policies,
+    url_of,
     url_question,
     weaknesses_alone,
     weaknesses_together,
@@ -123,7 +124,14 @@ def _without_scripts(answer: Answer, sent: Sequence[SentPolicy]) -> Judgement:
 
 def _of_surface(surface: str, sent: Sequence[SentPolicy], found: Sequence[OpenWeakness], page: str) -> list[Judgement]:
     """What policies leave open on a surface, or what they keep it to."""
-    open_here = [each for each in found if surface_of(each.weakness) == surface and _matters(each.weakness)]
+    policies = [each.policy for each in sent]
+    open_here = [
+        each
+        for each in found
+        if surface_of(each.weakness) == surface
+        and _matters(each.weakness)
+        and not _is_idle(surface, each.weakness, policies, page)
+    ]
     by_code = {each.weakness.code: each for each in reversed(open_here)}
     worded = [_worded(each) for each in list(reversed(by_code.values()))[:_MOST_NAMED]]
     if surface == "csp-scripts" and any(_is_boxed(each) for each in sent):
@@ -134,6 +142,24 @@ def _of_surface(surface: str, sent: Sequence[SentPolicy], found: Sequence[OpenWe
         anything = _anything_runs(sent, open_here, page)
         return [*anything, *worded] or [_restricted_scripts(sent)]
     return worded or list(_restricted(surface, sent))
+
+
+def _is_idle(surface: str, weakness: Weakness, policies: Sequence[Policy], page: str) -> bool:
+    """Whether no script runs by what a source of scripts would let run: another directive or policy decides."""
+    if surface != "csp-scripts" or weakness.value is None:
+        return False
+    match parse_source_expression(weakness.value):
+        case HostSource() as source:
+            question = url_question("script-src-elem", url_of(source), page)
+        case SchemeSource("http" | "https" as scheme):
+            question = url_question("script-src-elem", f"{scheme}://stranger.example/x.js", page)
+        case SchemeSource(scheme):
+            question = url_question("script-src-elem", scheme, page)
+        case NonceSource(nonce):
+            question = inline_question("script-src-elem", page)._replace(nonce=nonce)
+        case _:
+            return False
+    return is_stopped(question, policies)
 
 
 def _is_boxed(sent: SentPolicy) -> bool:

@@ -21,8 +21,8 @@ _VERSION_HEADERS = (
     "X-Rack-Version",
     "X-Runtime-Version",
 )
-# A product with its release; of Via, what stands after a slash, since what it begins with is the protocol's.
-_RELEASE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,40}(?:/v?|[ ]v?)[0-9]{1,6}(?:\.[0-9]{1,6}){1,4}")
+# A product with its release; the protocol's stands in Via.
+_RELEASE = re.compile(r"(?!HTTP/)\b[A-Za-z][A-Za-z0-9._-]{0,40}(?:/v?|[ ]v?)[0-9]{1,6}(?:\.[0-9]{1,6}){1,4}")
 
 _DEBUGGING = {
     "x-debug-token": "Symfony's profiler",

@@ -25,7 +25,7 @@ _YEAR = 365 * _DAY
 
 # https://www.rfc-editor.org/rfc/rfc6797#section-6.1, its value a token or a quoted string.
 _DIRECTIVE = re.compile(
-    r"[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([^\s\"(),/:;<=>?@\[\\\]{}]+)|\"([^\"\\]*)\"))?)?[ \t]*"
+    r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([^\s\"(),/:;<=>?@\[\\\]{}]+)|\"([^\"\\]*)\"))?"
 )
 _MAX_LENGTH = 4096
 
@@ -54,15 +54,11 @@ def read_promise(value: str) -> Promise | None:
 
 def _directives(value: str) -> Mapping[str, str | None] | None:
     found: dict[str, str | None] = {}
-    for part in _parts(value):
+    for part in filter(None, (part.strip(" \t") for part in _parts(value))):
         match = _DIRECTIVE.fullmatch(part)
-        if match is None:
+        if match is None or (name := match[1].lower()) in found:
             return None
-        name = (match[1] or "").lower()
-        if name in found:
-            return None
-        if name:
-            found[name] = match[2] if match[2] is not None else match[3]
+        found[name] = match[2] if match[2] is not None else match[3]
     return found
 
 
@@ -100,6 +96,10 @@ def judge_strict_transport_security(answer: Answer) -> Iterator[Judgement]:
         return
     if answer.url is not None and answer.url.is_ip_address:
         yield untested("strict-transport-security", "Browsers remember no addresses, only names.")
+        return
+    if not material.page.is_certificate_valid:
+        why = "Browsers remember nothing of a host whose certificate does not hold."
+        yield untested("strict-transport-security", why)
         return
     yield _of_page(answer, values)
     promise = read_promise(values[0]) if values else None

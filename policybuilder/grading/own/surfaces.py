@@ -62,11 +62,17 @@ ASKED_DIRECTIVES = {
 """By surface, the effective directive that speaks for it."""
 
 
+def _is_idle(weakness: Weakness) -> bool:
+    """Whether it is about a host where none can be: attributes hold code, and load none."""
+    is_of_attributes = weakness.directive in {"script-src-attr", "style-src-attr"}
+    return is_of_attributes and weakness.code.partition("-")[0] not in {"script", "style", "nonce"}
+
+
 def surface_of(weakness: Weakness) -> str | None:
     """The test that it belongs to; None for what other tests look at."""
     if weakness.directive in _ELSEWHERE:
         return None
-    if weakness.code in _OF_THE_TEXT:
+    if weakness.code in _OF_THE_TEXT or _is_idle(weakness):
         return TEXT
     if weakness.directive == "default-src":
         return _IN_DEFAULT_SRC.get(weakness.code.partition("-")[0], TEXT)

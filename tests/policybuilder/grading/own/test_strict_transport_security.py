@@ -94,6 +94,12 @@ def test_an_address_has_none() -> None:
     assert results(NAME, url="https://192.0.2.1/") == ["not-tested"]
 
 
+def test_a_host_whose_certificate_does_not_hold_promises_nothing() -> None:
+    response = make_response({"Strict-Transport-Security": "max-age=31536000"})
+    page = Visit(url=PAGE, response=response, is_certificate_valid=False)
+    assert results_of(NAME, make_material(page=page)) == ["not-tested"]
+
+
 def test_of_a_preloaded_host_the_header_may_be_missing() -> None:
     assert results(NAME, is_preloaded=True) == ["preloaded"]
     assert results(NAME, {"Strict-Transport-Security": "max-age=0"}, is_preloaded=True) == ["max-age-zero"]
