@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import ada_url
-
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.csp.urls import parse_url
 from policybuilder.csp.violation import Disposition
-from policybuilder.grading.structured_fields import read_dictionary
+from policybuilder.grading.endpoints import named_endpoints, older_endpoints, resolved
 
 Headers = Sequence[tuple[str, str]]
 
@@ -46,6 +44,9 @@ class ReportingPlace:
     """Why they go nowhere, as a line for people."""
 
     fix: str | None = None
+
+    is_older: bool = False
+    """Whether only Report-To names it, the header before Reporting-Endpoints, which not every browser reads."""
 
     is_shadowed: bool = False
     """Whether only browsers without the Reporting API send there: report-to stands in the same policy.
@@ -86,21 +87,6 @@ def _places(headers: Headers, page: str, endpoints: Mapping[str, str]) -> Iterat
                 yield from (_addressed(name, token, page, is_shadowed=is_shadowed) for token in uri.values)
 
 
-def named_endpoints(headers: Headers, page: str) -> Mapping[str, str]:
-    """The URLs that Reporting-Endpoints gives names to, relative ones resolved.
-
-    https://w3c.github.io/reporting/#process-header
-    """
-    values = _values(headers, "reporting-endpoints")
-    members = read_dictionary(", ".join(values)) if values else None
-    found = {}
-    for name, member in (members or {}).items():
-        # A token is a str, too, and no string of the specification.
-        if type(member.value) is str and (url := _resolved(member.value, page)) is not None:
-            found[name] = url
-    return found
-
-
 def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
     for name, value in headers:
         if (disposition := _DISPOSITIONS.get(name.lower())) is not None:
@@ -113,6 +99,8 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers, page: str) -> ReportingPlace:
     place = ReportingPlace(header=header, directive="report-to", value=name, url=endpoints.get(name))
+    if place.url is None and (older := older_endpoints(headers, page).get(name)) is not None:
+        place = replace(place, url=older, is_older=True)
     fix = f'Reporting-Endpoints: {name}="https://…"'
     if place.url is None:
         return replace(place, problem=_missing(name, endpoints, headers), fix=fix)
@@ -130,14 +118,13 @@ def _missing(name: str, endpoints: Mapping[str, str], headers: Headers) -> str:
     if sent and not endpoints:
         return f"report-to {name} leads nowhere: Reporting-Endpoints cannot be read, so browsers drop all of it"
     if not sent:
-        older = ", and browsers look into Report-To no more" if _values(headers, "report-to") else ""
-        return f"report-to {name} leads nowhere: there is no Reporting-Endpoints header{older}"
+        return f"report-to {name} leads nowhere: there is no Reporting-Endpoints header"
     return f"report-to {name} leads nowhere: Reporting-Endpoints names {', '.join(endpoints)}"
 
 
 def _addressed(header: str, text: str, page: str, *, is_shadowed: bool) -> ReportingPlace:
     place = ReportingPlace(
-        header=header, directive="report-uri", value=text, url=_resolved(text, page), is_shadowed=is_shadowed
+        header=header, directive="report-uri", value=text, url=resolved(text, page), is_shadowed=is_shadowed
     )
     if place.url is None:
         return replace(place, problem=f"report-uri {text} is no http or https URL", fix="report-uri https://…")
@@ -152,14 +139,6 @@ def _is_trustworthy(text: str) -> bool:
     """https://w3c.github.io/webappsec-secure-contexts/#is-url-trustworthy"""
     url = parse_url(text)
     return url is not None and (url.scheme == "https" or url.is_loopback)
-
-
-def _resolved(text: str, page: str) -> str | None:
-    try:
-        url = ada_url.URL(text, page)
-    except ValueError:
-        return None
-    return url.href.partition("#")[0] if url.protocol in {"http:", "https:"} else None
 
 
 def is_cross_origin(url: str, page: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policybuilder.csp.urls import parse_url
+from policybuilder.grading.endpoints import refusal_of
 from policybuilder.grading.material import EndpointAnswer
 from policybuilder.markup import Markup
 from policybuilder.plurals import plural
@@ -96,9 +97,10 @@ def check_preflight(endpoint: Endpoint, answer: EndpointAnswer, page: str) -> Ch
         return Check(
             name="preflight", passed=False, message=f"the endpoint cannot be reached: {answer.failure}", url=url
         )
-    problem = preflight_problem(answer, page)
-    if problem is None:
+    refusal = refusal_of(answer, origin_of(page))
+    if refusal is None:
         return Check(name="preflight", passed=True, message=f"answered with {answer.preflight_status}", url=url)
+    problem = f"its answer to a browser that asks {refusal}"
     if REPORT_TO not in endpoint.directives:
         message = f"{problem}; none asks before report-uri, so only report-to would lose reports"
         return Check(name="preflight", passed=None, message=message, url=url)
@@ -110,24 +112,6 @@ def check_preflight(endpoint: Endpoint, answer: EndpointAnswer, page: str) -> Ch
         "Access-Control-Allow-Headers: content-type"
     )
     return Check(name="preflight", passed=False, message=problem, fix=fix, url=url)
-
-
-def preflight_problem(answer: EndpointAnswer, page: str) -> str | None:
-    """Why a browser would post nothing from the page after this answer to its preflight; None where it would.
-
-    https://fetch.spec.whatwg.org/#cors-preflight-fetch
-    """
-    status = answer.preflight_status
-    if status is None or not 200 <= status < 300:
-        return f"answers the preflight with {status}, where a browser wants 204"
-    allowed, origin = _header(answer, "access-control-allow-origin"), origin_of(page)
-    if allowed not in {"*", origin}:
-        said = f"Access-Control-Allow-Origin: {allowed}" if allowed else "no Access-Control-Allow-Origin"
-        return f"answers the preflight with {said}, so that browsers post nothing from {origin}"
-    names = {name.strip().lower() for name in (_header(answer, "access-control-allow-headers") or "").split(",")}
-    if not names & {"*", "content-type"}:
-        return "does not allow the header content-type in its answer to the preflight"
-    return None
 
 
 def origin_of(page: str) -> str:
@@ -151,11 +135,9 @@ def _check_place(place: ReportingPlace) -> Check:
     if place.is_shadowed:
         message = f"{_named(place)} is for browsers without report-to alone: it stands in the same policy"
         return Check(name="endpoint", passed=None, message=message, url=place.url)
+    if place.is_older:
+        message = f"{_named(place)} leads to {place.url} by Report-To alone, which not every browser reads any more"
+        fix = f'Reporting-Endpoints: {place.value}="{place.url}"'
+        return Check(name="endpoint", passed=None, message=message, fix=fix, url=place.url)
     leads = "" if place.value == place.url else f" leads to {place.url}"
     return Check(name="endpoint", passed=True, message=f"{_named(place)}{leads} ({place.header})", url=place.url)
-
-
-def _header(answer: EndpointAnswer, name: str) -> str | None:
-    """As browsers read it: of several, all."""
-    values = [value.strip() for given, value in answer.preflight_headers if given.lower() == name]
-    return ", ".join(values) if values else None

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import ada_url
 
 from policybuilder.csp.urls import parse_url
+from policybuilder.grading.endpoints import named_endpoints
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
 from policybuilder.grading.preload import are_preloaded, is_preloaded
 from policybuilder.markup import Markup, charset_of, read_markup
-from policybuilder.reporting_places import named_endpoints, reporting_places
+from policybuilder.reporting_places import reporting_places
 from policybuilder.scanner.asking import ask_endpoint
 from policybuilder.scanner.fetching import Budget, Fetcher, FetchError, FetchReason, Question, Response
 from policybuilder.scanner.pages import MISUSES, header_values

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.reporting_places import Headers, is_cross_origin, named_endpoints, policies_in, reporting_places
+from policybuilder.grading.endpoints import named_endpoints, older_endpoints
+from policybuilder.reporting_places import Headers, is_cross_origin, policies_in, reporting_places
 
 PAGE = "https://shop.example/a/b"
 CSP, RO, RE = "Content-Security-Policy", "Content-Security-Policy-Report-Only", "Reporting-Endpoints"
@@ -29,7 +30,8 @@ CASES: list[tuple[Headers, list[str], list[str]]] = [
     ([(CSP, "report-to a"), (RE, "a=https://c.example/r")], [], ["cannot be read"]),
     ([(CSP, "report-to a"), (RE, 'b="/r"')], [], ["names b"]),
     ([(CSP, "report-to a")], [], ["there is no Reporting-Endpoints"]),
-    ([(CSP, "report-to a"), ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}')], [], ["Report-To no more"]),
+    ([(CSP, "report-to a"), ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}')], ["https://shop.example/r"], []),
+    ([(CSP, "report-to a"), ("Report-To", "[" * 100_000)], [], ["there is no Reporting-Endpoints"]),
 ]
 
 
@@ -45,6 +47,17 @@ def test_a_policy_names_the_places_of_its_reports(headers: Headers, urls: list[s
 def test_beside_report_to_the_older_directive_is_for_older_browsers() -> None:
     places = reporting_places([(CSP, "report-uri /r; report-to a"), (RE, 'a="/s"'), (CSP, "report-uri /t")], PAGE)
     assert [(place.value, place.is_shadowed) for place in places] == [("a", False), ("/r", True), ("/t", False)]
+
+
+def test_what_the_older_header_alone_names_is_told_apart() -> None:
+    older = ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}, {"endpoints":[{"url":"/s"}]}, {"group":1}, 2')
+    places = reporting_places([(CSP, "report-to a"), (RO, "report-to default"), older], PAGE)
+    assert [(place.url, place.is_older) for place in places] == [
+        ("https://shop.example/r", True),
+        ("https://shop.example/s", True),
+    ]
+    (place,) = reporting_places([(CSP, "report-to a"), older, (RE, 'a="/t"')], PAGE)
+    assert (place.url, place.is_older) == ("https://shop.example/t", False)
 
 
 def test_a_plain_page_has_no_named_endpoints() -> None:
@@ -82,6 +95,7 @@ def test_no_headers_are_too_odd(headers: list[tuple[str, str]]) -> None:
     for place in reporting_places(headers, PAGE):
         assert (place.url is None) <= (place.problem is not None)
     named_endpoints(headers, PAGE)
+    older_endpoints(headers, PAGE)
 
 
 def test_long_headers_are_read_at_once() -> None:
