@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 
 from policybuilder.csp import parse_url
+from policybuilder.sitemaps import is_index, is_xml, locations_of
 
 MAX_ROUTES = 50_000
 """As many as one sitemap may hold."""
@@ -15,8 +15,6 @@ MAX_ROUTES = 50_000
 _MANY_SIBLINGS = 12
 """From which on the names beneath a path are taken for one route: articles, products, people."""
 
-# https://www.sitemaps.org/protocol.html; read by its one element that matters, so that no XML is expanded.
-_LOCATION = re.compile(r"<(?:[A-Za-z][\w.-]*:)?loc\s*>\s*(?:<!\[CDATA\[)?\s*([^<>\]]*?)\s*(?:\]\]>)?\s*</")
 _ACCESS_LOG = re.compile(r'"[A-Z]{3,10} \S+(?: HTTP/[\d.]+)?" \d{3} |^\s*\{')
 
 # A number, a date, a UUID, a digest, or a name with a long number in it.
@@ -29,10 +27,10 @@ def parse_routes(text: str) -> tuple[str, ...]:
     Lines that begin with `#` are comments. Raises ValueError with a sentence for what is neither.
     """
     text = text.removeprefix("\ufeff")
-    if "<sitemapindex" in text[:4_096]:
+    if is_index(text):
         raise ValueError("it is an index of sitemaps; give one of those that it names")
-    if text.lstrip().startswith("<"):
-        names = [html.unescape(found) for found in _LOCATION.findall(text)]
+    if is_xml(text):
+        names = list(locations_of(text))
         if not names:
             raise ValueError("it holds no <loc> of a sitemap")
     else:

@@ -24,6 +24,7 @@ VIOLATION = Violation(
 """As it is read; it names no policy, so that none is noticed for it."""
 
 CONTENT_TYPE = "application/csp-report"
+API_CONTENT_TYPE = "application/reports+json"
 
 
 def body() -> bytes:
@@ -36,6 +37,17 @@ def body() -> bytes:
         "blocked-uri": VIOLATION.blocked_uri,
     }
     return json.dumps({"csp-report": report}).encode()
+
+
+def api_body() -> bytes:
+    """The same report as a browser would post it by `report-to`."""
+    report = {
+        "documentURL": VIOLATION.document_uri,
+        "effectiveDirective": VIOLATION.effective_directive,
+        "disposition": VIOLATION.disposition.value,
+        "blockedURL": VIOLATION.blocked_uri,
+    }
+    return json.dumps([{"age": 0, "type": "csp-violation", "url": VIOLATION.document_uri, "body": report}]).encode()
 
 
 def is_alike(violation: Violation) -> bool:

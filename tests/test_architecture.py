@@ -59,7 +59,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
-            "policybuilder.grading.structured_fields",
+            *("policybuilder.grading.endpoints", "policybuilder.grading.structured_fields"),
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),

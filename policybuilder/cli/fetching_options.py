@@ -38,3 +38,8 @@ def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, fetcher=fetcher, **others)
 
     return with_fetcher
+
+
+def read_page_url(text: str) -> str:
+    """The URL of a page as people type it: without a scheme it is https."""
+    return text if "://" in text else f"https://{text}"

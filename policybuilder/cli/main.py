@@ -32,6 +32,8 @@ class _LazyGroup(click.Group):
         "deploy": ("policybuilder.cli.deploy", "What the site serves, at which stage, since when."),
         "ready": ("policybuilder.cli.ready", "May the policy be enforced?"),
         "rollback": ("policybuilder.cli.rollback", "The last good headers."),
+        "scan": ("policybuilder.cli.scan", "The security headers of a page, tested and graded."),
+        "doctor": ("policybuilder.cli.doctor", "Is reporting wired, from the header to the database?"),
         "parse": ("policybuilder.cli.parse", "A policy as a browser reads it."),
     }
 

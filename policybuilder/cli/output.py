@@ -58,7 +58,8 @@ def table(
     `numbers` are set to the right; columns of `whole` are folded only when nothing else is left to fold.
     """
     result = Table(
-        title=title or None,
+        # As text, since rich would take brackets in it for markup.
+        title=Text(visible(title)) if title else None,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from policybuilder.rendering.text_safety import visible
 
 _Item = TypeVar("_Item")
 
@@ -66,3 +69,14 @@ def working(what: str) -> Iterator[None]:
         # Waited for, or it could begin after its end.
         begin.join()
         shown.stop()
+
+
+@contextmanager
+def saying() -> Iterator[Callable[[str], None]]:
+    """What was found last, in one line that the next takes the place of; called with each."""
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    with screen.status("") as shown:
+        yield lambda text: shown.update(Text(visible(text)[: max(20, screen.width - 4)]))

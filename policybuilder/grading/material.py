@@ -9,6 +9,12 @@ from datetime import datetime
 from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Redirect, Response
 
+FORGED_HOST = "forged-host.invalid"
+"""The Host that a forged request says; names below `.invalid` are nobody's.
+
+https://www.rfc-editor.org/rfc/rfc6761#section-6.4
+"""
+
 PREFLIGHT_ORIGIN = "https://stranger.example"
 """The other origin that a preflight says it comes from; nobody's."""
 
@@ -34,6 +40,9 @@ class Visit:
 
     is_certificate_valid: bool = True
     """Whether the certificates on the way held; without https there is nothing that does not."""
+
+    certificate_problem: str | None = None
+    """As a line for people, where they did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,9 @@ class EndpointAnswer:
 
     failure: str | None = None
     """Why there is no answer, as a line for people."""
+
+    is_refused: bool = False
+    """Whether it was our own rules that kept us from asking: browsers may well reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +114,7 @@ class Material:
     """By URL, the places for reports that were asked whether they answer."""
 
     forged_host: Response | None = None
-    """The answer to a request with a Host header of nobody's."""
+    """The answer to a request whose Host header says `FORGED_HOST`."""
 
     forged_host_failure: str | None = None
     """Why there is none: a server that hangs up refuses, too."""

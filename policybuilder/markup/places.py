@@ -223,6 +223,8 @@ class Markup:
     forms: tuple[str, ...] = ()
     """The URLs that forms are sent to."""
 
+    links: tuple[str, ...] = ()
+    """The pages that hyperlinks lead to, each once, without fragment."""
     asks_password: bool = False
     """Whether there is a field for a password, in a form or not."""
 

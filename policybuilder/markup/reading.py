@@ -35,6 +35,9 @@ MAX_PLACES = 20_000
 """In one document; a page of a few megabytes has room for a million."""
 
 _MAX_FRAMES_DEEP = 3
+_MAX_BASE_LENGTH = 8_192
+"""Longer ones no server answers to."""
+
 _MAX_ATTRIBUTES = 500
 """Of one element; looking each of them up takes the parser as long as there are others."""
 
@@ -129,6 +132,7 @@ def _read(source: str, *, url: str | None, base: str | None, encoding: str | Non
         external=tuple(_in_order(reader.external)),
         policies=tuple(reader.policies),
         forms=tuple(reader.forms)[:MAX_PLACES],
+        links=tuple(reader.links)[:MAX_PLACES],
         asks_password=reader.asks_password,
         referrers=tuple(reader.referrers),
         framed=tuple(framed),
@@ -215,6 +219,7 @@ class _Reader:
     forms: dict[str, None] = field(default_factory=dict)
     """Where they go, in the order of the source."""
 
+    links: dict[str, None] = field(default_factory=dict)
     asks_password: bool = False
     referrers: list[str] = field(default_factory=list)
 
@@ -255,6 +260,8 @@ class _Reader:
             case Namespace.HTML, ("form" | "button" | "input"):
                 self._add_form(found)
                 self.asks_password |= _is_password_field(found)
+            case Namespace.HTML, ("a" | "area") if not is_in_template:
+                self._add_hyperlink(found)
         self._add_attributes(found)
 
     def _add_script(self, found: _Found) -> None:
@@ -356,6 +363,12 @@ class _Reader:
         if url is not None and url.startswith(("http:", "https:")):
             self.forms.setdefault(url)
 
+    def _add_hyperlink(self, found: _Found) -> None:
+        href = found.attributes.get("href")
+        url = None if href is None or len(self.links) >= MAX_PLACES else _resolved(href, self.base)
+        if url is not None and url.startswith(("http:", "https:")):
+            self.links.setdefault(url.partition("#")[0])
+
     def _add_attributes(self, found: _Found) -> None:
         element = found.element
         navigating: Sequence[str] = _NAVIGATING.get((element.namespace, element.tag), ())
@@ -455,6 +468,9 @@ def _javascript_url(value: str) -> str | None:
 
 
 def _resolved(href: str, base: str | None) -> str | None:
+    # Every relative URL becomes as long as its base, and a page has room for many.
+    if base is not None and len(base) > _MAX_BASE_LENGTH:
+        base = None
     try:
         return ada_url.URL(href, base).href
     except ValueError:

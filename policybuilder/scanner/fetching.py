@@ -13,9 +13,9 @@ import errno
 import socket
 import ssl
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib.metadata import version
 from typing import Any, NamedTuple, Self
 
@@ -28,22 +28,36 @@ from policybuilder.scanner.body import Body
 from policybuilder.scanner.connect_to import Detour
 from policybuilder.scanner.network import Network, Resolver, resolve
 from policybuilder.scanner.pages import (
+    Budget,
     FetchError,
     FetchLimits,
     FetchReason,
     Headers,
+    Question,
     Redirect,
     Response,
     Tls,
     header_values,
 )
 
-__all__ = ["FetchError", "FetchLimits", "FetchReason", "Fetcher", "Redirect", "Response", "Tls"]
+__all__ = [
+    "Budget",
+    "FetchError",
+    "FetchLimits",
+    "FetchReason",
+    "Fetcher",
+    "Question",
+    "Redirect",
+    "Response",
+    "Tls",
+]
 
 _DEFAULT_PORTS = {"http:": 80, "https:": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HEADERS = 200
 _MAX_HEADER_BYTES = 64 * 1024
+_MAX_ANSWER_BYTES = 64 * 1024
+"""Of the body that comes back when a question is put."""
 
 
 class Fetcher:
@@ -67,6 +81,9 @@ class Fetcher:
     ) -> None:
         self._limits = limits or FetchLimits()
         self._is_insecure = is_insecure
+        self._pools: dict[bool, httpcore2.ConnectionPool] = {}
+        """By whether they believe any certificate."""
+
         self._ports = None if allows_private else frozenset({*_DEFAULT_PORTS.values(), *ports})
         self._network = Network(self._limits, tuple(connect_to), allows_private=allows_private, resolver=resolver)
 
@@ -78,37 +95,62 @@ class Fetcher:
 
     def close(self) -> None:
         """Give back what connections took; fetching goes on to work."""
-        if pool := vars(self).pop("_pool", None):
+        while self._pools:
+            _, pool = self._pools.popitem()
             pool.close()
 
-    @cached_property
-    def _pool(self) -> httpcore2.ConnectionPool:
+    def _pool(self, *, is_lenient: bool) -> httpcore2.ConnectionPool:
         """Made for the first page, since it takes a moment to load the certificates that this system believes."""
-        context = ssl.create_default_context()
-        if self._is_insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        # No connection is kept: one page is to have no bearing on the next.
-        return httpcore2.ConnectionPool(context, max_keepalive_connections=0, network_backend=self._network)
+        pool = self._pools.get(is_lenient)
+        if pool is None:
+            context = ssl.create_default_context()
+            if is_lenient:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            # No connection is kept: one page is to have no bearing on the next.
+            pool = httpcore2.ConnectionPool(context, max_keepalive_connections=0, network_backend=self._network)
+            self._pools[is_lenient] = pool
+        return pool
 
-    def fetch(self, url: str, *, same_origin_hosts: Collection[str] | None = None) -> Response:
+    @contextmanager
+    def within(self, budget: Budget) -> Iterator[None]:
+        """What is fetched inside costs no more than that in all; then FetchErrors say so."""
+        with self._network.within(budget):
+            yield
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        same_origin_hosts: Collection[str] | None = None,
+        believes_any_certificate: bool = False,
+        needs_body: bool = True,
+        max_bytes: int | None = None,
+    ) -> Response:
         """The answer at `url`, after redirects; with `same_origin_hosts`, of these hosts alone (`*.` allowed).
 
-        Any answer is one, whatever its status. Raises FetchError.
+        `believes_any_certificate` is for this one page, `max_bytes` for less of its body than the limits grant; of one
+        that `needs_body` not, what cannot be unpacked is left out. Any answer is one, whatever its status. Raises
+        FetchError.
         """
         self._network.begin()
         redirects: list[Redirect] = []
+        manner = _Manner(
+            is_lenient=believes_any_certificate,
+            needs_body=needs_body,
+            max_bytes=self._limits.max_bytes if max_bytes is None else max_bytes,
+        )
         try:
-            return self._fetch(url, same_origin_hosts, redirects)
+            return self._fetch(url, same_origin_hosts, redirects, manner)
         except FetchError as error:
             error.redirects = tuple(redirects)
             raise
 
-    def _fetch(self, url: str, hosts: Collection[str] | None, redirects: list[Redirect]) -> Response:
-        target = self._parse(url)
+    def _fetch(self, url: str, hosts: Collection[str] | None, redirects: list[Redirect], manner: _Manner) -> Response:
+        target = self.parse(url)
         while True:
             _check_host(target, hosts)
-            answer = self._get(target)
+            answer = self._send(target, Question(url=url), manner)
             redirect = _redirect(target, answer)
             if redirect is None:
                 return _response(target, answer, tuple(redirects))
@@ -116,11 +158,23 @@ class Fetcher:
             if len(redirects) > self._limits.max_redirects:
                 raise FetchError(
                     FetchReason.TOO_MANY_REDIRECTS,
-                    f"{url} redirects more than {self._limits.max_redirects} times; give the URL that is meant",
+                    f"{visible(url[:200])} redirects more than {self._limits.max_redirects} times; "
+                    "give the URL that is meant",
                 )
             target = self._follow(target, redirect)
 
-    def _parse(self, text: str, base: str | None = None) -> ada_url.URL:
+    def ask(
+        self, question: Question, *, believes_any_certificate: bool = False, max_bytes: int = _MAX_ANSWER_BYTES
+    ) -> Response:
+        """The answer to one request; a redirect is an answer, and not followed. Raises FetchError."""
+        self._network.begin()
+        target = self.parse(question.url)
+        manner = _Manner(is_lenient=believes_any_certificate, needs_body=False, max_bytes=max_bytes)
+        answer = self._send(target, question, manner)
+        return _response(target, answer, ())
+
+    def parse(self, text: str, base: str | None = None) -> ada_url.URL:
+        """The URL of a page that may be fetched, as far as its text tells. Raises FetchError."""
         shown = visible(text[:200])
         try:
             url = ada_url.URL(text, base)
@@ -146,14 +200,23 @@ class Fetcher:
         except UnicodeDecodeError:
             location = redirect.location
         try:
-            return self._parse(location, source.href)
+            return self.parse(location, source.href)
         except FetchError as error:
             reason = FetchReason.BAD_REDIRECT if error.reason is FetchReason.BAD_URL else error.reason
             raise FetchError(reason, f"{source.host} redirects too far: {error}") from None
 
-    def _get(self, url: ada_url.URL) -> _Answer:
+    def _send(self, url: ada_url.URL, question: Question, manner: _Manner) -> _Answer:
+        headers: dict[bytes | str, bytes | str] = {
+            "Host": question.host or url.host,
+            "User-Agent": f"cspbuild/{version('cspbuild')}",
+            "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+            "Accept-Encoding": "gzip",
+            **dict(question.headers),
+        }
+        if question.body:
+            headers["Content-Length"] = str(len(question.body))
         request = httpcore2.Request(
-            "GET",
+            question.method,
             # No fragment: it is never sent.
             httpcore2.URL(
                 scheme=url.protocol.removesuffix(":"),
@@ -161,12 +224,8 @@ class Fetcher:
                 port=int(url.port) if url.port else None,
                 target=url.pathname + url.search,
             ),
-            headers={
-                "Host": url.host,
-                "User-Agent": f"cspbuild/{version('cspbuild')}",
-                "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
-                "Accept-Encoding": "gzip",
-            },
+            headers=headers,
+            content=question.body or None,
             extensions={
                 "timeout": {
                     "connect": self._limits.connect_seconds,
@@ -176,9 +235,9 @@ class Fetcher:
             },
         )
         try:
-            answered = self._pool.handle_request(request)
+            answered = self._pool(is_lenient=manner.is_lenient or self._is_insecure).handle_request(request)
             try:
-                return self._read(answered)
+                return self._read(answered, manner)
             finally:
                 answered.close()
         except (
@@ -189,34 +248,39 @@ class Fetcher:
         ) as error:
             raise _failure(error, url.host) from None
 
-    def _read(self, answered: httpcore2.Response) -> _Answer:
+    def _read(self, answered: httpcore2.Response, manner: _Manner) -> _Answer:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answered.headers)
         if len(headers) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
             raise _UnusableError(f"with more than {_MAX_HEADERS} headers or {_MAX_HEADER_BYTES // 1024} KiB of them")
         # Before the body, at whose end the connection is closed.
         connection = answered.extensions["network_stream"].get_extra_info("socket")
         tls, address = _tls(connection), connection.getpeername()[0]
-        body = Body(self._limits.max_bytes, is_gzipped=_is_gzipped(headers))
-        is_broken = False
         # What a redirect says besides is of no use.
-        if answered.status not in _REDIRECTS:
-            try:
-                for chunk in answered.iter_stream():
-                    if not body.add(chunk):
-                        break
-            except httpcore2.RemoteProtocolError:
-                is_broken = True
-            except zlib.error:
-                raise _UnusableError("with a body that is not the gzip it is called") from None
+        if answered.status in _REDIRECTS:
+            body, is_cut = b"", False
+        else:
+            body, is_cut = _read_body(answered, headers, manner)
         return _Answer(
             status=answered.status,
             headers=headers,
-            body=body.data,
-            is_cut=is_broken or (answered.status not in _REDIRECTS and body.is_cut),
+            body=body,
+            is_cut=is_cut,
             http_version=answered.extensions["http_version"].decode("latin-1"),
             tls=tls,
             address=address,
         )
+
+
+class _Manner(NamedTuple):
+    """How an answer is taken."""
+
+    is_lenient: bool
+    """Whether any certificate is believed."""
+
+    needs_body: bool
+    """Whether one that cannot be read makes the answer unusable."""
+
+    max_bytes: int
 
 
 class _Answer(NamedTuple):
@@ -233,6 +297,28 @@ class _Answer(NamedTuple):
 
 class _UnusableError(Exception):
     """An answer that is HTTP, and not what any browser would take."""
+
+
+def _read_body(answered: httpcore2.Response, headers: Headers, manner: _Manner) -> tuple[bytes, bool]:
+    """The body as far as it is wanted, and whether it goes on."""
+    if not manner.needs_body and not _is_packed_as_we_take_it(headers):
+        return b"", True
+    body = Body(manner.max_bytes, is_gzipped=_is_gzipped(headers))
+    try:
+        for chunk in answered.iter_stream():
+            if not body.add(chunk):
+                break
+    except httpcore2.RemoteProtocolError:
+        return body.data, True
+    except (httpcore2.TimeoutException, httpcore2.NetworkError):
+        if manner.needs_body:
+            raise
+        return body.data, True
+    except zlib.error:
+        if manner.needs_body:
+            raise _UnusableError("with a body that is not the gzip it is called") from None
+        return b"", True
+    return body.data, body.is_cut
 
 
 def _check_host(url: ada_url.URL, hosts: Collection[str] | None) -> None:
@@ -256,9 +342,17 @@ def _without_fragment(url: ada_url.URL) -> str:
     return url.href.partition("#")[0]
 
 
+def _encodings(headers: Headers) -> str:
+    return ",".join(header_values(headers, "content-encoding")).strip().lower()
+
+
+def _is_packed_as_we_take_it(headers: Headers) -> bool:
+    return _encodings(headers) in {"", "identity", "gzip", "x-gzip"}
+
+
 def _is_gzipped(headers: Headers) -> bool:
-    encodings = ",".join(header_values(headers, "content-encoding")).strip().lower()
-    if encodings not in {"", "identity", "gzip", "x-gzip"}:
+    encodings = _encodings(headers)
+    if not _is_packed_as_we_take_it(headers):
         raise _UnusableError(f"with a body encoded as {visible(encodings[:100])}, though we take gzip or none")
     return encodings.endswith("gzip")
 

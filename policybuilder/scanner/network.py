@@ -10,14 +10,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore2
 
 from policybuilder.scanner.addresses import refusal_of
 from policybuilder.scanner.connect_to import Detour, Endpoint, destination
-from policybuilder.scanner.pages import FetchError, FetchLimits, FetchReason
+from policybuilder.scanner.pages import Budget, FetchError, FetchLimits, FetchReason
 
 # What heads, chunk sizes and trailers may take besides the body, which counts by itself.
 _MAX_FRAMING_BYTES = 256 * 1024
@@ -44,10 +45,22 @@ class Network(httpcore2.NetworkBackend):
         self._resolver = resolver
         self._sockets = httpcore2.SyncBackend()
         self._ends_at = 0.0
+        self._purse: _Purse | None = None
+
+    @contextmanager
+    def within(self, budget: Budget) -> Iterator[None]:
+        """What is fetched inside shares a budget; not one inside another."""
+        self._purse = _Purse(budget)
+        try:
+            yield
+        finally:
+            self._purse = None
 
     def begin(self) -> None:
         """A fetch begins, and its time with it."""
         self._ends_at = time.monotonic() + self._limits.total_seconds
+        if self._purse is not None:
+            self._ends_at = min(self._ends_at, self._purse.ends_at)
 
     def seconds_left(self, at_most: float | None) -> float:
         """How long the next step may take. Raises httpcore2.ReadTimeout when no time is left."""
@@ -65,6 +78,8 @@ class Network(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         """A connection to a URL's host, or to where a detour leads. Raises FetchError and httpcore2's errors."""
+        if self._purse is not None:
+            self._purse.take_request()
         asked = Endpoint(host.strip("[]"), port)
         target = destination(asked, self._detours)
         failure: Exception = httpcore2.ConnectError("no address")
@@ -76,7 +91,7 @@ class Network(httpcore2.NetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self, self._limits.max_bytes + _MAX_FRAMING_BYTES)
+                return _Stream(stream, self, self._limits.max_bytes + _MAX_FRAMING_BYTES, self._purse)
         raise failure
 
     def _checked_addresses(self, asked: Endpoint, target: Endpoint, timeout: float | None) -> Sequence[str]:
@@ -113,19 +128,49 @@ class Network(httpcore2.NetworkBackend):
         return found[0]
 
 
+class _Purse:
+    """What is left of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.ends_at = time.monotonic() + budget.seconds
+        self._requests = budget.max_requests
+        self._bytes = budget.max_bytes
+
+    def take_request(self) -> None:
+        self._requests -= 1
+        if self._requests < 0:
+            raise _over_budget("requests")
+
+    def take_bytes(self, number: int) -> None:
+        self._bytes -= number
+        if self._bytes < 0:
+            raise _over_budget("bytes")
+
+
+def _over_budget(what: str) -> FetchError:
+    return FetchError(
+        FetchReason.OVER_BUDGET, f"more {what} than one page may cost were spent already; see what it does"
+    )
+
+
 class _Stream(httpcore2.NetworkStream):
     """A connection that ends with its fetch's time, and brings so many bytes and no more."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, network: Network, bytes_left: int) -> None:
+    def __init__(
+        self, stream: httpcore2.NetworkStream, network: Network, bytes_left: int, purse: _Purse | None
+    ) -> None:
         self._stream = stream
         self._network = network
         self._bytes_left = bytes_left
+        self._purse = purse
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._stream.read(max_bytes, self._network.seconds_left(timeout))
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
             raise httpcore2.ReadError("far more bytes came than a page takes")
+        if self._purse is not None:
+            self._purse.take_bytes(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -140,7 +185,7 @@ class _Stream(httpcore2.NetworkStream):
         # The brackets of an IPv6 address are the URL's own.
         name = server_hostname.strip("[]") if server_hostname else None
         secured = self._stream.start_tls(ssl_context, name, self._network.seconds_left(timeout))
-        return _Stream(secured, self._network, self._bytes_left)
+        return _Stream(secured, self._network, self._bytes_left, self._purse)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -28,7 +28,34 @@ class FetchLimits:
     max_bytes: int = 5 * 1024 * 1024
     """Of the body, decoded; a longer one is cut."""
 
-    max_redirects: int = 5
+    max_redirects: int = 10
+    """Browsers follow twenty, and no decent site has as many as ten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much several fetches may cost together, beside the limits of each."""
+
+    seconds: float = 60.0
+    max_bytes: int = 24 * 1024 * 1024
+    """As sent, with heads and all."""
+
+    max_requests: int = 60
+    """Each step of a redirect is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request that is more than a page being fetched."""
+
+    url: str
+    method: str = "GET"
+    headers: Headers = ()
+    """In place of those of the same names, and beside the others, that every request of ours has."""
+
+    body: bytes = b""
+    host: str | None = None
+    """What the Host header says in place of the URL's host. Connection and TLS stay the URL's."""
 
 
 class FetchReason(enum.StrEnum):
@@ -55,8 +82,12 @@ class FetchReason(enum.StrEnum):
     BAD_REDIRECT = "bad-redirect"
     """To what is no page on the web."""
 
+    OVER_BUDGET = "over-budget"
+    """What was fetched with it has cost enough."""
 
-_MISUSES = frozenset({FetchReason.BAD_URL, FetchReason.ODD_PORT, FetchReason.NOT_PUBLIC, FetchReason.OTHER_HOST})
+
+MISUSES = frozenset({FetchReason.BAD_URL, FetchReason.ODD_PORT, FetchReason.NOT_PUBLIC, FetchReason.OTHER_HOST})
+"""What to give otherwise, or to allow, rather than to try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +113,7 @@ class FetchError(CspbuildError):
         self.redirects = redirects
         """Those followed until then, with the one that led too far."""
 
-        self.exit_code = ExitCode.USAGE if reason in _MISUSES else ExitCode.ENVIRONMENT
+        self.exit_code = ExitCode.USAGE if reason in MISUSES else ExitCode.ENVIRONMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,21 +53,22 @@ class Certificate:
     """Base64 of the SHA-256 of its public key, by which a browser can be told to believe this one alone."""
 
 
-def make_certificate(directory: Path, *names: str) -> Certificate:
-    """A certificate for 127.0.0.1, localhost and `names`, by the `openssl` command."""
+def make_certificate(directory: Path, *names: str, days: int = 2) -> Certificate:
+    """A certificate for 127.0.0.1, localhost and `names`, by the `openssl` command; it holds for that many days."""
     path = directory / "loopback.pem"
     alternatives = ",".join(["IP:127.0.0.1", "DNS:localhost", *(f"DNS:{name}" for name in names)])
-    _openssl(
-        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
+    run_openssl(
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days)),
         *("-subj", "/CN=loopback", "-addext", f"subjectAltName={alternatives}", "-keyout", path, "-out", path),
     )
-    public_key = _openssl("x509", "-in", path, "-noout", "-pubkey")
-    der = _openssl("pkey", "-pubin", "-outform", "DER", given=public_key)
-    digest = _openssl("dgst", "-sha256", "-binary", given=der)
-    return Certificate(path, _openssl("base64", "-A", given=digest).decode())
+    public_key = run_openssl("x509", "-in", path, "-noout", "-pubkey")
+    der = run_openssl("pkey", "-pubin", "-outform", "DER", given=public_key)
+    digest = run_openssl("dgst", "-sha256", "-binary", given=der)
+    return Certificate(path, run_openssl("base64", "-A", given=digest).decode())
 
 
-def _openssl(*arguments: str | Path, given: bytes = b"") -> bytes:
+def run_openssl(*arguments: str | Path, given: bytes = b"") -> bytes:
+    """What the command prints. Raises CalledProcessError where it fails."""
     try:
         finished = subprocess.run(["openssl", *arguments], input=given, check=True, capture_output=True)
     except FileNotFoundError:

@@ -5,22 +5,24 @@ https://w3c.github.io/reporting/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import ada_url
-
 from policybuilder.csp.urls import parse_url
+from policybuilder.grading.endpoints import (
+    REPORTING_ENDPOINTS,
+    named_endpoints,
+    older_endpoints,
+    refusal_of,
+    resolved,
+)
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.material import EndpointAnswer
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
 from policybuilder.grading.own.policies import META, SentPolicy, reported_policies
 from policybuilder.grading.structured_fields import read_dictionary, read_item
-from policybuilder.scanner.pages import header_values
 
-_ENDPOINTS = "Reporting-Endpoints"
 _ITEMS = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
 _MOST = 50
 """Endpoints that are looked at."""
@@ -56,8 +58,8 @@ def judge_reporting(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judg
 
 def _destinations(answer: Answer, policies: Sequence[SentPolicy]) -> tuple[Sequence[_Destination], Mapping[str, str]]:
     """Where reports go, and the names of endpoints that nothing defines, each with a header that uses it."""
-    endpoints = _endpoints(answer)
-    older = _older_groups(answer)
+    endpoints = named_endpoints(answer.response.headers, answer.response.url)
+    older = older_endpoints(answer.response.headers, answer.response.url)
     destinations = _of_report_uri(answer, policies)
     undefined: dict[str, str] = {}
     for header, name in _uses(answer, policies):
@@ -68,32 +70,6 @@ def _destinations(answer: Answer, policies: Sequence[SentPolicy]) -> tuple[Seque
             # Some browsers still look into the older header; where reports go by that is not followed.
             undefined.setdefault(name, header)
     return destinations, undefined
-
-
-def _endpoints(answer: Answer) -> Mapping[str, str]:
-    """By name, the URLs that browsers make of the header.
-
-    https://w3c.github.io/reporting/#process-header
-    """
-    members = read_dictionary(answer.joined(_ENDPOINTS) or "") or {}
-    found: dict[str, str] = {}
-    for name, member in members.items():
-        url = _resolved(member.value, answer.response.url) if isinstance(member.value, str) else None
-        if url is not None:
-            found[name] = url
-    return found
-
-
-def _older_groups(answer: Answer) -> frozenset[str]:
-    """The names that Report-To gives, the header before Reporting-Endpoints.
-
-    https://www.w3.org/TR/2018/WD-reporting-1-20180925/#header
-    """
-    try:
-        groups = json.loads(f"[{answer.joined('Report-To') or ''}]")
-    except (ValueError, RecursionError):
-        return frozenset()
-    return frozenset(str(group.get("group", "default")) for group in groups if isinstance(group, dict))
 
 
 def _uses(answer: Answer, policies: Sequence[SentPolicy]) -> list[tuple[str, str]]:
@@ -124,7 +100,7 @@ def _of_report_uri(answer: Answer, policies: Sequence[SentPolicy]) -> list[_Dest
         if directive is None or each.policy.directive("report-to") is not None:
             continue
         for value in directive.values:
-            url = _resolved(value, answer.response.url)
+            url = resolved(value, answer.response.url)
             if url is not None:
                 found.setdefault((each.header, url))
     return [_Destination(header, url, is_preflighted=False) for header, url in list(found)[:_MOST]]
@@ -133,16 +109,16 @@ def _of_report_uri(answer: Answer, policies: Sequence[SentPolicy]) -> list[_Dest
 def _undefined(answer: Answer, undefined: Mapping[str, str]) -> Iterator[Judgement]:
     if not undefined:
         return
-    value = answer.joined(_ENDPOINTS)
+    value = answer.joined(REPORTING_ENDPOINTS)
     header = next(iter(undefined.values()))
     if value is not None and read_dictionary(value) is None:
-        message = f"{_ENDPOINTS} has a mistake in it, for which browsers ignore all of it: no report is sent."
-        fix = f'{_ENDPOINTS}: name="https://…", with commas between'
-        yield judged("reporting", "unusable", message, header=_ENDPOINTS, value=value, fix=fix)
+        message = f"{REPORTING_ENDPOINTS} has a mistake in it, for which browsers ignore all of it: no report is sent."
+        fix = f'{REPORTING_ENDPOINTS}: name="https://…", with commas between'
+        yield judged("reporting", "unusable", message, header=REPORTING_ENDPOINTS, value=value, fix=fix)
         return
     message = f"No endpoint is called {named(list(undefined))}, so these reports are not sent."
     name = next(iter(undefined))
-    fix = f'{_ENDPOINTS}: {shown(name)}="https://…"'
+    fix = f'{REPORTING_ENDPOINTS}: {shown(name)}="https://…"'
     yield judged("reporting", "undefined", message, header=header, value=f"report-to {name}", fix=fix)
 
 
@@ -155,7 +131,7 @@ def _of_destinations(answer: Answer, destinations: Sequence[_Destination]) -> It
         if url.scheme == "http" and not url.is_loopback and (each.is_preflighted or answer.is_secure):
             message = f"Browsers send no reports to {shown(each.url)}, since it is plain http."
             yield _said("insecure", message, each, "Give it an https address.")
-        elif asked is not None and asked.failure is not None:
+        elif asked is not None and asked.failure is not None and not asked.is_refused:
             message = f"{shown(each.url)} does not answer, so reports are lost: {shown(asked.failure)}"
             yield _said("unanswered", message, each, "See whether the address is right, and the service runs.")
         elif asked is not None and each.is_preflighted and (why := _why_refused(answer, asked)):
@@ -169,25 +145,7 @@ def _said(result: str, message: str, destination: _Destination, fix: str) -> Jud
 
 
 def _why_refused(answer: Answer, asked: EndpointAnswer) -> str | None:
-    """Completes the sentence "its answer …"; None where a browser would go on.
-
-    https://fetch.spec.whatwg.org/#cors-preflight-fetch
-    """
+    """Completes the sentence "its answer …"; None where a browser would go on, or does not ask."""
     if not asked.is_cross_origin or asked.preflight_status is None:
         return None
-    if not 200 <= asked.preflight_status < 300:
-        return f"is {asked.preflight_status}"
-    origins = [value.strip(" \t") for value in header_values(asked.preflight_headers, "Access-Control-Allow-Origin")]
-    if origins not in (["*"], [None if answer.url is None else answer.url.origin]):
-        return "allows no reports from this site"
-    allowed = ",".join(header_values(asked.preflight_headers, "Access-Control-Allow-Headers")).lower()
-    if not {"*", "content-type"}.intersection(part.strip(" \t") for part in allowed.split(",")):
-        return "allows no Content-Type of reports"
-    return None
-
-
-def _resolved(text: str, base: str) -> str | None:
-    try:
-        return ada_url.URL(text, base).href.partition("#")[0]
-    except ValueError:
-        return None
+    return refusal_of(asked, None if answer.url is None else answer.url.origin)

@@ -162,8 +162,9 @@ def test_help_names_every_command_and_what_to_start_with(program: Cspbuild) -> N
             "replay",
             "match",
             "explain",
+            "evaluate",
         ),
-        *("evaluate", "diff", "deploy", "ready", "rollback", "parse"),
+        *("diff", "deploy", "ready", "rollback", "scan", "doctor", "parse"),
     ]
     assert "Start with  cspbuild header" in ran.out
 

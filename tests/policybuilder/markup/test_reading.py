@@ -375,3 +375,19 @@ def test_frames_in_frames_end_somewhere_and_say_so() -> None:
         (markup,) = markup.framed
         depth += 1
     assert depth == 3
+
+
+def test_hyperlinks_lead_to_pages_each_once_without_fragment() -> None:
+    markup = read_markup(
+        '<base href="/shop/"><a href="b#c">b</a><a href=b>b</a><area href="//other.example/?q">'
+        '<a href="javascript:1">x</a><a href="mailto:a@b.example">y</a><template><a href=hidden></template>',
+        url="https://shop.example/",
+    )
+    assert markup.links == ("https://shop.example/shop/b", "https://other.example/?q")
+
+
+def test_a_base_longer_than_any_server_answers_to_multiplies_nothing() -> None:
+    base = f'<base href="https://shop.example/{"a" * 100_000}/">'
+    markup = read_markup(base + "<a href=b>b</a><script src=x></script>" * 100, url="https://shop.example/")
+    assert markup.links == ()
+    assert {place.url for place in markup.external} == {None}

@@ -29,7 +29,13 @@ CASES: list[tuple[dict[str, str], list[str]]] = [
     ({CSP: "default-src 'self'; report-to csp", ENDPOINTS: 'csp="/r"'}, ["wired"]),
     # Browsers that know report-to do not look at report-uri.
     ({CSP: f"default-src 'self'; report-to csp; report-uri {COLLECTOR}"}, ["undefined"]),
-    ({CSP: "default-src 'self'; report-to csp", "Report-To": '{"group":"csp","max_age":1}'}, ["nowhere"]),
+    (
+        {
+            CSP: "default-src 'self'; report-to csp",
+            "Report-To": '{"group":"csp","max_age":1,"endpoints":[{"url":"/r"}]}',
+        },
+        ["nowhere"],
+    ),
     ({f"{CSP}-Report-Only": "default-src 'self'; report-to csp"}, ["undefined"]),
     ({"Cross-Origin-Opener-Policy": 'same-origin; report-to="coop"'}, ["undefined"]),
     ({"Integrity-Policy": "blocked-destinations=(script), endpoints=(sri)"}, ["undefined"]),
