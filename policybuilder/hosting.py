@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from policybuilder.domains import is_address, private_suffix
+from policybuilder.domains import is_address, is_registry, private_suffix
 
 
 class HostingKind(enum.StrEnum):
@@ -107,6 +107,15 @@ def hosting_within(domain: str) -> Hosting | None:
     return None if entry is None else entry.hosting
 
 
+@lru_cache(maxsize=4096)
+def gives_names_away(domain: str) -> bool:
+    """Whether anybody can have a name directly below `domain`: of a registry, or of a company with tenants."""
+    if not is_registry(domain):
+        return False
+    entry = _table().find(f"_.{domain}")
+    return entry is None or entry.hosting is not None or entry.is_registry
+
+
 def _below(suffix: str, *, is_shared: bool) -> Hosting:
     return Hosting(
         HostingKind.PRIVATE_SUFFIX,
@@ -124,6 +133,9 @@ def _segment_matches(pattern: str, segment: str) -> bool:
 class _Entry:
     hosting: Hosting | None
     """None for hosts of which the file says that they are nobody's hosting."""
+
+    is_registry: bool = False
+    """Whether names below are registered, as below a country's suffix."""
 
 
 @dataclass(slots=True)
@@ -178,7 +190,7 @@ def _table() -> _Node:
             root.add(pattern, _Entry(_hosting_in(table)))
     for table in document["not-hosting"]:
         for pattern in table["hosts"]:
-            root.add(pattern, _Entry(None))
+            root.add(pattern, _Entry(None, is_registry=table.get("registry", False)))
     return root
 
 

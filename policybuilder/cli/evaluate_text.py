@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from policybuilder.cli.output import console, plural
+from policybuilder.csp.grammar import ASCII_WHITESPACE
 from policybuilder.documents.evaluation import Evaluated, changed_directives, headline
 from policybuilder.evaluation.blast_radius import BlastRadius
 from policybuilder.evaluation.weakness import Severity, Weakness
@@ -50,7 +51,7 @@ def _print_finding(out: Console, text: str, finding: Evaluated, told: set[str]) 
         told.add(weakness.why)
         _print_line(out, "why", Text(weakness.why, "dim"))
     for label, line in _better(text, weakness):
-        _print_line(out, label, Text(visible(line), "green"))
+        _print_line(out, label, Text(_on_a_line(line), "green"))
     if weakness.advice is not None:
         _print_line(out, "do" if weakness.fix is None else "note", Text(visible(weakness.advice)))
     if finding.blast_radius is not None:
@@ -73,32 +74,38 @@ def _is_part(text: str, weakness: Weakness) -> bool:
     return weakness.directive is not None and text[weakness.start : weakness.end].lower().startswith(weakness.directive)
 
 
-_BEFORE = 32
-"""Columns of what stands before, at least."""
-
-
 def _print_place(out: Console, text: str, weakness: Weakness) -> None:
     """The directive it stands in, and what is meant underlined."""
     width = max(out.width - 2, 20)
-    begin = max(text.rfind(mark, 0, weakness.start) for mark in ";,") + 1
-    begin = max(begin, weakness.start - width)
-    before = visible(text[begin : weakness.start].lstrip())
-    meant = visible(text[weakness.start : min(weakness.end, weakness.start + 4 * width)])
-    room = max(width - min(cell_len(meant), width // 2), _BEFORE)
-    if cell_len(before) > room - 8:
-        before = "…" + before[len(before) - min(len(before), max(room - 9, 0)) :]
-    left = width - cell_len(before)
-    if cell_len(meant) > left:
-        meant = set_cell_size(meant, left - 1).rstrip() + "…"
-    end = min((at for mark in ";," if (at := text.find(mark, weakness.end, weakness.end + width)) >= 0), default=None)
-    after = visible(text[weakness.end : weakness.end + width if end is None else end])
-    left -= cell_len(meant)
-    if cell_len(after) > left:
-        after = set_cell_size(after, left - 1).rstrip() + "…" if left > 1 else ""
-    line = Text.assemble("  ", (before, "dim"), meant, (after, "dim"))
-    out.print(line, soft_wrap=True)
+    start, end = weakness.start, weakness.end
+    begin = max(start - width, *(text.rfind(mark, 0, start) + 1 for mark in ";,"))
+    finish = min([end + width, *(at for mark in ";," if (at := text.find(mark, end)) >= 0)])
+    before, meant, after = (
+        _on_a_line(part) for part in (text[begin:start].lstrip(), text[start:end], text[end:finish])
+    )
+    before = _cut_front(before, max(width - cell_len(meant), width // 2))
+    meant = _cut(meant, width - cell_len(before))
+    after = _cut(after, width - cell_len(before) - cell_len(meant))
+    out.print(Text.assemble("  ", (before, "dim"), meant, (after.rstrip(), "dim")), soft_wrap=True)
     marks = "^" * max(cell_len(meant), 1)
     out.print(Text(f"  {' ' * cell_len(before)}{marks}", _STYLES[weakness.severity]), soft_wrap=True)
+
+
+def _cut(text: str, cells: int) -> str:
+    """The text, its end cut where it takes more columns."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 1 else ""
+
+
+def _cut_front(text: str, cells: int) -> str:
+    """The text, its beginning cut where it takes more columns."""
+    if cell_len(text) <= cells:
+        return text
+    kept = text[-(cells - 1) :]
+    while cell_len(kept) > cells - 1:
+        kept = kept[1:]
+    return f"…{kept}"
 
 
 def _better(text: str, weakness: Weakness) -> list[tuple[str, str]]:
@@ -123,3 +130,11 @@ def _radius(radius: BlastRadius) -> str:
         f"{plural(radius.groups, 'violation')} in {plural(radius.reports, 'report')} of"
         f" {plural(radius.reporters, 'network')}{pages}: {examples}{unknown}"
     )
+
+
+_SPACES = str.maketrans(dict.fromkeys(ASCII_WHITESPACE, " "))
+
+
+def _on_a_line(text: str) -> str:
+    """A policy's text, which a file may hold on several lines."""
+    return visible(text.translate(_SPACES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from policybuilder.csp import HostSource, Keyword, SchemeSource, SourceExpressio
 from policybuilder.csp.inline_matching import blanket_keyword
 from policybuilder.csp.question import Browser, InlineType
 from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, shown
-from policybuilder.evaluation.editing import narrowing, without
+from policybuilder.evaluation.editing import Change, narrowing, without
 from policybuilder.evaluation.gadgets import GadgetKind
 from policybuilder.evaluation.holding import unsafe_inline, urls_stand
 from policybuilder.evaluation.hosts import facts_of
@@ -18,11 +18,13 @@ from policybuilder.evaluation.reading import (
     PlacedDirective,
     PlacedPolicy,
     Reading,
+    Token,
     first_of_each,
     is_any_host,
     kinds_governed,
 )
 from policybuilder.evaluation.weakness import Certainty, Severity
+from policybuilder.hosting import HostingKind
 
 
 class _Subject(NamedTuple):
@@ -31,7 +33,7 @@ class _Subject(NamedTuple):
     code: str
     kinds: tuple[str, ...]
     what: str
-    """What the directive does with a source, after its name."""
+    """What a source lets happen, before whom it stands for; empty where that is by the kinds."""
 
 
 _SENDING = {
@@ -42,10 +44,10 @@ _SENDING = {
 }
 _SUBJECTS = (
     _Subject("exfiltration-any-host", tuple(_SENDING), ""),
-    _Subject("style-any-host", ("style-src-elem",), "lets style sheets come from"),
-    _Subject("object-any-source", ("object-src",), "lets embedded objects come from"),
-    _Subject("base-uri-any-host", ("base-uri",), "lets an injected <base> point at"),
-    _Subject("frame-ancestors-any-host", ("frame-ancestors",), "lets the page be framed by"),
+    _Subject("style-any-host", ("style-src-elem",), "style sheets come from"),
+    _Subject("object-any-source", ("object-src",), "embedded objects come from"),
+    _Subject("base-uri-any-host", ("base-uri",), "an injected <base> point at"),
+    _Subject("frame-ancestors-any-host", ("frame-ancestors",), "the page be framed by"),
 )
 
 
@@ -66,21 +68,48 @@ def wide_sources(reading: Reading) -> Iterator[Draft]:
 def _of_subject(
     reading: Reading, policy: PlacedPolicy, placed: PlacedDirective, subject: _Subject, asked: list[str]
 ) -> Iterator[Draft]:
+    wide: list[Token] = []
+    kinds: set[str] = set()
     for token in first_of_each(placed):
         source = token.source
         if source is None:
             continue
-        kinds = [kind for kind in asked if _is_anybodys(source, kind) and urls_stand(reading, policy, kind, source)]
-        if not kinds:
-            continue
-        change = partial(narrowing, placed, placed.alike(token))
-        severity = max((severity_of(reading, kind) for kind in kinds), key=_weight)
-        what = subject.what or f"lets {listed([_SENDING[kind] for kind in kinds])} go to"
-        where = "any host" if is_any_host(source) else f"whatever {shown(token.text)} stands for"
-        if isinstance(source, HostSource) and not is_any_host(source):
-            where = f"whoever registers a name under {source.host_part.removeprefix('*.')}"
-        message = f"{shown(token.text)} in {placed.name} {what} {where}"
-        yield at_value(policy, placed, token, Rating(subject.code, severity, Certainty.CERTAIN), message, change=change)
+        open_to = [k for k in asked if _is_anybodys(source, k) and urls_stand(reading, policy, k, source)]
+        kinds.update(open_to)
+        wide.extend([token] if open_to else [])
+    if not wide:
+        return
+    severity = max((severity_of(reading, kind) for kind in kinds), key=_weight)
+    certainty = Certainty.LIKELY if all(map(_is_of_company, wide)) else Certainty.CERTAIN
+    what = subject.what or f"{listed([_SENDING[kind] for kind in asked if kind in kinds])} go to"
+    lets = "lets" if len(wide) == 1 else "let"
+    message = f"{_named(wide)} in {placed.name} {lets} {what} {_who(wide)}"
+    change = partial(_narrowing, placed, wide)
+    yield at_value(policy, placed, wide[0], Rating(subject.code, severity, certainty), message, change=change)
+
+
+def _narrowing(placed: PlacedDirective, wide: Sequence[Token]) -> Change:
+    return narrowing(placed, [each for token in wide for each in placed.alike(token)])
+
+
+_MAX_NAMED = 3
+
+
+def _named(wide: list[Token]) -> str:
+    named = [shown(token.text) for token in wide[:_MAX_NAMED]]
+    return listed([*named, *([f"{len(wide) - len(named)} more"] if len(wide) > len(named) else [])])
+
+
+def _who(wide: list[Token]) -> str:
+    """Whom the sources stand for."""
+    hosts = [token.source for token in wide if isinstance(token.source, HostSource)]
+    if len(hosts) < len(wide) or any(map(is_any_host, hosts)):
+        return "anybody"
+    return f"whoever has a name under {listed([host.host_part.removeprefix('*.') for host in hosts[:_MAX_NAMED]])}"
+
+
+def _is_of_company(token: Token) -> bool:
+    return isinstance(token.source, HostSource) and facts_of(token.source).is_of_company
 
 
 def _is_anybodys(source: SourceExpression, kind: str) -> bool:
@@ -160,6 +189,11 @@ _HOSTED = {
 }
 
 
+_RECEIVING = frozenset({"connect-src", "form-action"})
+_RECEIVERS = frozenset({HostingKind.OBJECT_STORAGE, HostingKind.PAGE_HOSTING, HostingKind.PRIVATE_SUFFIX})
+"""Where strangers do not only publish, but also find out who asked for it and with what."""
+
+
 def open_hosts(reading: Reading) -> Iterator[Draft]:
     """Hosts on which anybody can publish or receive, where no scripts are meant."""
     for policy in reading.policies:
@@ -180,7 +214,12 @@ def _open_hosts_in(
         facts = facts_of(source)
         if facts.hosting is None or facts.is_registry_wildcard:
             continue
-        kinds = [kind for kind in asked if urls_stand(reading, policy, kind, source)]
+        kinds = [
+            kind
+            for kind in asked
+            if (kind not in _RECEIVING or facts.hosting.kind in _RECEIVERS)
+            and urls_stand(reading, policy, kind, source)
+        ]
         if not kinds:
             continue
         some = "some host of it" if facts.is_wildcard else "this host"

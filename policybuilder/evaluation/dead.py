@@ -18,7 +18,14 @@ from policybuilder.csp.directives import INLINE_DIRECTIVES, STYLE_DIRECTIVES
 from policybuilder.csp.subsumption import expression_covers
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
 from policybuilder.evaluation.editing import without
-from policybuilder.evaluation.reading import PlacedDirective, Reading, Token, first_of_each, trusts_inserted_alone
+from policybuilder.evaluation.reading import (
+    PlacedDirective,
+    Reading,
+    Token,
+    counting_sources,
+    first_of_each,
+    trusts_inserted_alone,
+)
 from policybuilder.evaluation.weakness import Certainty, Severity
 
 
@@ -30,7 +37,7 @@ def redundant_sources(reading: Reading) -> Iterator[Draft]:
             if len(placed.values) < 2:
                 continue
             index = _Index(placed) if _has_wide(placed) else None
-            for token in first_of_each(placed):
+            for token in counting_sources(placed):
                 alike = placed.alike(token)
                 if token.start in odd:
                     continue

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from policybuilder.csp import HostSource
-from policybuilder.domains import is_address, is_registry
+from policybuilder.domains import is_address, private_suffix
 from policybuilder.evaluation.gadgets import Gadget, GadgetKind, frameworks_by_package, gadgets_of
-from policybuilder.hosting import Hosting, HostingKind, hosting_of, hosting_within
+from policybuilder.hosting import Hosting, HostingKind, gives_names_away, hosting_of, hosting_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,9 @@ class HostFacts:
 
     is_registry_wildcard: bool = False
     """`*.com`, `*.github.io`: whoever wants one has a name there."""
+
+    is_of_company: bool = False
+    """Of such a wildcard, whether it is no registry, but somebody who lets others have names."""
 
     is_wildcard: bool = False
     hosting: Hosting | None = None
@@ -35,8 +38,10 @@ def facts_of(source: HostSource) -> HostFacts:
         return HostFacts()
     is_wildcard = pattern.startswith("*.")
     host = pattern.removeprefix("*.")
-    if is_wildcard and is_registry(host):
-        return HostFacts(is_registry_wildcard=True, is_wildcard=True, hosting=hosting_within(host))
+    if is_wildcard and gives_names_away(host):
+        is_private = private_suffix(host) is not None
+        hosting = hosting_within(host)
+        return HostFacts(is_registry_wildcard=True, is_of_company=is_private, is_wildcard=True, hosting=hosting)
     return HostFacts(
         is_wildcard=is_wildcard,
         hosting=hosting_within(host) if is_wildcard else _open_hosting(host, source.decoded_path),

@@ -13,6 +13,7 @@ from policybuilder.csp import (
     HostSource,
     Keyword,
     Policy,
+    SchemeSource,
     SourceExpression,
     parse_serialized_policy_list,
     parse_source_expression,
@@ -220,6 +221,16 @@ def is_any_host(source: SourceExpression | None) -> bool:
             return scheme in {None, "http", "https"} and path in {None, "/"}
         case _:
             return str(source) in {"http:", "https:"}
+
+
+def counting_sources(placed: PlacedDirective) -> Iterator[Token]:
+    """The sources of a list, equal ones once, without the URLs that `'strict-dynamic'` switches off."""
+    is_strict = placed.name in {"script-src", "script-src-elem"} and trusts_inserted_alone(placed.directive)
+    return (
+        token
+        for token in first_of_each(placed)
+        if not (is_strict and isinstance(token.source, HostSource | SchemeSource))
+    )
 
 
 def trusts_inserted_alone(directive: Directive) -> bool:

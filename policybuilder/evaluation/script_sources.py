@@ -200,8 +200,9 @@ def _judged(source: SourceExpression | None) -> _Judged | None:
 def _judged_host(source: HostSource) -> _Judged | None:
     facts = facts_of(source)
     if facts.is_registry_wildcard:
-        words = f"which is whoever registers a name under {source.host_part.removeprefix('*.')}"
-        return Rating("script-registry-wildcard", Severity.HIGH, Certainty.CERTAIN), words
+        words = f"which is whoever has a name under {source.host_part.removeprefix('*.')}"
+        certainty = Certainty.LIKELY if facts.is_of_company else Certainty.CERTAIN
+        return Rating("script-registry-wildcard", Severity.HIGH, certainty), words
     if facts.hosting is not None:
         some = "and some host of it " if facts.is_wildcard else "which "
         return Rating("script-open-hosting", Severity.HIGH, Certainty.LIKELY), f"{some}{facts.hosting.reason}"

@@ -10,7 +10,7 @@ from policybuilder.csp import HostSource, SchemeSource
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
 from policybuilder.evaluation.editing import Change, Edit, without
 from policybuilder.evaluation.hosts import facts_of
-from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token, first_of_each
+from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token, counting_sources
 from policybuilder.evaluation.weakness import Certainty, Severity
 from policybuilder.reports.lookalikes import looks_like_one_of
 
@@ -169,5 +169,5 @@ def _told_once(reading: Reading) -> Iterator[tuple[PlacedPolicy, PlacedDirective
     """Every source of every list, equal ones of one list once."""
     for policy in reading.policies:
         for placed in policy.directives.values():
-            for token in first_of_each(placed):
+            for token in counting_sources(placed):
                 yield policy, placed, token

@@ -114,7 +114,7 @@ def test_every_entry_says_what_shows_it_and_when_that_was_looked_at(entry: dict[
     assert entry["source"].startswith("https://")
     assert isinstance(entry["checked"], date)
     assert re.fullmatch(r"[^.\s].*[^.\s]", entry["reason"])
-    assert set(entry) <= {"kind", "hosts", "shared", "tenants", "reason", "source", "checked"}
+    assert set(entry) <= {"kind", "hosts", "shared", "tenants", "registry", "reason", "source", "checked"}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["hosts"][0])
