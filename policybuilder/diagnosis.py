@@ -37,7 +37,6 @@ from policybuilder.wiring import (
     check_headers,
     check_preflight,
     endpoints_of,
-    is_sound,
 )
 from policybuilder.workflow import WorkflowStage, standing_of
 
@@ -267,6 +266,3 @@ def _check_status(engine: Database, name: str) -> Check:
     says = f"{name}: {stage.value.replace('-', ' ')}; {standing.why}"
     arrives = stage is not WorkflowStage.NOTHING_ARRIVES
     return Check(name="status", passed=True if arrives else None, message=says, fix=standing.next)
-
-
-__all__ = ["Check", "diagnose", "is_sound"]

@@ -64,6 +64,20 @@ PROJECT_ARROWS = [
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),
     ),
+    (
+        "policybuilder/scanner/",
+        (
+            *(
+                "policybuilder.csp",
+                "policybuilder.errors",
+                "policybuilder.markup",
+                "policybuilder.rendering.text_safety",
+            ),
+            *("policybuilder.grading.endpoints", "policybuilder.grading.judgement", "policybuilder.grading.material"),
+            *("policybuilder.grading.preload", "policybuilder.reporting_places", "policybuilder.scanner"),
+            *("policybuilder.sitemaps", "policybuilder.wiring"),
+        ),
+    ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers/", ("collector.security_headers",)),
     ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from policybuilder.cli.output import console, plural
+from policybuilder.csp import FindingCode
 from policybuilder.csp.grammar import ASCII_WHITESPACE
 from policybuilder.documents.evaluation import Evaluated, changed_directives, headline
 from policybuilder.evaluation.blast_radius import BlastRadius
@@ -71,6 +72,8 @@ def _print_line(out: Console, label: str, text: Text) -> None:
 
 def _is_part(text: str, weakness: Weakness) -> bool:
     """Whether it is about less than a whole policy."""
+    if weakness.code == FindingCode.NON_ASCII:
+        return True
     return weakness.directive is not None and text[weakness.start : weakness.end].lower().startswith(weakness.directive)
 
 

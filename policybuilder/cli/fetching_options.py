@@ -41,5 +41,10 @@ def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_page_url(text: str) -> str:
-    """The URL of a page as people type it: without a scheme it is https."""
-    return text if "://" in text else f"https://{text}"
+    """The URL of a page as people type it: without a scheme it is https, but for this machine, as in browsers."""
+    if "://" in text:
+        return text
+    from policybuilder.csp.urls import parse_url  # noqa: PLC0415  (see above)
+
+    url = parse_url(f"http://{text}")
+    return f"http://{text}" if url is not None and url.is_loopback else f"https://{text}"

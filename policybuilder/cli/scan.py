@@ -117,7 +117,7 @@ class _Found:
         url = scan.material.url
         if host_check and origin_of(url) not in map(origin_of, self.host_checks):
             with nullcontext() if fetcher is None else fetcher.within(_HOST_CHECK_BUDGET):
-                self.host_checks[url] = tuple(check_host(fetcher, scan.material, scan.own))
+                self.host_checks[url] = tuple(check_host(fetcher, scan.material, scan.own.tests))
         self.scans.append(without_bodies(scan))
 
 

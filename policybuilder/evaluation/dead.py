@@ -185,7 +185,7 @@ def keywords_without_effect(reading: Reading) -> Iterator[Draft]:
     for policy in reading.policies:
         for placed in policy.directives.values():
             for token in first_of_each(placed):
-                if token.source is None or not _is_idle(token.source, placed.name):
+                if token.source is None or not (_is_idle(token.source, placed.name) or _lacks_digests(placed, token)):
                     continue
                 message = f"{shown(token.text)} does nothing in {placed.name}"
                 yield at_value(
@@ -196,6 +196,11 @@ def keywords_without_effect(reading: Reading) -> Iterator[Draft]:
                     message,
                     change=partial(without, placed, placed.alike(token)),
                 )
+
+
+def _lacks_digests(placed: PlacedDirective, token: Token) -> bool:
+    """Whether `'unsafe-hashes'` stands in a list without any."""
+    return token.source == KeywordSource(Keyword.UNSAFE_HASHES) and not placed.directive.sources.hashes
 
 
 def _is_idle(source: SourceExpression, name: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from policybuilder.csp import HostSource, SchemeSource
+from policybuilder.csp import HostSource, SchemeSource, SourceExpression
 from policybuilder.csp.directives import SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN
 from policybuilder.csp.sources import SELF
+from policybuilder.csp.urls import NETWORK_SCHEMES
 from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Token
 
 NOTHING = "'none'"
@@ -80,8 +81,15 @@ def dropped(text: str, start: int, end: int) -> Change:
 
 
 def narrowing(placed: PlacedDirective, tokens: Sequence[Token]) -> Change:
-    """The directive without wide sources; where no other URL is left in the list, the page's own origin takes over."""
-    return without(placed, tokens, stand_in=_left_for(placed, tokens))
+    """The directive without some of its sources.
+
+    Where these were wide and no other URL is left in the list, the page's own origin takes over, which they covered.
+    """
+    heir = _succeeded(placed, tokens)
+    if heir is None:
+        return without(placed, tokens)
+    others = [token for token in tokens if token.start != heir.start]
+    return (*without(placed, others), Edit(heir.start, heir.end, str(SELF)))
 
 
 def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirective, tokens: Sequence[Token]) -> Change:
@@ -89,12 +97,16 @@ def narrowed_for_scripts(text: str, policy: PlacedPolicy, placed: PlacedDirectiv
 
     Where that is default-src, other things may need the sources: scripts get a list of their own, without them.
     """
-    stand_in = _left_for(placed, tokens)
     if placed.name != "default-src":
-        return without(placed, tokens, stand_in=stand_in)
+        return narrowing(placed, tokens)
+    heir = _succeeded(placed, tokens)
     gone = {token.start for token in tokens}
-    kept = [token.text for token in placed.values if token.start not in gone]
-    return added(text, policy, " ".join(("script-src", *(kept or [stand_in]))))
+    kept = [
+        str(SELF) if token is heir else token.text
+        for token in placed.values
+        if token is heir or token.start not in gone
+    ]
+    return added(text, policy, " ".join(("script-src", *(kept or [NOTHING]))))
 
 
 def narrowed_itself(placed: PlacedDirective, tokens: Sequence[Token]) -> Change | None:
@@ -102,11 +114,26 @@ def narrowed_itself(placed: PlacedDirective, tokens: Sequence[Token]) -> Change 
     return narrowing(placed, tokens) if placed.name == "default-src" else None
 
 
-def _left_for(placed: PlacedDirective, tokens: Sequence[Token]) -> str:
-    """What stands in for the values that go, if no other is left: for keywords nothing, for URLs the page's own."""
-    if all(token.text.startswith("'") for token in tokens):
-        return NOTHING
+def _succeeded(placed: PlacedDirective, tokens: Sequence[Token]) -> Token | None:
+    """The first of the sources that go in whose place the page's own origin stands, if it has to stand anywhere."""
     gone = {token.start for token in tokens}
-    left = (token.source for token in placed.values if token.start not in gone)
-    has_urls = any(isinstance(source, HostSource | SchemeSource) or source == SELF for source in left)
-    return NOTHING if has_urls else str(SELF)
+    if any(_is_of_network(token.source) for token in placed.values if token.start not in gone):
+        return None
+    return next((token for token in tokens if _is_wide(token.source)), None)
+
+
+def _is_of_network(source: SourceExpression | None) -> bool:
+    match source:
+        case HostSource():
+            return True
+        case SchemeSource(scheme):
+            return scheme in NETWORK_SCHEMES
+        case _:
+            return source == SELF
+
+
+def _is_wide(source: SourceExpression | None) -> bool:
+    """Whether a source covers more than one host, the page's own among them as like as not."""
+    return _is_of_network(source) and not (
+        source == SELF or (isinstance(source, HostSource) and not source.host_part.startswith("*"))
+    )

@@ -69,7 +69,12 @@ CHECKS: tuple[Check, ...] = (
     whole.size,
     whole.unknown_flags,
 )
-"""One for each weakness, or for those that one look at the text finds."""
+"""One for each weakness, or for those that one look at the text finds.
+
+Left out on purpose: `'unsafe-inline'` and hosts for browsers that know no nonces and no `'strict-dynamic'`, of which
+there are none any more; `'self'`, whose scripts are the site's own; and a policy without reporting, which protects as
+well as one that reports.
+"""
 
 _MAX_FIX_CHARACTERS = 4 * 1024 * 1024
 """Of all better texts together; a text of thousands of weaknesses would be written thousands of times."""

@@ -44,7 +44,6 @@ class Gadget:
     """The URL of what shows it."""
 
 
-@lru_cache(maxsize=4096)
 def gadgets_of(source: HostSource) -> tuple[Gadget, ...]:
     """What is known of the URLs that an expression covers."""
     return tuple(gadget for gadget in _candidates(source.host_part) if _reaches(source.decoded_path, gadget.paths))

@@ -30,12 +30,22 @@ class HostFacts:
     is_loopback: bool = False
 
 
-@lru_cache(maxsize=4096)
 def facts_of(source: HostSource) -> HostFacts:
     """What is known of the hosts that `source` covers; nothing for `*`, which covers all."""
+    if source.host_part == "*" or len(source.host_part) > _MAX_HOST_LENGTH:
+        return _NOTHING
+    # Policies have most of their sources in common. Long ones come from strangers, who must not own the cache.
+    return _facts_cached(source) if len(source.path_part or "") <= _MAX_CACHED_LENGTH else _facts(source)
+
+
+_NOTHING = HostFacts()
+_MAX_CACHED_LENGTH = 256
+_MAX_HOST_LENGTH = 255
+"""https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4, with a wildcard"""
+
+
+def _facts(source: HostSource) -> HostFacts:
     pattern = source.host_part.removesuffix(".")
-    if pattern == "*":
-        return HostFacts()
     is_wildcard = pattern.startswith("*.")
     host = pattern.removeprefix("*.")
     if is_wildcard and gives_names_away(host):
@@ -49,6 +59,9 @@ def facts_of(source: HostSource) -> HostFacts:
         is_address=is_address(host),
         is_loopback=host == "localhost" or host.endswith(".localhost") or (is_address(host) and host[:4] == "127."),
     )
+
+
+_facts_cached = lru_cache(maxsize=4096)(_facts)
 
 
 def _open_hosting(host: str, path: str | None) -> Hosting | None:

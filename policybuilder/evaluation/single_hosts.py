@@ -104,6 +104,8 @@ def addresses(reading: Reading) -> Iterator[Draft]:
         )
 
 
+_MAX_NAME_LENGTH = 253
+
 _MAX_COMPARED = 60
 """Names of one text that are compared with each other; a list of more is nobody's handiwork."""
 
@@ -162,7 +164,8 @@ def _name_of(token: Token) -> str | None:
     if not isinstance(source, HostSource) or source.host_part == "*":
         return None
     host = source.host_part.removeprefix("*.").removesuffix(".")
-    return None if facts_of(source).is_address or "." not in host else host
+    is_name = "." in host and len(host) <= _MAX_NAME_LENGTH and not facts_of(source).is_address
+    return host if is_name else None
 
 
 def _told_once(reading: Reading) -> Iterator[tuple[PlacedPolicy, PlacedDirective, Token]]:

@@ -5,10 +5,10 @@ What the tests of a scan need for that was asked already; what a proxy in front 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.material import FORGED_HOST, Material
-from policybuilder.grading.own import OwnGrade
 from policybuilder.scanner.fetching import Fetcher, FetchError, Question, Response
 from policybuilder.wiring import Check, check_headers, check_preflights, endpoints_of
 
@@ -18,15 +18,18 @@ _FORWARDING = ("X-Forwarded-Host", "X-Host", "X-Forwarded-Server")
 _FIX = "have the proxy in front overwrite it, and the application believe it from that proxy alone"
 
 
-def check_host(fetcher: Fetcher | None, material: Material, graded: OwnGrade) -> Iterator[Check]:
-    """Each check, in the order that a report takes, and then of names; without a fetcher nothing more is asked."""
+def check_host(fetcher: Fetcher | None, material: Material, tests: Iterable[Judgement]) -> Iterator[Check]:
+    """Each check, in the order that a report takes, and then of names; without a fetcher nothing more is asked.
+
+    `tests` are what our own came to.
+    """
     response = material.page.response
     if response is None:
         return
     yield from check_headers(response.headers, response.url, material.markup)
     endpoints = endpoints_of(response.headers, response.url)
     yield from check_preflights(endpoints, material.endpoints, response.url)
-    for judgement in graded.tests:
+    for judgement in tests:
         if judgement.name == "trusted-host":
             yield Check(name="host", passed=judgement.passed, message=judgement.message, fix=judgement.fix)
     if fetcher is not None:

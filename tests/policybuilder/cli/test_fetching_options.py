@@ -8,7 +8,7 @@ import click
 import pytest
 
 from policybuilder.cli.failures import run
-from policybuilder.cli.fetching_options import fetching_options
+from policybuilder.cli.fetching_options import fetching_options, read_page_url
 from policybuilder.scanner.fetching import Fetcher
 from tests.support.loopback import Request, Response, make_certificate, serve
 
@@ -67,3 +67,19 @@ def test_what_goes_wrong_is_one_line(
     assert (ended, out) == (code, "")
     assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("shop.example/a", "https://shop.example/a"),
+        ("http://shop.example", "http://shop.example"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("127.0.0.1/x", "http://127.0.0.1/x"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("10.0.0.1", "https://10.0.0.1"),
+        ("\x1b", "https://\x1b"),
+    ],
+)
+def test_a_page_may_be_typed_as_in_a_browser(typed: str, meant: str) -> None:
+    assert read_page_url(typed) == meant

@@ -366,6 +366,24 @@ def test_nothing_of_a_stranger_acts_on_the_terminal(scan: Callable[..., Ran]) ->
                 json.loads(ran.out)
 
 
+def test_a_sitemap_and_a_robots_of_a_stranger_act_on_no_terminal(scan: Callable[..., Ran]) -> None:
+    evil = "\x1b]0;pwned\x07\x9b31m"
+
+    def answer(request: Request) -> Response:
+        if request.path == "/robots.txt":
+            return Response(200, (), f"User-agent: *\nDisallow: /{evil}\n{evil}".encode())
+        base = f"http://{request.header('host')}"
+        listed = [f"{base}/{evil}", f"//{evil}/", f"http://other.example/{evil}", evil, f"{base}/{evil}.xml"]
+        root = "sitemapindex" if request.path == "/index.xml" else "urlset"
+        return Response(200, (), f"<{root}>{''.join(f'<loc>{url}</loc>' for url in listed)}</{root}>".encode())
+
+    with serve(answer) as port:
+        for name in ("index.xml", "sitemap.xml"):
+            ran = scan("--sitemap", f"http://127.0.0.1:{port}/{name}", "--crawl", "3")
+            assert "127.0.0.1" in ran.out + ran.err
+            assert all(line.isprintable() for line in (ran.out + ran.err).splitlines())
+
+
 def test_a_redirect_of_a_stranger_acts_on_no_terminal(scan: Callable[..., Ran]) -> None:
     def answer(request: Request) -> Response:
         if request.path == "/":

@@ -214,6 +214,7 @@ FOUND = [
     ("img-src 'self' SELF 'SELF'", "redundant-source", "info", "img-src", "'SELF'"),
     ("img-src * 'self'", "redundant-source", "info", "img-src", "'self'"),
     ("img-src 'unsafe-inline'", "keyword-without-effect", "info", "img-src", "'unsafe-inline'"),
+    ("script-src 'unsafe-hashes'", "keyword-without-effect", "info", "script-src", "'unsafe-hashes'"),
     ("style-src 'strict-dynamic'", "keyword-without-effect", "info", "style-src", "'strict-dynamic'"),
     (f"connect-src {N}", "keyword-without-effect", "info", "connect-src", N),
     (
@@ -392,6 +393,9 @@ def test_every_weakness_has_a_place_and_says_why() -> None:
 FIXES = [
     ("default-src * 'unsafe-inline'", "script-unsafe-inline", "default-src * 'unsafe-inline'; script-src *"),
     ("default-src *;", "script-any-host", "default-src *; script-src 'self'"),
+    ("img-src data: https: http:", "exfiltration-any-host", "img-src data: 'self'"),
+    ("default-src 'unsafe-eval' *", "script-any-host", "default-src 'unsafe-eval' *; script-src 'unsafe-eval' 'self'"),
+    ("script-src data: 'unsafe-eval'", "script-data", "script-src 'unsafe-eval'"),
     ("img-src https: a.example *.com", "exfiltration-any-host", "img-src a.example"),
     ("default-src *; style-src 'none'", "exfiltration-any-host", "default-src 'self'; style-src 'none'"),
     ("script-src 'unsafe-inline'", "script-unsafe-inline", "script-src 'none'"),

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from policybuilder.errors import ExitCode
+from policybuilder.grading.endpoints import refusal_of
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN
+from policybuilder.scanner.asking import ask_endpoint, post_report
 from policybuilder.scanner.connect_to import parse_detour
 from policybuilder.scanner.fetching import Budget, Fetcher, FetchError, FetchReason
 from policybuilder.scanner.retrieving import retrieve
@@ -425,6 +427,22 @@ def test_a_hostile_server_ends_in_time_in_little_memory_and_in_few_requests(name
     assert time.monotonic() - begin < 10
     assert peak < 40_000_000
     assert len(connections) <= 31
+
+
+@pytest.mark.parametrize(
+    "name", ["redirect loop", "endless body", "gzip bomb", "slow headers", "huge header", "silent"]
+)
+def test_a_hostile_endpoint_ends_in_time_and_says_why(name: str) -> None:
+    begin = time.monotonic()
+    with serve_raw(HOSTILE[name]) as port, fetching([]) as fetcher:
+        url = f"http://127.0.0.1:{port}/report/x"
+        answer = ask_endpoint(fetcher, url, "https://shop.example/")
+        assert (answer.preflight_status is None) is (answer.failure is not None)
+        assert refusal_of(answer, "https://shop.example") is not None
+        with suppress(FetchError):
+            posted = post_report(fetcher, url, "https://shop.example/", b"{}", "application/csp-report")
+            assert len(posted.body) <= 64 * 1024
+    assert time.monotonic() - begin < 8
 
 
 def test_a_page_costs_no_more_than_its_budget() -> None:
