@@ -101,6 +101,12 @@ class Material:
     markup: Markup | None = None
     """The page read as HTML; None where it is none."""
 
+    again: Response | None = None
+    """The page asked for once more, where its policies hold nonces: each answer is to have one of its own."""
+
+    markup_again: Markup | None = None
+    """That answer read as HTML."""
+
     is_whole: bool = True
     """False where one recorded response is all there is: redirection and plain http are then not tested."""
 

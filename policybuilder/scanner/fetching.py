@@ -254,7 +254,7 @@ class Fetcher:
             raise _UnusableError(f"with more than {_MAX_HEADERS} headers or {_MAX_HEADER_BYTES // 1024} KiB of them")
         # Before the body, at whose end the connection is closed.
         connection = answered.extensions["network_stream"].get_extra_info("socket")
-        tls, address = _tls(connection), connection.getpeername()[0]
+        tls, address = _tls(connection), self._network.address
         # What a redirect says besides is of no use.
         if answered.status in _REDIRECTS:
             body, is_cut = b"", False

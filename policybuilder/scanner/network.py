@@ -46,6 +46,8 @@ class Network(httpcore2.NetworkBackend):
         self._sockets = httpcore2.SyncBackend()
         self._ends_at = 0.0
         self._purse: _Purse | None = None
+        self.address = ""
+        """That the last connection went to; a socket forgets it when its peer is gone."""
 
     @contextmanager
     def within(self, budget: Budget) -> Iterator[None]:
@@ -91,6 +93,7 @@ class Network(httpcore2.NetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
+                self.address = address
                 return _Stream(stream, self, self._limits.max_bytes + _MAX_FRAMING_BYTES, self._purse)
         raise failure
 

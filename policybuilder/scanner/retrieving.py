@@ -51,6 +51,8 @@ def _retrieve(fetcher: Fetcher, url: ada_url.URL) -> Material:
         own, other = (https, http) if url.protocol == "https:" else (http, https)
         raise own.error or other.error or FetchError(FetchReason.UNREACHABLE, f"{url.host} cannot be reached")
     lenient = not page.is_certificate_valid
+    markup = markup_of(page.response)
+    again = _again(fetcher, page.response, markup, is_lenient=lenient)
     forged, forged_failure = _ask_with_forged_host(fetcher, page.response.url, is_lenient=lenient)
     return Material(
         url=url.href.partition("#")[0],
@@ -62,7 +64,9 @@ def _retrieve(fetcher: Fetcher, url: ada_url.URL) -> Material:
         forged_name=FORGED_HOST,
         preflight=_ask_from_elsewhere(fetcher, page.response.url, is_lenient=lenient),
         cookies=(*cookies_of(page.response), *_cookies_of_robots(fetcher, page)),
-        markup=markup_of(page.response),
+        markup=markup,
+        again=again,
+        markup_again=None if again is None else markup_of(again),
         is_preloaded=is_preloaded(url.hostname),
         preloaded_redirects=_are_all_preloaded(http.visit),
         endpoints=_ask_endpoints(fetcher, page.response),
@@ -131,6 +135,18 @@ def markup_of(response: Response) -> Markup | None:
     if content_type.partition(";")[0].strip().lower() not in _HTML_TYPES:
         return None
     return read_markup(response.body, url=response.url, encoding_hint=charset_of(content_type))
+
+
+def _again(fetcher: Fetcher, response: Response, markup: Markup | None, *, is_lenient: bool) -> Response | None:
+    """The page asked for once more, where something in its policies is to be new in each answer."""
+    policies = list(header_values(response.headers, "content-security-policy"))
+    policies += [] if markup is None else [meta.text for meta in markup.policies]
+    if not any("'nonce-" in text.lower() for text in policies):
+        return None
+    try:
+        return fetcher.fetch(response.url, believes_any_certificate=is_lenient, needs_body=False)
+    except FetchError:
+        return None
 
 
 def _ask_from_elsewhere(fetcher: Fetcher, url: str, *, is_lenient: bool) -> Response | None:

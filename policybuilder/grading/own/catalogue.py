@@ -109,6 +109,15 @@ OWN_TESTS: Mapping[str, OwnTest] = {
             },
         ),
         OwnTest(
+            name="csp-nonces",
+            title="Nonces",
+            why="A nonce tells the page's own scripts from those that somebody smuggled in, as long as nobody knows it"
+            " before the page is sent: each answer needs a new one.",
+            link=f"{_CSP}#security-nonces",
+            group=_POLICY,
+            outcomes={"fresh": _good(), "repeated": _lost(30, cap=_OPEN_TO_SCRIPTS)},
+        ),
+        OwnTest(
             name="csp-plugins",
             title="Plugins and embedded objects",
             why="Objects and embeds can run code and show foreign documents inside the page.",

@@ -18,6 +18,7 @@ from policybuilder.grading.own.disclosure import judge_disclosure, judge_obsolet
 from policybuilder.grading.own.framing import judge_framing
 from policybuilder.grading.own.integrity import judge_integrity
 from policybuilder.grading.own.isolation import judge_isolation
+from policybuilder.grading.own.nonces import judge_nonces
 from policybuilder.grading.own.permissions_policy import judge_permissions_policy
 from policybuilder.grading.own.policies import Evaluate, enforced_policies
 from policybuilder.grading.own.referrer_policy import judge_referrer_policy
@@ -83,6 +84,7 @@ def _judgements(material: Material, evaluate: Evaluate) -> Iterator[Judgement]:
     answer = Answer(material.page.response, material)
     sent = enforced_policies(answer)
     yield from judge_policies(answer, sent, evaluate)
+    yield from judge_nonces(answer, sent)
     yield from judge_framing(answer, sent)
     yield from judge_reporting(answer, sent)
     for judge in (

@@ -51,6 +51,37 @@ class Recorder:
         return Response(200, (("Content-Type", "text/html"), *self.headers), b"<a href=/next>next</a>")
 
 
+# --- nonces
+
+
+def test_a_page_whose_policy_holds_a_nonce_is_asked_for_once_more(trusted: Certificate) -> None:
+    answers = 0
+
+    def counting(request: Request) -> Response:
+        nonlocal answers
+        answers += request.path == "/"
+        policy = ("Content-Security-Policy", f"script-src 'nonce-{answers}'")
+        return Response(200, (("Content-Type", "text/html"), policy), b"")
+
+    with deployed(https=counting, certificate=trusted) as detours, fetching(detours) as fetcher:
+        material = retrieve(fetcher, "https://shop.example/")
+    assert material.again is not None
+    assert material.page.response is not None
+    assert material.again.header_values("content-security-policy") != material.page.response.header_values(
+        "content-security-policy"
+    )
+    assert material.markup_again is not None
+
+
+def test_a_page_without_nonces_is_asked_for_once(trusted: Certificate) -> None:
+    recorder = Recorder(("Content-Security-Policy", "script-src 'self'"))
+    with deployed(https=recorder, certificate=trusted) as detours, fetching(detours) as fetcher:
+        material = retrieve(fetcher, "https://shop.example/")
+    assert material.again is None
+    asked = [request for request in recorder.requests if request.path == "/" and request.method == "GET"]
+    assert [request for request in asked if request.header("host") == "shop.example"] == asked[:1]
+
+
 # --- both ways in
 
 
