@@ -298,7 +298,7 @@ _ALL = {
         "Whatever it admits, another source of the list admits as well. What is not there cannot be misread.",
         f"{_CSP}match-url-to-source-list",
     ),
-    "keyword-without-effect": Code("A keyword without effect", _NOTHING, f"{_CSP}framework-directive-source-list"),
+    "source-without-effect": Code("A source without effect", _NOTHING, f"{_CSP}framework-directive-source-list"),
     "ignored-host": Code(
         "Hosts that 'strict-dynamic' switches off",
         "Only browsers too old for 'strict-dynamic' look at them, and today there are hardly any.",

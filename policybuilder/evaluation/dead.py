@@ -176,11 +176,24 @@ _FOR_CODE = frozenset(
         *(Keyword.STRICT_DYNAMIC, Keyword.TRUSTED_TYPES_EVAL, Keyword.INLINE_SPECULATION_RULES),
     }
 )
-_FOR_SCRIPTS = _FOR_CODE - {Keyword.UNSAFE_INLINE, Keyword.UNSAFE_HASHES}
-_STANDS_IN_FOR_WORKERS = frozenset({"worker-src", "child-src"})
+"""Keywords that say something of code, and nothing of what has an address."""
+
+_INLINE_ONLY = frozenset({Keyword.UNSAFE_INLINE, Keyword.UNSAFE_HASHES})
+_HEEDED = {
+    **dict.fromkeys(("default-src", "script-src"), _FOR_CODE),
+    "script-src-elem": _INLINE_ONLY | {Keyword.STRICT_DYNAMIC, Keyword.INLINE_SPECULATION_RULES},
+    "script-src-attr": _INLINE_ONLY | {Keyword.STRICT_DYNAMIC},
+    **dict.fromkeys(STYLE_DIRECTIVES, _INLINE_ONLY),
+    # https://w3c.github.io/webappsec-csp/#worker-src-pre-request
+    **dict.fromkeys(("worker-src", "child-src"), frozenset({Keyword.STRICT_DYNAMIC})),
+}
+"""Those of them that a directive looks at."""
+
+_ATTRIBUTES = frozenset({"script-src-attr", "style-src-attr"})
+"""Directives about what has no address."""
 
 
-def keywords_without_effect(reading: Reading) -> Iterator[Draft]:
+def sources_without_effect(reading: Reading) -> Iterator[Draft]:
     """Keywords, nonces and digests in lists that do not look at them."""
     for policy in reading.policies:
         for placed in policy.directives.values():
@@ -192,7 +205,7 @@ def keywords_without_effect(reading: Reading) -> Iterator[Draft]:
                     policy,
                     placed,
                     token,
-                    Rating("keyword-without-effect", Severity.INFO, Certainty.CERTAIN),
+                    Rating("source-without-effect", Severity.INFO, Certainty.CERTAIN),
                     message,
                     change=partial(without, placed, placed.alike(token)),
                 )
@@ -205,12 +218,10 @@ def _lacks_digests(placed: PlacedDirective, token: Token) -> bool:
 
 def _is_idle(source: SourceExpression, name: str) -> bool:
     match source:
-        case KeywordSource(Keyword.STRICT_DYNAMIC) if name in _STANDS_IN_FOR_WORKERS:
-            return False
+        case KeywordSource(Keyword.SELF) | HostSource() | SchemeSource():
+            return name in _ATTRIBUTES
         case KeywordSource(keyword):
-            return keyword in (_FOR_SCRIPTS if name in STYLE_DIRECTIVES else _FOR_CODE) and (
-                name in STYLE_DIRECTIVES or name not in INLINE_DIRECTIVES
-            )
+            return keyword in _FOR_CODE and keyword not in _HEEDED.get(name, ())
         case NonceSource():
             return name not in INLINE_DIRECTIVES
         case HashSource():

@@ -62,7 +62,7 @@ CHECKS: tuple[Check, ...] = (
     reporting.undefined_endpoints,
     reporting.insecure_endpoints,
     dead.redundant_sources,
-    dead.keywords_without_effect,
+    dead.sources_without_effect,
     dead.hosts_beside_strict_dynamic,
     oddities.oddities,
     whole.several_policies,

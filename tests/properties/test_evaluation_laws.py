@@ -107,7 +107,7 @@ def test_the_order_of_directives_does_not_count(policy: list[str], seed: int) ->
 
 MORE = [severity for severity in Severity if severity is not Severity.INFO]
 ABOUT_THE_TEXT = {
-    *("redundant-source", "keyword-without-effect", "ignored-host", "several-policies", "size", "unknown-value"),
+    *("redundant-source", "source-without-effect", "ignored-host", "several-policies", "size", "unknown-value"),
     *("lookalike-host",),
     *("nonce-short", "dead-hash", "experimental-hash", "strict-dynamic-alone", "insecure-scheme", "report-to-unusable"),
     *("invalid-source", "non-ascii", "none-ignored", "unknown-directive", "unquoted-keyword", "duplicate-directive"),
