@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from policybuilder.csp import NONCE_PLACEHOLDER, ExtendedHashSource, HashSource, Keyword, NonceSource
+from policybuilder.csp import NONCE_PLACEHOLDER, ExtendedHashSource, HashSource, Keyword, NonceSource, canonical
 from policybuilder.csp.directives import INLINE_DIRECTIVES
 from policybuilder.csp.sources import decoded_base64, standard_base64
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
@@ -50,27 +50,33 @@ def _renewed(placed: PlacedDirective, token: Token) -> Change:
 
 
 def repeated_nonces(reading: Reading) -> Iterator[Draft]:
-    """Nonces that other responses had as well."""
-    if not reading.earlier:
+    """Nonces that other responses had as well: by their texts, or by what visitors reported."""
+    if not reading.earlier and not reading.reused:
         return
     others = [text for text in reading.earlier if text.strip() != reading.text.strip()]
     known = {value for text in others for value in _NONCE.findall(text)}
     for policy in reading.policies:
+        is_reused = bool(reading.reused) and str(canonical(policy.policy)) in reading.reused
         for placed in policy.directives.values():
             for token in _nonces(placed):
                 value = token.text[7:-1]
-                if value == NONCE_PLACEHOLDER or value not in known:
+                if value in known and value != NONCE_PLACEHOLDER:
+                    certainty = Certainty.CERTAIN
+                    told = (
+                        f"{shown(token.text)} in {placed.name} stood in another response too: whoever saw that knows it"
+                    )
+                elif is_reused:
+                    certainty = Certainty.LIKELY
+                    told = f"visitors reported one and the same nonce for {shown(token.text)} in {placed.name}"
+                else:
                     continue
-                message = (
-                    f"{shown(token.text)} in {placed.name} stood in another response too: whoever saw that knows it"
-                )
                 yield at_value(
                     policy,
                     placed,
                     token,
-                    Rating("nonce-repeated", Severity.HIGH, Certainty.CERTAIN),
-                    message,
-                    change=partial(_renewed, placed, token),
+                    Rating("nonce-repeated", Severity.HIGH, certainty),
+                    told,
+                    change=partial(_renewed, placed, token) if value != NONCE_PLACEHOLDER else None,
                     advice=_ADVICE,
                 )
 

@@ -123,6 +123,9 @@ class Circumstances(NamedTuple):
     earlier: tuple[str, ...] = ()
     """The texts of other responses of the site."""
 
+    reused: tuple[str, ...] = ()
+    """Canonical policies under which, as reports say, many visitors met one and the same nonce."""
+
 
 def evaluate(
     text: str,
@@ -168,12 +171,13 @@ def _find(text: str, known: Circumstances) -> list[Draft]:
     if len(text) > MAX_CHARACTERS:
         return list(whole.beyond_all_limits(text))
     reading = read(text, delivery=known.delivery, disposition=known.disposition)
-    if known.first_party or known.reporting_endpoints is not None or known.earlier:
+    if known.first_party or known.reporting_endpoints is not None or known.earlier or known.reused:
         reading = replace(
             reading,
             first_party=known.first_party,
             reporting_endpoints=known.reporting_endpoints,
             earlier=known.earlier,
+            reused=known.reused,
         )
     drafts = [draft for check in CHECKS for draft in check(reading)]
     drafts.sort(key=_order)

@@ -110,6 +110,9 @@ class Reading:
     earlier: Sequence[str] = ()
     """Texts of the same site from other responses."""
 
+    reused: Sequence[str] = ()
+    """Canonical policies of which reports say that many visitors met the same nonce."""
+
     runs_scripts: bool = field(init=False)
     """False where a sandbox keeps all scripts from running."""
 

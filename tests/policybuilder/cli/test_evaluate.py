@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sqlalchemy import Engine
 from policybuilder.evaluation.evaluating import evaluate
 from tests.policybuilder.cli.conftest import Cspbuild
 from tests.policybuilder.rendering.test_sarif import check_log
+from tests.support.evidence import canonical_text, make_observation, make_violation, record_observations
 
 WEAK = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -209,14 +209,21 @@ def test_evidence_says_what_a_better_text_breaks(cspbuild: Cspbuild, evidence: E
     assert "| breaks |" in cspbuild(*arguments, "--format", "markdown").out
 
 
+def test_evidence_says_that_a_nonce_is_the_same_for_many(cspbuild: Cspbuild, evidence: Engine) -> None:
+    violation = make_violation(original_policy=canonical_text("script-src 'nonce-abc'"))
+    for network in ("a", "b", "c"):
+        met = make_observation(violation, site="shop", network=network, nonces=(7,))
+        record_observations(evidence, met)
+    arguments = ("evaluate", "script-src 'nonce-{NONCE}'", "--format", "json")
+    with_evidence = cspbuild(*arguments, "--database", "sqlite:///data/csp.db", "--site", "shop").json()
+    assert "nonce-repeated" in {each["code"] for each in with_evidence["findings"]}
+    assert "nonce-repeated" not in {each["code"] for each in cspbuild(*arguments).json()["findings"]}
+
+
 def test_no_database_is_opened_that_is_not_on_the_command_line(cspbuild: Cspbuild) -> None:
     assert cspbuild("evaluate", WEAK, CSP_DATABASE_URL="sqlite:///no.db").code == 0
 
 
-HAS_PEER = importlib.util.find_spec("policybuilder.evaluation.csp_evaluator") is not None
-
-
-@pytest.mark.skipif(not HAS_PEER, reason="the rules of csp_evaluator are not there")
 def test_the_peers_words_are_to_be_had(cspbuild: Cspbuild) -> None:
     ran = cspbuild("evaluate", WEAK, "--compat", "csp-evaluator", "--format", "json", "--fail-on", "high")
     document = ran.json()

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from collector.security_headers import STRICT_POLICY
-from policybuilder.csp import Delivery
+from policybuilder.csp import Delivery, canonical, parse_serialized_policy
 from policybuilder.csp.violation import Disposition
 from policybuilder.evaluation.codes import CODES
-from policybuilder.evaluation.evaluating import evaluate
+from policybuilder.evaluation.evaluating import Circumstances, evaluate, evaluate_in
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.presets import PRESETS
 
@@ -508,6 +508,15 @@ def test_a_nonce_of_another_response_is_known_to_whoever_saw_that() -> None:
     assert [(each.severity, each.value) for each in found if each.code == "nonce-repeated"] == [(Severity.HIGH, N)]
     assert "nonce-repeated" not in {each.code for each in evaluate(text, earlier=[text])}, "one response, told twice"
     assert "nonce-repeated" not in {each.code for each in evaluate(text, earlier=["script-src 'nonce-b3RoZXI='"])}
+
+
+def test_a_nonce_that_visitors_reported_as_the_same_for_many_is_no_secret() -> None:
+    known = Circumstances(reused=(str(canonical(parse_serialized_policy(f"script-src 'self' {N}"))),))
+    for nonce in (N, "'nonce-{NONCE}'"):
+        found = [each for each in evaluate_in(known, f"script-src {nonce} 'self'") if each.code == "nonce-repeated"]
+        assert [(each.severity, each.certainty) for each in found] == [(Severity.HIGH, Certainty.LIKELY)]
+        assert all(each.fix or each.advice for each in found)
+    assert "nonce-repeated" not in {each.code for each in evaluate_in(known, f"script-src {N}")}, "another policy"
 
 
 # (text, the site's own hosts, what looks like another)

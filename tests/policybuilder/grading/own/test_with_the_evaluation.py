@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policybuilder.evaluation.evaluating import evaluate
 from policybuilder.grading.own import OwnGrade, grade
 from tests.support.answers import GOOD_HEADERS, Given, make_material, make_response, recorded
 from tests.support.loopback import Request, forward
 from tests.support.service import run_collector
-
-evaluating = pytest.importorskip("policybuilder.evaluation.evaluating", reason="policies cannot be evaluated yet")
 
 CSP = "Content-Security-Policy"
 ANSWERS = Path(__file__).parents[3] / "data" / "answers"
@@ -24,7 +23,7 @@ FORMS = "form-action 'self'"
 
 
 def judged(headers: Given, *, body: str = "<!doctype html><meta charset=utf-8>") -> OwnGrade:
-    return grade(make_material(headers, body=body), evaluate=evaluating.evaluate)
+    return grade(make_material(headers, body=body), evaluate=evaluate)
 
 
 def failing(found: OwnGrade) -> set[str]:
@@ -186,5 +185,5 @@ def test_the_collector_has_all_points_and_no_findings(tmp_path: Path) -> None:
             )
             refusal = make_response(forged[1], url=url, status=forged[0], body=forged[2])
             material = make_material(headers, url=url, body=body, forged_host=refusal)
-            found = grade(material, evaluate=evaluating.evaluate)
+            found = grade(material, evaluate=evaluate)
             assert (found.score, failing(found)) == (100, set()), (path, status, found.tests)
