@@ -118,6 +118,7 @@ def fill(url: str) -> None:
         (schema.GroupDayRow, {"fingerprint": "f", "day": 20_000, "reports": 3}),
         (schema.GroupReporterRow, {"fingerprint": "f", "day": 20_000, "network": -(2**63)}),
         (schema.ScriptHashRow, {"script_url": HOSTILE, "hash": ""}),
+        (schema.PolicyNonceRow, {"policy_digest": "p", "day": 20_000, "mark": 2**63 - 1, "network": -(2**63)}),
     ):
         insert_rows(engine, row, {"site": "shop", **known})
     for _ in list_in_portions(engine, "shop"):
