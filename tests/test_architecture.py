@@ -34,7 +34,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation", "policybuilder.evidence"),
             *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.lookalikes"),
-            "policybuilder.server_buffers",
+            *("policybuilder.server_buffers", "policybuilder.structured_fields"),
         ),
     ),
     (
@@ -51,7 +51,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
             *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
-            *("policybuilder.grading.structured_fields", "policybuilder.scanner.pages"),
+            *("policybuilder.structured_fields", "policybuilder.scanner.pages"),
         ),
     ),
     (
@@ -59,7 +59,7 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
-            *("policybuilder.grading.endpoints", "policybuilder.grading.structured_fields"),
+            *("policybuilder.grading.endpoints", "policybuilder.structured_fields"),
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
         ),
@@ -97,7 +97,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
-    "http_sf": ("policybuilder/grading/structured_fields.py",),
+    "http_sf": ("policybuilder/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),

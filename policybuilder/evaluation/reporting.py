@@ -5,32 +5,47 @@ https://w3c.github.io/webappsec-csp/#reporting
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 
+from policybuilder.csp.urls import parse_url
 from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, shown
 from policybuilder.evaluation.editing import Change, Edit, without_directive
 from policybuilder.evaluation.reading import PlacedDirective, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
-
-# https://w3c.github.io/reporting/#header: a dictionary of RFC 8941 whose members are strings.
-_MEMBER = re.compile(r"(?:^|,)[ \t]*(?P<name>[a-z*][a-z0-9_.*-]*)[ \t]*=[ \t]*\"(?P<url>(?:[^\"\\]|\\[\"\\])*)\"")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+from policybuilder.structured_fields import read_dictionary
 
 
-def usable_endpoints(header: str) -> dict[str, str]:
-    """The URLs of a Reporting-Endpoints header by their names, as far as browsers send anything there."""
-    return {
-        found["name"]: found["url"]
-        for found in _MEMBER.finditer(header)
-        if found["url"].lower().startswith("https://")
-        or (found["url"] and not found["url"].startswith("//") and not _SCHEME.match(found["url"]))
-    }
+def usable_endpoints(header: str) -> dict[str, str] | None:
+    """The URLs of a Reporting-Endpoints header by their names, as far as browsers send anything there.
+
+    None for a header with a mistake in it, of which browsers take nothing.
+
+    https://w3c.github.io/reporting/#process-header
+    """
+    members = read_dictionary(header)
+    if members is None:
+        return None
+    urls = {name: member.value for name, member in members.items() if isinstance(member.value, str)}
+    return {name: url for name, url in urls.items() if _is_sent_to(url)}
+
+
+def _is_sent_to(text: str) -> bool:
+    """Whether browsers send reports of a page over https there: Chromium takes a path only after a single slash.
+
+    https://source.chromium.org/chromium/chromium/src/+/main:net/reporting/reporting_header_parser.cc
+    """
+    if text.startswith("/"):
+        return not text.startswith("//")
+    url = parse_url(text)
+    # https://w3c.github.io/webappsec-secure-contexts/#is-url-trustworthy
+    return url is not None and (url.scheme == "https" or (url.scheme == "http" and url.is_loopback))
 
 
 def undefined_endpoints(reading: Reading) -> Iterator[Draft]:
     """`report-to` that names no usable endpoint: nothing is sent, not by report-uri either."""
+    header = reading.reporting_endpoints
+    endpoints = None if header is None else usable_endpoints(header)
     for policy in reading.policies:
         placed = policy.directives.get("report-to")
         if placed is None:
@@ -40,7 +55,7 @@ def undefined_endpoints(reading: Reading) -> Iterator[Draft]:
         change = partial(without_directive, reading.text, policy, "report-to") if beside is not None else None
         advice = f'send  Reporting-Endpoints: {name or "csp"}="https://…"  in the same response'
         lost = "and report-uri beside it is ignored" if beside is not None else "so nothing is reported"
-        if reading.reporting_endpoints is None:
+        if header is None:
             if not name:
                 continue
             message = f"report-to {shown(name)} reaches nobody unless the same response defines that endpoint"
@@ -52,9 +67,12 @@ def undefined_endpoints(reading: Reading) -> Iterator[Draft]:
                 change=change,
                 advice=advice,
             )
-        elif name not in usable_endpoints(reading.reporting_endpoints):
+        elif endpoints is None or name not in endpoints:
             named = shown(name) or "nothing"
             message = f"report-to names {named}, which no Reporting-Endpoints header defines over https, {lost}"
+            if endpoints is None:
+                message = f"report-to names {named}, but Reporting-Endpoints has a mistake in it, {lost}"
+                advice = 'browsers take all of the header or nothing: write  Reporting-Endpoints: NAME="https://…"'
             yield at_directive(
                 policy,
                 placed,
