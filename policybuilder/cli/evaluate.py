@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
@@ -180,11 +181,14 @@ def _print(argument: str, text: str, findings: Sequence[Evaluated], resolved: in
 
 def _artifact(argument: str, text: str) -> SarifArtifact:
     """What the positions are in: the file, where one was given."""
-    if not argument.startswith("@"):
+    path = Path(argument[1:])
+    # A pipe has nothing more to read.
+    if not argument.startswith("@") or not path.is_file():
         return SarifArtifact(text=text)
     # As an editor shows it: the mark at its beginning is no character, and line feeds before the policy count.
-    content = Path(argument[1:]).read_bytes().decode("utf-8-sig")
-    return SarifArtifact(uri=Path(argument[1:]).as_posix(), text=content, offset=content.find(text))
+    content = path.read_bytes().decode("utf-8-sig")
+    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix(), errors="surrogateescape")
+    return SarifArtifact(uri=uri, text=content, offset=content.find(text))
 
 
 def _print_as_peer(text: str, output_format: str, level: Severity | None) -> None:
@@ -203,11 +207,11 @@ def _answer_batch(name: str, known: Circumstances, compat: str | None, level: Se
     """An answer to each line, blank ones too; what is wrong with a line is a finding."""
     says_no = False
     with open_lines(name, "policies, one a line") as file:
-        for line in lines(file, MAX_POLICY_BYTES):
+        for number, line in enumerate(lines(file, MAX_POLICY_BYTES)):
             # A longer line is longer than any policy that is looked at, whatever it holds.
             raw = b" " * MAX_POLICY_BYTES if line is None else line
             # What is not UTF-8 is beyond ASCII in any case.
-            text = raw.rstrip(b"\r\n").decode("utf-8", "replace")
+            text = raw.rstrip(b"\r\n").decode("utf-8" if number else "utf-8-sig", "replace")
             if compat is not None:
                 evaluation = evaluate_as_peer(text)
                 document, reached = evaluation.document, evaluation.reaches(level)

@@ -74,7 +74,8 @@ def _is_part(text: str, weakness: Weakness) -> bool:
     """Whether it is about less than a whole policy."""
     if weakness.code == FindingCode.NON_ASCII:
         return True
-    return weakness.directive is not None and text[weakness.start : weakness.end].lower().startswith(weakness.directive)
+    meant = text[weakness.start : weakness.end].split(maxsplit=1)
+    return bool(meant) and weakness.directive == meant[0].lower()
 
 
 def _print_place(out: Console, text: str, weakness: Weakness) -> None:

@@ -183,10 +183,9 @@ _ALL = {
     ),
     "open-hosting": Code("Strangers publish on an allowed host", _PUBLISHERS, "https://publicsuffix.org/"),
     "insecure-scheme": Code(
-        "Loaded without encryption",
-        "Whoever is between the visitor and the host reads and changes what is loaded. On a page over https most of"
-        " it is"
-        " not loaded at all.",
+        "Without encryption",
+        "Whoever is between the visitor and the host reads and changes what passes. Most of what a page over https"
+        " would load so is not loaded at all.",
         "https://w3c.github.io/webappsec-mixed-content/",
     ),
     "any-port": Code(
@@ -346,7 +345,7 @@ _ALL = {
         f"{_CSP}match-paths",
     ),
     "removed-directive": Code(
-        "A directive that is no more", f"Browsers of today leave it out. {_NOTHING}", f"{_CSP}csp-directives"
+        "A directive that is no more", f"Browsers of today have no use for it. {_NOTHING}", f"{_CSP}csp-directives"
     ),
     "unexpected-value": Code("A value too many", f"Browsers leave it out. {_NOTHING}", f"{_CSP}csp-directives"),
     "unknown-directive": Code(

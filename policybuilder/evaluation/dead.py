@@ -24,6 +24,7 @@ from policybuilder.evaluation.reading import (
     Token,
     counting_sources,
     first_of_each,
+    swallowed_from,
     trusts_inserted_alone,
 )
 from policybuilder.evaluation.weakness import Certainty, Severity
@@ -37,9 +38,11 @@ def redundant_sources(reading: Reading) -> Iterator[Draft]:
             if len(placed.values) < 2:
                 continue
             index = _Index(placed) if _has_wide(placed) else None
+            # Of what belongs to another directive nothing is known until the semicolon stands.
+            end = swallowed_from(reading, placed)
             for token in counting_sources(placed):
-                alike = placed.alike(token)
-                if token.start in odd:
+                alike = [each for each in placed.alike(token) if each.start < end]
+                if token.start in odd or token.start >= end:
                     continue
                 if index is not None and (wide := index.covering(token)) is not None:
                     message = f"{shown(token.text)} in {placed.name} adds nothing: {shown(wide.text)} covers it"

@@ -169,7 +169,7 @@ def evaluate_in(circumstances: Circumstances, text: str) -> tuple[Weakness, ...]
 
 def _find(text: str, known: Circumstances) -> list[Draft]:
     if len(text) > MAX_CHARACTERS:
-        return list(whole.beyond_all_limits(text))
+        return list(whole.beyond_all_limits(text, known.delivery))
     reading = read(text, delivery=known.delivery, disposition=known.disposition)
     if known.first_party or known.reporting_endpoints is not None or known.earlier or known.reused:
         reading = replace(

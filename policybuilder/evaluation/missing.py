@@ -18,7 +18,9 @@ def no_base_uri(reading: Reading) -> Iterator[Draft]:
     if _is_missing(reading, "base-uri"):
         moves = base_moves_scripts(reading)
         consequence = (
-            "can have the scripts with a nonce loaded from elsewhere" if moves else "moves every relative address"
+            "can have scripts that a nonce or digest vouches for loaded from elsewhere"
+            if moves
+            else "moves every relative address"
         )
         yield of_policy(
             reading.policies[0],

@@ -17,7 +17,7 @@ from policybuilder.csp.grammar import ASCII_WHITESPACE, VOIDING
 from policybuilder.evaluation.did_you_mean import nearest
 from policybuilder.evaluation.draft import Draft, Mend, Rating
 from policybuilder.evaluation.editing import Change, Edit, dropped, without, without_directive
-from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading
+from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, swallowed_from
 from policybuilder.evaluation.weakness import Certainty, Severity
 
 _SEVERITIES = {
@@ -56,8 +56,11 @@ class _Better(NamedTuple):
 def oddities(reading: Reading) -> Iterator[Draft]:
     """Each oddity of the text once for equal tokens of one directive."""
     told: set[tuple[object, ...]] = set()
+    ends: dict[tuple[int, str], int] = {}
     guesses = 0
     for finding, placed in _with_policies(reading):
+        if finding.code is FindingCode.NONE_IGNORED and finding.start >= _end_of(reading, finding, placed, ends):
+            continue
         key = (finding.code, placed and placed.number, finding.directive, finding.value)
         if finding.value is not None:
             if key in told:
@@ -91,6 +94,17 @@ def _with_policies(reading: Reading) -> Iterator[tuple[Finding, PlacedPolicy | N
         while index + 1 < len(policies) and finding.start >= policies[index + 1].start:
             index += 1
         yield finding, policies[index] if policies else None
+
+
+def _end_of(reading: Reading, finding: Finding, placed: PlacedPolicy | None, known: dict[tuple[int, str], int]) -> int:
+    """Where the directive of a finding ends: before another one that a missing semicolon made sources of it."""
+    directive = placed.directives.get(finding.directive or "") if placed is not None else None
+    if placed is None or directive is None:
+        return len(reading.text)
+    key = (placed.number, directive.name)
+    if key not in known:
+        known[key] = swallowed_from(reading, directive)
+    return known[key]
 
 
 def _with_place(finding: Finding, message: str) -> str:
@@ -189,7 +203,13 @@ _QUOTES = "'\"`"
 _BARE_KEYWORDS = {keyword.value.strip("'"): keyword.value for keyword in Keyword} | {"none": "'none'"}
 
 
+_CREDENTIAL = re.compile(r"'?(?:(?P<nonce>nonce)|sha(?:256|384|512))-", re.IGNORECASE)
+
+
 def _guess_keyword(odd: _Oddity) -> _Better:
+    if credential := _CREDENTIAL.match(odd.value):
+        kind = "a nonce" if credential["nonce"] else "a digest"
+        return _Better(odd.drop_value, advice=f"{kind} is base64 between quotes: see to what writes it")
     bare = odd.value.strip(_QUOTES)
     meant = nearest(bare, _BARE_KEYWORDS) if odd.may_guess and bare != odd.value else None
     if meant is None:

@@ -10,6 +10,7 @@ from policybuilder.csp import (
     Delivery,
     Directive,
     Finding,
+    FindingCode,
     HostSource,
     Keyword,
     Policy,
@@ -19,7 +20,7 @@ from policybuilder.csp import (
     parse_source_expression,
 )
 from policybuilder.csp.directives import FALLBACKS, SOURCE_LIST_DIRECTIVES
-from policybuilder.csp.grammar import TOKEN, VOIDING
+from policybuilder.csp.grammar import ASCII_WHITESPACE, TOKEN, VOIDING
 from policybuilder.csp.policy import setting_of
 from policybuilder.csp.violation import Disposition
 
@@ -96,8 +97,13 @@ class Reading:
 
     text: str
     policies: tuple[PlacedPolicy, ...]
+    """Those that are looked at: no more than `MAX_POLICIES`."""
+
     findings: tuple[Finding, ...]
-    """What is odd in the text, in its order."""
+    """What is odd in them, in the order of the text."""
+
+    left_out: int = 0
+    """Further policies."""
 
     delivery: Delivery = Delivery.HEADER
     disposition: Disposition = Disposition.ENFORCE
@@ -125,6 +131,9 @@ class Reading:
     upgrades: bool = field(init=False)
     """Whether requests go to secure URLs before any policy is asked."""
 
+    swallowed: frozenset[int] = field(init=False)
+    """Where directives begin that stand among the sources of others, since a semicolon is missing."""
+
     def __post_init__(self) -> None:
         policies = [placed.policy for placed in self.policies]
         setting = setting_of(policies) if policies else None
@@ -134,18 +143,23 @@ class Reading:
         object.__setattr__(self, "sends_forms", all("allow-forms" in flags for flags in allowed))
         object.__setattr__(self, "locks_sinks", setting is not None and setting.locks_sinks)
         object.__setattr__(self, "upgrades", setting is not None and setting.upgrades_requests)
+        starts = (each.start for each in self.findings if each.code is FindingCode.DIRECTIVE_AS_SOURCE)
+        object.__setattr__(self, "swallowed", frozenset(starts))
 
     def others(self, placed: PlacedPolicy) -> Iterator[PlacedPolicy]:
         """The policies of the text but `placed`; all have to allow what a page does."""
-        return (other for other in self.policies[:_MAX_OTHERS] if other.number != placed.number)
+        return (other for other in self.policies if other.number != placed.number)
 
     def is_named_somewhere(self, name: str) -> bool:
         """Whether any policy has a directive that decides for `name`."""
         return any(placed.policy.governing(name) is not None for placed in self.policies)
 
 
-_MAX_OTHERS = 32
-"""Policies of a text that are looked through for one that closes what another opens; nobody sends more."""
+MAX_POLICIES = 32
+"""Of a text that are looked at; nobody sends more, and each is judged beside all others.
+
+What further ones close is left out: such a text is judged too badly then, not too well.
+"""
 
 
 def read(text: str, *, delivery: Delivery, disposition: Disposition) -> Reading:
@@ -156,8 +170,14 @@ def read(text: str, *, delivery: Delivery, disposition: Disposition) -> Reading:
         return Reading(text=text, policies=(), findings=nothing.findings, delivery=delivery, disposition=disposition)
     placed: list[PlacedPolicy] = []
     findings: list[Finding] = []
-    start = 0
+    start = left_out = 0
     for number, member in enumerate(text.split(",")):
+        if not member.strip(_BETWEEN):
+            start += len(member) + 1
+            continue
+        if len(placed) == MAX_POLICIES:
+            left_out += 1
+            continue
         parsed = parse_serialized_policy_list(member, delivery=delivery, disposition=disposition)
         findings += parsed.findings if start == 0 else (_moved(finding, start) for finding in parsed.findings)
         policy = parsed.policies[0] if parsed.policies else Policy()
@@ -165,8 +185,16 @@ def read(text: str, *, delivery: Delivery, disposition: Disposition) -> Reading:
             placed.append(_place(number, start, member, policy))
         start += len(member) + 1
     return Reading(
-        text=text, policies=tuple(placed), findings=tuple(findings), delivery=delivery, disposition=disposition
+        text=text,
+        policies=tuple(placed),
+        findings=tuple(findings),
+        left_out=left_out,
+        delivery=delivery,
+        disposition=disposition,
     )
+
+
+_BETWEEN = f"{ASCII_WHITESPACE};"
 
 
 def _moved(finding: Finding, by: int) -> Finding:
@@ -215,6 +243,12 @@ EFFECTIVE = (
     *("base-uri", "form-action", "frame-ancestors"),
 )
 """The directives that browsers ask when something is loaded or done, in a fixed order."""
+
+
+def swallowed_from(reading: Reading, placed: PlacedDirective) -> int:
+    """Where a directive begins that a missing semicolon made sources of this one; beyond all text where none does."""
+    starts = reading.swallowed
+    return min((token.start for token in placed.values if token.start in starts), default=len(reading.text))
 
 
 def is_any_host(source: SourceExpression | None) -> bool:

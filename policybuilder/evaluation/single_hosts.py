@@ -3,45 +3,92 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from policybuilder.csp import HostSource, SchemeSource
+from policybuilder.csp import HostSource, SchemeSource, SourceExpression
 from policybuilder.evaluation.draft import Draft, Rating, at_value, shown
 from policybuilder.evaluation.editing import Change, Edit, without
 from policybuilder.evaluation.hosts import facts_of
-from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token, counting_sources
+from policybuilder.evaluation.reading import (
+    PlacedDirective,
+    PlacedPolicy,
+    Reading,
+    Token,
+    counting_sources,
+    first_of_each,
+    kinds_governed,
+    trusts_inserted_alone,
+)
 from policybuilder.evaluation.weakness import Certainty, Severity
 from policybuilder.reports.lookalikes import looks_like_one_of
 
 _SECURE = {"http": "https", "ws": "wss"}
 _ACTIVE = frozenset(
     {
-        *("default-src", "script-src", "script-src-elem", "script-src-attr", "style-src", "style-src-elem"),
-        *("object-src", "frame-src", "child-src", "worker-src", "connect-src", "form-action", "base-uri"),
+        *("script-src-elem", "style-src-elem", "object-src", "frame-src", "worker-src", "connect-src"),
+        *("form-action", "base-uri"),
     }
 )
+_WITHOUT_ADDRESS = frozenset({"script-src-attr", "style-src-attr"})
+_OF_FRAMING = frozenset({"frame-ancestors"})
+
+_IN_THE_CLEAR = {
+    "base-uri": "lets relative addresses lead to where nothing is encrypted",
+    "form-action": "lets forms be sent without encryption, and read on their way",
+    "frame-ancestors": "lets pages that come without encryption, and may be changed on their way, frame this one",
+}
+_FETCHED = "may be fetched without encryption, and changed on its way"
 
 
 def insecure_schemes(reading: Reading) -> Iterator[Draft]:
     """Sources that may be loaded in the clear, where whoever is on the way changes them."""
-    for policy, placed, token in _told_once(reading):
-        source = token.source
-        if reading.upgrades or not isinstance(source, HostSource | SchemeSource):
-            continue
-        scheme = source.scheme_part if isinstance(source, HostSource) else source.scheme
-        if scheme not in _SECURE:
-            continue
-        severity = Severity.MEDIUM if placed.name in _ACTIVE else Severity.LOW
-        message = f"{shown(token.text)} in {placed.name} may be fetched without encryption, and changed on its way"
-        yield at_value(
-            policy,
-            placed,
-            token,
-            Rating("insecure-scheme", severity, Certainty.LIKELY),
-            message,
-            change=partial(_secured, placed, token, scheme),
-        )
+    for policy in reading.policies:
+        for name, kinds in kinds_governed(policy).items():
+            placed = policy.directives[name]
+            for token in first_of_each(placed):
+                scheme = _insecure_scheme(token.source)
+                if scheme is None:
+                    continue
+                asked = _looked_up(placed, kinds, upgrades=reading.upgrades)
+                if not asked:
+                    continue
+                severity = Severity.LOW if asked.isdisjoint(_ACTIVE) else Severity.MEDIUM
+                message = f"{shown(token.text)} in {name} {_IN_THE_CLEAR.get(name, _FETCHED)}"
+                yield at_value(
+                    policy,
+                    placed,
+                    token,
+                    Rating("insecure-scheme", severity, Certainty.LIKELY),
+                    message,
+                    change=partial(_secured, placed, token, scheme),
+                )
+
+
+def _insecure_scheme(source: SourceExpression | None) -> str | None:
+    """The scheme of a source that says one in the clear; what stays on the visitor's machine is on no way."""
+    match source:
+        case SchemeSource(scheme):
+            return scheme if scheme in _SECURE else None
+        case HostSource(scheme_part=str(scheme)) if scheme in _SECURE and not facts_of(source).is_loopback:
+            return scheme
+        case _:
+            return None
+
+
+def _looked_up(placed: PlacedDirective, kinds: Sequence[str], *, upgrades: bool) -> set[str]:
+    """The kinds of things for which browsers look for an address in the list.
+
+    Where requests are upgraded, a page that frames this one still comes by whatever it came by.
+    """
+    asked = set(kinds) - _WITHOUT_ADDRESS
+    if trusts_inserted_alone(placed.directive):
+        asked -= _BY_TRUST
+    return asked & _OF_FRAMING if upgrades else asked
+
+
+_BY_TRUST = frozenset({"script-src-elem", "worker-src"})
+"""What `'strict-dynamic'` lets pass by other things than addresses."""
 
 
 def _secured(placed: PlacedDirective, token: Token, scheme: str) -> Change:
@@ -142,9 +189,9 @@ def lookalikes(reading: Reading) -> Iterator[Draft]:
 def _false_among(
     hosts: Mapping[str, int], own: tuple[str, ...], known: Mapping[str, object]
 ) -> dict[str, tuple[str, Severity, Certainty]]:
-    """Of two that look alike, the one that stands in fewer lists."""
+    """Of two that look alike, the one that stands in fewer lists, or else that is spelt more oddly."""
     found = {}
-    order = sorted(hosts, key=lambda host: (host not in own, -hosts[host], host))
+    order = sorted(hosts, key=lambda host: (host not in own, -hosts[host], _oddness(host), host))
     for number, host in enumerate(order):
         if host in known or host in own:
             continue
@@ -159,6 +206,11 @@ def _false_among(
     return found
 
 
+def _oddness(host: str) -> int:
+    """How much of a name is no plain letter, as in `examp1e` and `xn--exmple-cua`."""
+    return sum(not (each.isascii() and (each.isalpha() or each == ".")) for each in host)
+
+
 def _name_of(token: Token) -> str | None:
     source = token.source
     if not isinstance(source, HostSource) or source.host_part == "*":
@@ -169,8 +221,9 @@ def _name_of(token: Token) -> str | None:
 
 
 def _told_once(reading: Reading) -> Iterator[tuple[PlacedPolicy, PlacedDirective, Token]]:
-    """Every source of every list, equal ones of one list once."""
+    """Every source of every list in which an address counts, equal ones of one list once."""
     for policy in reading.policies:
-        for placed in policy.directives.values():
-            for token in counting_sources(placed):
+        for name, kinds in kinds_governed(policy).items():
+            placed = policy.directives[name]
+            for token in counting_sources(placed) if not _WITHOUT_ADDRESS.issuperset(kinds) else ():
                 yield policy, placed, token

@@ -19,9 +19,11 @@ def several_policies(reading: Reading) -> Iterator[Draft]:
     """https://w3c.github.io/webappsec-csp/#multiple-policies"""
     if len(reading.policies) > 1:
         second = reading.policies[1]
+        count = len(reading.policies) + reading.left_out
+        cut = f", of which the first {len(reading.policies)} are looked at" if reading.left_out else ""
         yield Draft(
             rating=Rating("several-policies", Severity.INFO, Certainty.CERTAIN),
-            message=f"the text holds {len(reading.policies)} policies, since a comma begins another one: each has to"
+            message=f"the text holds {count:,} policies{cut}, since a comma begins another one: each has to"
             " allow, so what one of them closes is not told of as open",
             start=second.start,
             end=second.end,
@@ -54,11 +56,14 @@ _MAX_GUESSES = 32
 """In one text; a guess takes long."""
 
 
-def beyond_all_limits(text: str) -> Iterator[Draft]:
-    """A text that no browser takes, of which nothing else is said."""
+def beyond_all_limits(text: str, delivery: Delivery) -> Iterator[Draft]:
+    """A text that no browser takes as a header, of which nothing else is said."""
+    words = "no browser takes such a header, and nothing of it holds"
+    if delivery is Delivery.META:
+        words = "it is too long to be looked at, so nothing is known of it"
     yield Draft(
         rating=Rating("size", Severity.HIGH, Certainty.LIKELY),
-        message=f"the text has {len(text):,} characters: no browser takes such a header, and nothing of it holds",
+        message=f"the text has {len(text):,} characters: {words}",
         start=0,
         end=len(text),
     )

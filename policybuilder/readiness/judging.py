@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from policybuilder.csp import Directive, Policy, PolicyList, canonical, parse_serialized_policy_list
+from policybuilder.csp import Directive, Policy, PolicyList, Relation, canonical, diff, parse_serialized_policy_list
 from policybuilder.csp.directives import FETCH_DIRECTIVES, LIST_DIRECTIVES
 from policybuilder.deployments import Deployment, ServedStage, canonical_texts, last_deployment, served
 from policybuilder.evaluation.evaluating import evaluate as evaluate_text
@@ -224,5 +224,8 @@ def _candidate(
 
 
 def _new_weaknesses(candidate: PolicyList, enforced: PolicyList, evaluate: Evaluate) -> tuple[SuggestionFinding, ...]:
+    """Those that the enforced policies do not have: none, where they let pass all that the candidate does."""
+    if enforced.policies and diff(enforced, candidate).relation in {Relation.SAME, Relation.TIGHTER}:
+        return ()
     known = {(found.code, found.directive, found.value) for found in evaluate(enforced)} if enforced.policies else set()
     return tuple(found for found in evaluate(candidate) if (found.code, found.directive, found.value) not in known)

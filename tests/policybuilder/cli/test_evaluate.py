@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from sqlalchemy import Engine
@@ -116,6 +119,28 @@ def test_a_table_for_a_review(cspbuild: Cspbuild) -> None:
 HOSTILE = ["script-src \x1b[2J*", "img-src \u202eevil", "x\x00", "[red]x[/red] *", "script-src `|<b>` *", "é" * 300]
 
 
+@pytest.mark.parametrize("name", ["a#b?.txt", "100%41 x.txt", "a:b.txt"])
+def test_a_file_of_any_name_has_a_uri(cspbuild: Cspbuild, name: str) -> None:
+    Path(name).write_text("script-src *")
+    for argument in (name, str(Path(name).absolute())):
+        log = json.loads(cspbuild("evaluate", f"@{argument}", "--format", "sarif").out)
+        check_log(log)
+        uri = urlsplit(log["runs"][0]["artifacts"][0]["location"]["uri"])
+        assert (unquote(uri.path), uri.query, uri.fragment) == (argument, "", "")
+        assert uri.scheme == ("file" if argument.startswith("/") else "")
+
+
+def test_a_pipe_is_read_once(cspbuild: Cspbuild, tmp_path: Path) -> None:
+    pipe = tmp_path / "policy"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("script-src *",), daemon=True)
+    writer.start()
+    log = json.loads(cspbuild("evaluate", f"@{pipe}", "--format", "sarif").out)
+    writer.join()
+    check_log(log)
+    assert log["runs"][0]["artifacts"][0]["contents"] == {"text": "script-src *"}
+
+
 @pytest.mark.parametrize("policy", HOSTILE)
 @pytest.mark.parametrize("output_format", ["text", "json", "sarif", "markdown"])
 def test_text_of_strangers_does_nothing(cspbuild: Cspbuild, policy: str, output_format: str) -> None:
@@ -132,6 +157,18 @@ def test_a_batch_answers_every_line(cspbuild: Cspbuild) -> None:
     assert all(answer["schema"] == "evaluate/1" for answer in answers)
     assert [answer["worst"] for answer in answers] == ["high", None, "high", "high", "high", None]
     assert answers[3]["findings"][0]["code"] == "size"
+
+
+def test_a_mark_before_a_batch_is_of_no_line(cspbuild: Cspbuild) -> None:
+    first, second = map(json.loads, cspbuild("evaluate", "--batch", "-", text=f"\ufeff{WEAK}\n{WEAK}").out.splitlines())
+    assert first == second
+
+
+def test_a_place_is_shown_of_what_stands_in_the_text(cspbuild: Cspbuild) -> None:
+    """script-src is missing, and stands nowhere, though a name begins so."""
+    lines = cspbuild("evaluate", "script-src-elem 'self'; script-src-attr 'none'; default-src-x y").out.splitlines()
+    (number,) = [number for number, line in enumerate(lines) if "eval-unrestricted" in line]
+    assert "do not govern eval" in lines[number + 1]
 
 
 def test_a_batch_may_fail_too(cspbuild: Cspbuild) -> None:

@@ -11,12 +11,14 @@ from collector.security_headers import STRICT_POLICY
 from policybuilder.csp import Delivery, canonical, parse_serialized_policy
 from policybuilder.csp.violation import Disposition
 from policybuilder.evaluation.codes import CODES
-from policybuilder.evaluation.evaluating import Circumstances, evaluate, evaluate_in
+from policybuilder.evaluation.evaluating import MAX_CHARACTERS, Circumstances, evaluate, evaluate_in
 from policybuilder.evaluation.weakness import Certainty, Severity, Weakness
 from policybuilder.presets import PRESETS
 
 N = "'nonce-bm90IGEgc2VjcmV0IGF0IGFsbA=='"
 SHA256 = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+
+ACTIVE = "; ".join(f"{name} 'self'" for name in ("style-src", "object-src", "frame-src", "connect-src"))
 
 # The text, the code, its severity, its directive, and the value.
 FOUND = [
@@ -141,6 +143,28 @@ FOUND = [
     ),
     ("default-src 'self' http://cdn.example.net", "insecure-scheme", "medium", "default-src", "http://cdn.example.net"),
     ("img-src http:", "insecure-scheme", "low", "img-src", "http:"),
+    (
+        f"default-src http://a.example; {ACTIVE}; script-src 'self'; worker-src 'self'",
+        "insecure-scheme",
+        "low",
+        "default-src",
+        "http://a.example",
+    ),
+    (
+        f"default-src {N} 'strict-dynamic' http://a.example; {ACTIVE}",
+        "insecure-scheme",
+        "low",
+        "default-src",
+        "http://a.example",
+    ),
+    (
+        "upgrade-insecure-requests; frame-ancestors http://a.example",
+        "insecure-scheme",
+        "low",
+        "frame-ancestors",
+        "http://a.example",
+    ),
+    ("form-action http://a.example", "insecure-scheme", "medium", "form-action", "http://a.example"),
     ("script-src https://cdn.example.net:*", "any-port", "low", "script-src", "https://cdn.example.net:*"),
     ("img-src 192.0.2.7", "address-host", "info", "img-src", "192.0.2.7"),
     ("connect-src http://localhost:3000", "loopback-host", "info", "connect-src", "http://localhost:3000"),
@@ -286,6 +310,14 @@ NOT_FOUND = [
     ("default-src 'none'; script-src 'report-sample'", "trusted-types-missing"),
     ("script-src 'nonce-{NONCE}'", "nonce-short"),
     ("img-src http://a.example; upgrade-insecure-requests", "insecure-scheme"),
+    ("script-src-attr http://a.example", "insecure-scheme"),
+    ("script-src-attr 10.0.0.1", "address-host"),
+    ("style-src-attr a.example:*", "any-port"),
+    ("child-src http://a.example; frame-src 'self'; worker-src 'self'", "insecure-scheme"),
+    # What stays on the visitor's machine is changed by nobody on its way.
+    ("connect-src http://localhost:3000 ws://127.0.0.1:*", "insecure-scheme"),
+    ("default-src 'self' script-src 'self' object-src 'none'", "redundant-source"),
+    ("default-src 'self' script-src 'self' object-src 'none'", "none-ignored"),
     ("img-src 'none'", "none-ignored"),
     ("img-src 'self' *.example.net example.net", "redundant-source"),
     ("img-src a.example/x a.example/y", "redundant-source"),
@@ -409,6 +441,8 @@ FIXES = [
     ("script-src self", "unquoted-keyword", "script-src 'self'"),
     ("img-src 'sefl'", "invalid-source", "img-src 'self'"),
     ("img-src self'", "invalid-source", "img-src 'self'"),
+    # No slip in the word none, but a template that wrote no nonce.
+    ("script-src 'self' 'nonce-'", "invalid-source", "script-src 'self'"),
     ('img-src "self"', "invalid-source", "img-src 'self'"),
     ("img-src 'self' object-src 'none'", "directive-as-source", "img-src 'self'; object-src 'none'"),
     # 'unsafe-inline' would begin to count, or scripts of every host, so that goes unmended.
@@ -487,7 +521,14 @@ def test_a_policy_that_only_reports_is_judged_like_another() -> None:
         ('csp="http://r.example/csp"', Severity.LOW),
         ('csp="//r.example/csp"', Severity.LOW),
         ('other="https://r.example"', Severity.LOW),
+        ('csp="csp"', Severity.LOW),
+        ('csp="http://127.0.0.1:8000/csp"', None),
         ("csp=https://r.example", Severity.LOW),
+        # Browsers take all of a structured field or nothing.
+        ('csp="https://r.example/csp", other=(', Severity.LOW),
+        ('csp="https://r.example/csp",', Severity.LOW),
+        ('Other="https://a.example", csp="https://r.example/csp"', Severity.LOW),
+        ('csp="https://r.example/csp", csp="http://r.example/csp"', Severity.LOW),
         ("", Severity.LOW),
         (None, Severity.INFO),
     ],
@@ -523,6 +564,7 @@ def test_a_nonce_that_visitors_reported_as_the_same_for_many_is_no_secret() -> N
 LOOKALIKES = [
     ("img-src https://cdn.paypa1.com", ("paypal.com",), "https://cdn.paypa1.com"),
     ("img-src google-shop.com; style-src https://goggle-shop.com google-shop.com", (), "https://goggle-shop.com"),
+    ("img-src https://cdn.example.com https://cdn.examp1e.com", (), "https://cdn.examp1e.com"),
 ]
 
 
@@ -580,6 +622,19 @@ LONG = {
 }
 
 
+REPEATED = ["default-src *,", "script-src 'unsafe-inline' h.example,", "img-src https:; report-to a,", "a,", ","]
+"""Policies of which a whole header is full: each is judged beside the others."""
+
+
+@pytest.mark.parametrize("policy", REPEATED)
+def test_a_header_full_of_policies_is_evaluated_soon(policy: str) -> None:
+    started = time.monotonic()
+    found = evaluate(policy * (MAX_CHARACTERS // len(policy)))
+    assert time.monotonic() - started < 10
+    told = [each.message for each in found if each.code == "several-policies"]
+    assert [", of which the first 32 are looked at, since" in message for message in told] == [True] * (policy != ",")
+
+
 @pytest.mark.parametrize("name", list(LONG))
 def test_as_much_as_a_header_holds_is_evaluated_soon(name: str) -> None:
     """A second or two on an idle machine; what grows with the square of the text takes minutes."""
@@ -592,6 +647,40 @@ def test_as_much_as_a_header_holds_is_evaluated_soon(name: str) -> None:
 def test_nothing_is_said_of_a_text_that_no_browser_takes_but_that() -> None:
     (found,) = evaluate("script-src " + "a" * 1024 * 1024)
     assert (found.code, found.severity) == ("size", Severity.HIGH)
+    assert "no browser takes" in found.message
+
+
+def test_a_document_may_hold_more_than_a_header_but_no_more_is_looked_at() -> None:
+    (found,) = evaluate("script-src " + "a" * 1024 * 1024, delivery=Delivery.META)
+    assert (found.code, found.severity) == ("size", Severity.HIGH)
+    assert "header" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("frame-ancestors http://a.example", "frame this one"),
+        ("form-action http://a.example", "forms be sent"),
+        ("base-uri http://a.example", "relative addresses"),
+        ("img-src http://a.example", "may be fetched"),
+    ],
+)
+def test_says_what_goes_without_encryption(text: str, words: str) -> None:
+    (message,) = [each.message for each in evaluate(text) if each.code == "insecure-scheme"]
+    assert words in message
+
+
+def test_a_base_moves_scripts_by_digest_too() -> None:
+    text = f"script-src {SHA256} 'strict-dynamic'"
+    (found,) = [each for each in evaluate(text) if each.code == "base-uri-missing"]
+    assert found.severity == Severity.HIGH
+    assert "digest" in found.message
+
+
+def test_a_nonce_that_is_none_is_told_to_whoever_writes_it() -> None:
+    (found,) = [each for each in evaluate("script-src 'nonce-'") if each.code == "invalid-source"]
+    assert found.advice == "a nonce is base64 between quotes: see to what writes it"
+    assert "'none'" not in found.message
 
 
 def weakness_names(found: Sequence[Weakness]) -> list[str]:
