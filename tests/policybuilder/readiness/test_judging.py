@@ -62,6 +62,10 @@ def enforcing(policy: str) -> Case:
     return case_of(make_record(deployments=[make_deployment(policy, ENFORCE, since_at=SEEN_AT - DAY)]), policy=POLICY)
 
 
+def narrowing(enforced: str, candidate: str) -> Case:
+    return case_of(make_record(deployments=[make_deployment(enforced, ENFORCE)]), policy=candidate)
+
+
 def until(end: Any) -> Any:
     return replace(make_record(exposure=Exposure(every_day(9, Seen(9), until=end))), window=Window(None, end))
 
@@ -262,6 +266,11 @@ CASES: list[tuple[str, Case, bool, str]] = [
     ("findings", case_of(evaluate=weak), False, "weak"),
     ("findings", case_of(policy=POLICY.replace("'self'", "'unsafe-inline'")), False, "script-unsafe-inline"),
     ("findings", case_of(trial_beside_enforced(), evaluate=weak), True, "none"),
+    # What the enforced policy leaves open is open already, wherever and however it says so.
+    ("findings", narrowing("img-src 'self'", "default-src 'self'; script-src 'unsafe-inline'"), True, "none"),
+    ("findings", narrowing("default-src *", "default-src 'self'; script-src https://cdn.jsdelivr.net"), True, "none"),
+    ("findings", narrowing("script-src 'self'", "default-src 'unsafe-inline'"), False, "script-unsafe-inline"),
+    ("findings", narrowing("default-src 'none'", "script-src https:"), False, "script-any-host"),
     ("header-size", case_of(), True, "bytes"),
     ("header-size", case_of(policy=f"img-src {' '.join(f'https://h{n}.example' for n in range(400))}"), False, "bytes"),
     ("poison-margin", case_of(), True, "no source rests on strangers alone"),
