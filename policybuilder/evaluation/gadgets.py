@@ -30,6 +30,9 @@ class Gadget:
 
     kind: GadgetKind
     hosts: tuple[str, ...]
+    but: tuple[str, ...]
+    """Hosts among them of which it is not so."""
+
     paths: tuple[str, ...]
     """Empty where it is all over the host."""
 
@@ -46,7 +49,12 @@ class Gadget:
 
 def gadgets_of(source: HostSource) -> tuple[Gadget, ...]:
     """What is known of the URLs that an expression covers."""
-    return tuple(gadget for gadget in _candidates(source.host_part) if _reaches(source.decoded_path, gadget.paths))
+    return tuple(
+        gadget
+        for gadget in _candidates(source.host_part)
+        if _reaches(source.decoded_path, gadget.paths)
+        and not any(host_part_covers(host, source.host_part) for host in gadget.but)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +106,7 @@ def _gadget_in(table: Mapping[str, Any]) -> Gadget:
     return Gadget(
         kind=GadgetKind(table["kind"]),
         hosts=tuple(table["hosts"]),
+        but=tuple(table.get("but", ())),
         paths=tuple(table.get("paths", ())),
         packages=tuple(table.get("packages", ())),
         needs_eval=table.get("eval", False),
