@@ -351,6 +351,17 @@ _ALL = {
     "unknown-directive": Code(
         "A directive that nobody knows", f"Browsers leave it out. {_NOTHING}", f"{_CSP}parse-serialized-policy"
     ),
+    "scheme-without-colon": Code(
+        "A scheme without its colon",
+        "Without the colon it is the name of a host, which nobody has.",
+        f"{_CSP}grammardef-scheme-source",
+    ),
+    "star-in-path": Code(
+        "A star in a path",
+        "A star stands for hosts and ports. A path that ends with a slash takes in all below it; one that does not, a"
+        " single address.",
+        f"{_CSP}path-part-match",
+    ),
     "unquoted-keyword": Code(
         "A keyword without quotes",
         "Without quotes it is the name of a host, which nobody has.",

@@ -19,6 +19,7 @@ from policybuilder.evaluation import (
     script_sources,
     scripts,
     single_hosts,
+    slips,
     trusted_types,
     whole,
 )
@@ -56,6 +57,8 @@ CHECKS: tuple[Check, ...] = (
     single_hosts.open_ports,
     single_hosts.addresses,
     single_hosts.lookalikes,
+    slips.bare_schemes,
+    slips.stars_in_paths,
     trusted_types.not_required,
     trusted_types.any_name,
     trusted_types.odd_values,
@@ -100,6 +103,7 @@ _OF_ANY_LIST = frozenset(
             "loopback-host",
         ),
         *("address-host", "invalid-source", "directive-as-source", "unquoted-keyword", "none-ignored", "query-ignored"),
+        *("scheme-without-colon", "star-in-path"),
     }
 )
 """What is said of a source in every list that has it."""

@@ -108,7 +108,7 @@ def test_the_order_of_directives_does_not_count(policy: list[str], seed: int) ->
 MORE = [severity for severity in Severity if severity is not Severity.INFO]
 ABOUT_THE_TEXT = {
     *("redundant-source", "source-without-effect", "ignored-host", "several-policies", "size", "unknown-value"),
-    *("lookalike-host",),
+    *("lookalike-host", "scheme-without-colon", "star-in-path"),
     *("nonce-short", "dead-hash", "experimental-hash", "strict-dynamic-alone", "insecure-scheme", "report-to-unusable"),
     *("invalid-source", "non-ascii", "none-ignored", "unknown-directive", "unquoted-keyword", "duplicate-directive"),
     *("directive-as-source", "query-ignored", "unexpected-value", "removed-directive", "report-uri-ignored"),

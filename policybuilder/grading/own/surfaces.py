@@ -42,8 +42,8 @@ _IN_DEFAULT_SRC = {
 _OF_THE_TEXT = frozenset(
     {
         *(code.value for code in FindingCode),
-        *("dead-hash", "experimental-hash", "ignored-host", "keyword-without-effect", "redundant-source"),
-        *("several-policies", "size", "strict-dynamic-alone", "unknown-value"),
+        *("dead-hash", "experimental-hash", "ignored-host", "redundant-source", "scheme-without-colon"),
+        *("several-policies", "size", "source-without-effect", "star-in-path", "strict-dynamic-alone", "unknown-value"),
     }
 )
 """Codes of what does nothing, wherever it stands."""
