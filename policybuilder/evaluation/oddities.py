@@ -210,6 +210,8 @@ def _guess_keyword(odd: _Oddity) -> _Better:
     if credential := _CREDENTIAL.match(odd.value):
         kind = "a nonce" if credential["nonce"] else "a digest"
         return _Better(odd.drop_value, advice=f"{kind} is base64 between quotes: see to what writes it")
+    if odd.value.startswith("//") and parse_source_expression(odd.value[2:]) is not None:
+        return _Better(partial(odd.write, odd.value[2:]), odd.drop_value, awakens=True, guess=odd.value[2:])
     bare = odd.value.strip(_QUOTES)
     meant = nearest(bare, _BARE_KEYWORDS) if odd.may_guess and bare != odd.value else None
     if meant is None:

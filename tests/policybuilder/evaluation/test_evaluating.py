@@ -454,6 +454,8 @@ FIXES = [
     ("img-src https://cdn.example/img/*.png", "star-in-path", "img-src https://cdn.example/img/"),
     ("img-src *.cdn.example:*/*", "star-in-path", "img-src *.cdn.example:*/"),
     ("script-src https://unpkg.com/*", "star-in-path", "script-src 'none'"),
+    ("img-src //cdn.example/x/", "invalid-source", "img-src cdn.example/x/"),
+    ("script-src 'self' //*", "invalid-source", "script-src 'self'"),
     # No slip in the word none, but a template that wrote no nonce.
     ("script-src 'self' 'nonce-'", "invalid-source", "script-src 'self'"),
     ('img-src "self"', "invalid-source", "img-src 'self'"),
