@@ -286,6 +286,11 @@ _ALL = {
         " defined over https.",
         f"{_CSP}directive-report-to",
     ),
+    "reports-nowhere": Code(
+        "A policy that only reports reports nowhere",
+        "It blocks nothing, and what it would have blocked is told to nobody: it does nothing.",
+        f"{_CSP}cspro-header",
+    ),
     "report-uri-ignored": Code(
         "report-uri is ignored beside report-to",
         "Browsers that know report-to do not look at report-uri, whether or not the endpoint exists.",

@@ -62,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
     trusted_types.not_required,
     trusted_types.any_name,
     trusted_types.odd_values,
+    reporting.reports_nowhere,
     reporting.undefined_endpoints,
     reporting.insecure_endpoints,
     dead.redundant_sources,
@@ -76,7 +77,7 @@ CHECKS: tuple[Check, ...] = (
 
 Left out on purpose: `'unsafe-inline'` and hosts for browsers that know no nonces and no `'strict-dynamic'`, of which
 there are none any more; `'self'`, whose scripts are the site's own; and a policy without reporting, which protects as
-well as one that reports.
+well as one that reports, unless it does nothing else.
 """
 
 _MAX_FIX_CHARACTERS = 4 * 1024 * 1024

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from policybuilder.csp.urls import parse_url
-from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, shown
+from policybuilder.csp.violation import Disposition
+from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, of_policy, shown
 from policybuilder.evaluation.editing import Change, Edit, without_directive
 from policybuilder.evaluation.reading import PlacedDirective, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
@@ -80,6 +81,24 @@ def undefined_endpoints(reading: Reading) -> Iterator[Draft]:
                 message,
                 change=change,
                 advice=advice,
+            )
+
+
+def reports_nowhere(reading: Reading) -> Iterator[Draft]:
+    """A policy that only reports, and names nobody who is told.
+
+    https://w3c.github.io/webappsec-csp/#cspro-header
+    """
+    if reading.disposition is not Disposition.REPORT:
+        return
+    for policy in reading.policies:
+        if policy.directives.keys().isdisjoint({"report-uri", "report-to"}):
+            yield of_policy(
+                policy,
+                Rating("reports-nowhere", Severity.LOW, Certainty.CERTAIN),
+                "the policy only reports, and names nobody to report to",
+                directive="report-uri",
+                advice="add report-uri with an address that takes reports: `cspbuild header` prints yours",
             )
 
 

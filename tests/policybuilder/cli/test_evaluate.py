@@ -187,7 +187,7 @@ def test_how_it_is_sent_counts(cspbuild: Cspbuild) -> None:
     out = cspbuild("evaluate", WEAK, "--delivery", "meta").out
     assert "ignored-in-meta" in out
     assert "frame-ancestors-missing" in out
-    out = cspbuild("evaluate", f"{SOUND}; sandbox", "--report-only", "--format", "json").json()
+    out = cspbuild("evaluate", f"{SOUND}; sandbox; report-uri /csp", "--report-only", "--format", "json").json()
     assert [each["code"] for each in out["findings"]] == ["ignored-in-report-only"]
 
 

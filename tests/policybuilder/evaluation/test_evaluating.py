@@ -282,7 +282,14 @@ def test_finds_the_weakness(text: str, code: str, severity: str, directive: str 
 
 def test_every_code_is_shown_by_a_row_or_by_a_test_of_its_own() -> None:
     shown = {code for _, code, *_ in FOUND}
-    apart = {"nonce-repeated", "lookalike-host", "ignored-in-meta", "ignored-in-report-only", "comma"}
+    apart = {
+        "nonce-repeated",
+        "lookalike-host",
+        "ignored-in-meta",
+        "ignored-in-report-only",
+        "comma",
+        "reports-nowhere",
+    }
     assert CODES.keys() - apart == shown
 
 
@@ -519,6 +526,21 @@ def test_in_a_document_some_directives_do_nothing() -> None:
 def test_a_document_cannot_hold_a_policy_that_only_reports() -> None:
     (found,) = evaluate("script-src *", delivery=Delivery.META, disposition=Disposition.REPORT)
     assert (found.code, found.fix) == ("ignored-in-meta", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "disposition", "count"),
+    [
+        ("img-src 'self'", Disposition.REPORT, 1),
+        ("img-src 'self', img-src 'none'; report-uri /csp", Disposition.REPORT, 1),
+        ("img-src 'self'; report-uri /csp", Disposition.REPORT, 0),
+        ("img-src 'self'; report-to csp", Disposition.REPORT, 0),
+        ("img-src 'self'", Disposition.ENFORCE, 0),
+    ],
+)
+def test_a_policy_that_only_reports_has_somebody_to_report_to(text: str, disposition: Disposition, count: int) -> None:
+    found = [each.code for each in evaluate(text, disposition=disposition)]
+    assert found.count("reports-nowhere") == count
 
 
 def test_a_policy_that_only_reports_is_judged_like_another() -> None:
