@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from policybuilder.evaluation.csp_evaluator.differences import Difference, Side
 from policybuilder.evaluation.csp_evaluator.findings import PeerFinding, PeerSeverity, shortened
@@ -47,6 +48,10 @@ class PeerEvaluation:
         }
 
 
+_MAX_POLICIES = 1_000
+"""Of a text that are judged; nobody sends more."""
+
+
 def evaluate_as_peer(text: str) -> PeerEvaluation:
     """What csp_evaluator finds in `text`, a header's value; never raises.
 
@@ -55,8 +60,8 @@ def evaluate_as_peer(text: str) -> PeerEvaluation:
     whole = judge(read_policy(text))
     if "," in text:
         # Where nothing stands between the commas there is no policy, which is judged as an empty text is.
-        read = map(read_policy, text.split(","))
-        policies = tuple(policy for policy in read if policy.directives) or (read_policy(""),)
+        read = (policy for policy in map(read_policy, text.split(",")) if policy.directives)
+        policies = tuple(islice(read, _MAX_POLICIES)) or (read_policy(""),)
         found = tuple(merged([judge(policy) for policy in policies]))
     else:
         policies = (whole.policy,)

@@ -79,6 +79,13 @@ def test_nothing_is_found_in_several_policies_that_is_in_none_of_them(texts: lis
     assert together <= apart or not any(text.strip(" ;") for text in texts)
 
 
+def test_of_more_policies_than_anybody_sends_the_first_are_judged() -> None:
+    started = time.monotonic()
+    found = evaluate_as_peer("a," * 500_000).findings
+    assert time.monotonic() - started < 10
+    assert len([each for each in found if each.code == "UNKNOWN_DIRECTIVE"]) == 1_000
+
+
 def test_the_document_has_the_keys_that_are_promised() -> None:
     document = evaluate_as_peer("script-src *:443 https://www.google.com 'report-sha256'").document()
     assert document["worst"] == "HIGH"
