@@ -11,7 +11,7 @@ from rich.text import Text
 from policybuilder.cli.output import console, plural
 from policybuilder.csp import FindingCode
 from policybuilder.csp.grammar import ASCII_WHITESPACE
-from policybuilder.documents.evaluation import Evaluated, changed_directives, headline
+from policybuilder.documents.evaluation import Evaluated, changed_directives, headline, not_watched
 from policybuilder.evaluation.blast_radius import BlastRadius
 from policybuilder.evaluation.weakness import Severity, Weakness
 from policybuilder.rendering.text_safety import visible
@@ -126,6 +126,7 @@ def _better(text: str, weakness: Weakness) -> list[tuple[str, str]]:
 
 def _radius(radius: BlastRadius) -> str:
     unknown = f"; {plural(radius.unknown, 'violation')} cannot be told" if radius.unknown else ""
+    unknown += f"; {not_watched(radius)}" if radius.unwatched else ""
     if not radius.groups:
         return f"nothing that was recorded{unknown}"
     examples = ", ".join(f"{each.blocked or '(empty)'} ({each.directive})" for each in radius.examples)

@@ -93,6 +93,7 @@ def _radius(radius: BlastRadius) -> dict[str, Any]:
         "reporters": radius.reporters,
         "unknown": radius.unknown,
         "pages": list(radius.pages),
+        "unwatched": list(radius.unwatched),
         "examples": [{"directive": each.directive, "blocked": each.blocked} for each in radius.examples],
     }
 
@@ -151,7 +152,22 @@ def _row(text: str, finding: Evaluated, *, has_evidence: bool) -> list[str]:
         changed, gone = changed_directives(text, weakness.fix)
         better = "; ".join(changed) or "; ".join(f"without {each}" for each in gone)
     row = [f"{weakness.severity}{known}", weakness.code, weakness.message, better]
-    return [*row, "" if radius is None else plural(radius.groups, "violation")] if has_evidence else row
+    return [*row, "" if radius is None else _broken(radius)] if has_evidence else row
+
+
+def _broken(radius: BlastRadius) -> str:
+    broken = plural(radius.groups, "violation")
+    return f"{broken}; {not_watched(radius)}" if radius.unwatched else broken
+
+
+_MAX_NAMED = 3
+
+
+def not_watched(radius: BlastRadius) -> str:
+    """What no report could tell, in a few words."""
+    more = len(radius.unwatched) - _MAX_NAMED
+    names = ", ".join(radius.unwatched[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"no recorded policy restricts {names}"
 
 
 _MARK = re.compile(r"[;,]")

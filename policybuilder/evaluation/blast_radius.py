@@ -6,11 +6,13 @@ the better one does not is what would be broken by the change; what both refuse 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from policybuilder.csp import Delivery, Policy, Verdict, parse_serialized_policy_list, setting_of
 from policybuilder.csp.violation import Disposition
+from policybuilder.evaluation.reading import EFFECTIVE
 from policybuilder.evaluation.weakness import Weakness
 from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
 from policybuilder.replay import Replayer, document_origins
@@ -45,6 +47,9 @@ class BlastRadius:
     """Those with most reports, the first few."""
 
     examples: tuple[Broken, ...] = ()
+    unwatched: tuple[str, ...] = ()
+    """Effective directives that the change restricts anew, and no policy does that reports came under: of these
+    nothing could be recorded."""
 
 
 _MAX_REPLAYED = 100
@@ -68,12 +73,34 @@ def blast_radii(
     before = parse_serialized_policy_list(text, delivery=delivery, disposition=disposition).policies
     replayer = Replayer(before, origins)
     passing = [group for group in genuine if replayer.decide(group).verdict is not Verdict.BLOCK]
+    watched = _watching(genuine)
     known: dict[str, BlastRadius] = {}
     for weakness in weaknesses:
         if weakness.fix is not None and weakness.fix not in known and len(known) < _MAX_REPLAYED:
             after = parse_serialized_policy_list(weakness.fix, delivery=delivery, disposition=disposition).policies
-            known[weakness.fix] = _radius(before, after, passing, origins)
+            unwatched = tuple(name for name in _newly_governed(before, after) if not _governs(watched, name))
+            known[weakness.fix] = replace(_radius(before, after, passing, origins), unwatched=unwatched)
     return tuple(None if weakness.fix is None else known.get(weakness.fix) for weakness in weaknesses)
+
+
+_MAX_WATCHING = 200
+"""Different policies of reports; strangers can write what they like there."""
+
+
+def _watching(groups: Sequence[ViolationGroup]) -> list[Policy]:
+    """The policies that reports came under."""
+    texts = dict.fromkeys(count.policy for group in groups for count in group.policies)
+    return [policy for text in islice(texts, _MAX_WATCHING) for policy in parse_serialized_policy_list(text).policies]
+
+
+def _newly_governed(before: Sequence[Policy], after: Sequence[Policy]) -> Iterator[str]:
+    for name in (*EFFECTIVE, "require-trusted-types-for"):
+        if _governs(after, name) and not _governs(before, name):
+            yield name
+
+
+def _governs(policies: Sequence[Policy], name: str) -> bool:
+    return any(policy.governing(name) is not None for policy in policies)
 
 
 def _radius(

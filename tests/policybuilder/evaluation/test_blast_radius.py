@@ -73,5 +73,21 @@ def test_what_reports_do_not_tell_is_unknown() -> None:
     assert radius.groups + radius.unknown == 1
 
 
+@pytest.mark.parametrize(
+    ("observed", "code", "unwatched"),
+    [
+        ("default-src 'none'", "form-action-missing", ("form-action",)),
+        ("default-src 'none'; form-action 'none'", "form-action-missing", ()),
+        ("default-src 'none'", "trusted-types-missing", ("require-trusted-types-for",)),
+        ("default-src 'none'", "exfiltration-any-host", ()),
+    ],
+)
+def test_what_no_policy_watched_was_not_recorded(observed: str, code: str, unwatched: tuple[str, ...]) -> None:
+    picture = make_group("img-src", "https://img.example/a.png", policies=[observed])
+    radius = radius_of("default-src 'self'; img-src *", code, picture)
+    assert radius is not None
+    assert radius.unwatched == unwatched
+
+
 def test_where_nothing_changes_nothing_is_said() -> None:
     assert radius_of("script-src https://cdn.example", "script-allowlist", SCRIPT) is None
