@@ -15,39 +15,32 @@ from policybuilder.evaluation.weakness import Certainty, Severity
 _SCHEMES = frozenset({"data", "blob", "filesystem", "mediastream", "http", "https", "ws", "wss"})
 
 
-def bare_schemes(reading: Reading) -> Iterator[Draft]:
-    """A scheme without its colon is the name of a host."""
+def slips(reading: Reading) -> Iterator[Draft]:
+    """Schemes without their colon, and stars where they are characters like others."""
     for policy in reading.policies:
         for placed in policy.directives.values():
             for token in counting_sources(placed):
                 source = token.source
-                if not isinstance(source, HostSource) or token.text.lower() not in _SCHEMES:
+                if not isinstance(source, HostSource):
                     continue
-                message = f"{token.text} in {placed.name} is the name of a host: is {token.text}: meant?"
-                rating = Rating("scheme-without-colon", Severity.LOW, Certainty.CERTAIN)
-                draft = at_value(policy, placed, token, rating, message, change=partial(_with_colon, placed, token))
-                yield replace(draft, may_awaken=True, otherwise=partial(without, placed, placed.alike(token)))
+                # https://w3c.github.io/webappsec-csp/#path-part-match
+                if "*" in (source.path_part or ""):
+                    code, change = "star-in-path", partial(_up_to_star, placed, token)
+                    message = f"{shown(token.text)} in {placed.name} matches only addresses with that * in their path"
+                elif token.text.lower() in _SCHEMES:
+                    code, change = "scheme-without-colon", partial(_with_colon, placed, token)
+                    message = f"{token.text} in {placed.name} is the name of a host: is {token.text}: meant?"
+                else:
+                    continue
+                rating = Rating(code, Severity.LOW, Certainty.CERTAIN)
+                dropping = partial(without, placed, placed.alike(token))
+                draft = at_value(policy, placed, token, rating, message, change=change, otherwise=dropping)
+                # Neither copies a list; both let something count that did not.
+                yield replace(draft, copies=False, may_awaken=True)
 
 
 def _with_colon(placed: PlacedDirective, token: Token) -> Change:
     return tuple(Edit(each.end, each.end, ":") for each in placed.alike(token))
-
-
-def stars_in_paths(reading: Reading) -> Iterator[Draft]:
-    """A star stands for hosts and ports; in a path it is a character like another.
-
-    https://w3c.github.io/webappsec-csp/#path-part-match
-    """
-    for policy in reading.policies:
-        for placed in policy.directives.values():
-            for token in counting_sources(placed):
-                source = token.source
-                if not isinstance(source, HostSource) or "*" not in (source.path_part or ""):
-                    continue
-                message = f"{shown(token.text)} in {placed.name} matches only addresses that have the * in their path"
-                rating = Rating("star-in-path", Severity.LOW, Certainty.CERTAIN)
-                draft = at_value(policy, placed, token, rating, message, change=partial(_up_to_star, placed, token))
-                yield replace(draft, may_awaken=True, otherwise=partial(without, placed, placed.alike(token)))
 
 
 def _up_to_star(placed: PlacedDirective, token: Token) -> Change:
