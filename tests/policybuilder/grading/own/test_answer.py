@@ -11,9 +11,9 @@ from tests.support.answers import PAGE, make_material, make_response
 from tests.support.judgements import results_of
 
 
-@pytest.mark.parametrize(("status", "is_page"), [(200, True), (204, False), (205, False), (404, True)])
-def test_an_answer_with_which_browsers_stay_where_they_are_is_no_page(status: int, is_page: bool) -> None:
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (204, False), (205, False), (404, True)])
+def test_an_answer_with_which_browsers_stay_where_they_are_is_no_page(status: int, *, expected: bool) -> None:
     visit = Visit(url=PAGE, response=make_response(status=status))
     material = replace(make_material(), page=visit, https=visit)
-    assert bool(results_of("csp-scripts", material)) is is_page
-    assert bool(results_of("framing", material)) is is_page
+    assert bool(results_of("csp-scripts", material)) is expected
+    assert bool(results_of("framing", material)) is expected
