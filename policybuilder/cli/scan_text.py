@@ -79,7 +79,8 @@ def way_of(material: Material) -> Iterator[str]:
         yield f"  {material.page.certificate_problem}"
         yield "  (visited all the same, so that the other headers can be judged)"
     if material.is_preloaded:
-        yield "  browsers visit this host over https alone: it is preloaded"
+        day = "" if material.preload_list_day is None else f" (as of {material.preload_list_day:%Y-%m-%d})"
+        yield f"  browsers visit this host over https alone: it is preloaded{day}"
     if not material.is_whole:
         yield "  judged as if its certificate held and the host were not preloaded: one response does not show these"
 

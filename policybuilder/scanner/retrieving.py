@@ -15,7 +15,7 @@ import ada_url
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.endpoints import named_endpoints
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
-from policybuilder.grading.preload import are_preloaded, is_preloaded
+from policybuilder.grading.preload import are_preloaded, is_preloaded, list_day
 from policybuilder.markup import Markup, charset_of, read_markup
 from policybuilder.reporting_places import reporting_places
 from policybuilder.scanner.asking import ask_endpoint
@@ -68,6 +68,8 @@ def _retrieve(fetcher: Fetcher, url: ada_url.URL) -> Material:
         again=again,
         markup_again=None if again is None else markup_of(again),
         is_preloaded=is_preloaded(url.hostname),
+        is_landing_preloaded=is_preloaded(ada_url.URL(page.response.url).hostname),
+        preload_list_day=list_day(),
         preloaded_redirects=_are_all_preloaded(http.visit),
         endpoints=_ask_endpoints(fetcher, page.response),
         forged_host=forged,
