@@ -26,7 +26,7 @@ from policybuilder.csp.url_matching import host_part_matches
 from policybuilder.rendering.text_safety import visible
 from policybuilder.scanner.body import Body
 from policybuilder.scanner.connect_to import Detour
-from policybuilder.scanner.network import Network, Resolver, resolve
+from policybuilder.scanner.network import Network, Resolver, TooManyBytesError, resolve
 from policybuilder.scanner.pages import (
     Budget,
     FetchError,
@@ -384,7 +384,8 @@ def _failure(error: Exception, place: str) -> FetchError:
         case httpcore2.TimeoutException():
             reason, message = FetchReason.TIMEOUT, "does not answer in time; see whether a browser fares better"
         case httpcore2.ConnectError() if isinstance(cause, ssl.SSLCertVerificationError):
-            why = visible(cause.verify_message)
+            # OpenSSL ends some of its sentences, and others not.
+            why = visible(cause.verify_message).rstrip(".")
             reason, message = (
                 FetchReason.TLS,
                 f"has a certificate that does not hold: {why}; mend it, or add --insecure",
@@ -396,6 +397,8 @@ def _failure(error: Exception, place: str) -> FetchError:
             reason, message = FetchReason.UNREACHABLE, "refuses connections; is a web server running there?"
         case httpcore2.ConnectError():
             reason, message = FetchReason.UNREACHABLE, "cannot be reached from here; is this machine online?"
+        case TooManyBytesError():
+            reason, message = FetchReason.BAD_RESPONSE, "sends far more than a page takes; see what it does"
         case httpcore2.NetworkError():
             reason, message = FetchReason.UNREACHABLE, "breaks off the connection; try again"
         case _:

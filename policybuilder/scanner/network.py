@@ -33,6 +33,10 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class TooManyBytesError(httpcore2.ReadError):
+    """Far more came over one connection than a page takes."""
+
+
 class Network(httpcore2.NetworkBackend):
     """Connections of one fetch after another, none of which outlives the time of its own."""
 
@@ -171,7 +175,7 @@ class _Stream(httpcore2.NetworkStream):
         data = self._stream.read(max_bytes, self._network.seconds_left(timeout))
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            raise httpcore2.ReadError("far more bytes came than a page takes")
+            raise TooManyBytesError
         if self._purse is not None:
             self._purse.take_bytes(len(data))
         return data
