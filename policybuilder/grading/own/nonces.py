@@ -11,7 +11,7 @@ from dataclasses import replace
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, untested
-from policybuilder.grading.own.policies import SentPolicy, enforced_policies, inline_question, is_stopped
+from policybuilder.grading.own.policies import SentPolicy, enforced_policies, inline_question, is_boxed, is_stopped
 
 
 def judge_nonces(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judgement]:
@@ -29,7 +29,7 @@ def judge_nonces(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judgeme
     question = inline_question("script-src-elem", answer.response.url)
     policies = [each.policy for each in next_sent]
     known = [nonce for nonce in repeated if not is_stopped(question._replace(nonce=nonce), policies)]
-    if repeated and not known:
+    if repeated and (not known or any(map(is_boxed, next_sent))):
         # It lets nothing run, so nobody gains by knowing it.
         return
     if not known and (not next_nonces or material.again.url != answer.response.url):

@@ -30,6 +30,12 @@ PAIRS = [
     ("script-src 'self'; style-src 'nonce-abc'", "script-src 'self'; style-src 'nonce-abc'", []),
     ("script-src-elem 'self'; script-src 'nonce-abc'", "script-src-elem 'self'; script-src 'nonce-abc'", []),
     ("script-src 'nonce-abc', script-src 'self'", "script-src 'nonce-abc', script-src 'self'", []),
+    ("script-src 'nonce-abc'; sandbox", "script-src 'nonce-abc'; sandbox", []),
+    (
+        "script-src 'nonce-abc'; sandbox allow-scripts",
+        "script-src 'nonce-abc'; sandbox allow-scripts",
+        ["repeated"],
+    ),
     ("img-src *", "img-src *", []),
 ]
 
