@@ -26,7 +26,7 @@ from policybuilder.csp.url_matching import host_part_matches
 from policybuilder.rendering.text_safety import visible
 from policybuilder.scanner.body import Body
 from policybuilder.scanner.connect_to import Detour
-from policybuilder.scanner.network import Network, Resolver, TooManyBytesError, resolve
+from policybuilder.scanner.network import Network, Resolver, TooManyBytesError, over_budget, resolve
 from policybuilder.scanner.pages import (
     Budget,
     FetchError,
@@ -170,7 +170,13 @@ class Fetcher:
         self._network.begin()
         target = self.parse(question.url)
         manner = _Manner(is_lenient=believes_any_certificate, needs_body=False, max_bytes=max_bytes)
-        answer = self._send(target, question, manner)
+        try:
+            answer = self._send(target, question, manner)
+        except FetchError as error:
+            # Then it is not the server that was too slow.
+            if error.reason is FetchReason.TIMEOUT and self._network.is_spent:
+                raise over_budget("seconds") from None
+            raise
         return _response(target, answer, ())
 
     def parse(self, text: str, base: str | None = None) -> ada_url.URL:

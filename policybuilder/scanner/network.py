@@ -63,10 +63,17 @@ class Network(httpcore2.NetworkBackend):
             self._purse = None
 
     def begin(self) -> None:
-        """A fetch begins, and its time with it."""
+        """A fetch begins, and its time with it. Raises FetchError where the budget's is up."""
+        if self.is_spent:
+            raise over_budget("seconds")
         self._ends_at = time.monotonic() + self._limits.total_seconds
         if self._purse is not None:
             self._ends_at = min(self._ends_at, self._purse.ends_at)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the time of the budget is up."""
+        return self._purse is not None and time.monotonic() >= self._purse.ends_at
 
     def seconds_left(self, at_most: float | None) -> float:
         """How long the next step may take. Raises httpcore2.ReadTimeout when no time is left."""
@@ -146,15 +153,16 @@ class _Purse:
     def take_request(self) -> None:
         self._requests -= 1
         if self._requests < 0:
-            raise _over_budget("requests")
+            raise over_budget("requests")
 
     def take_bytes(self, number: int) -> None:
         self._bytes -= number
         if self._bytes < 0:
-            raise _over_budget("bytes")
+            raise over_budget("bytes")
 
 
-def _over_budget(what: str) -> FetchError:
+def over_budget(what: str) -> FetchError:
+    """That all of what the fetches together may cost was spent, such as `bytes`."""
     return FetchError(
         FetchReason.OVER_BUDGET, f"more {what} than one page may cost were spent already; see what it does"
     )

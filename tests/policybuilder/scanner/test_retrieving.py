@@ -321,6 +321,16 @@ def test_headers_are_judged_even_if_the_body_cannot_be_read(name: str) -> None:
     assert response.is_cut
 
 
+def test_a_slow_page_that_spends_its_budget_makes_no_endpoint_look_dead() -> None:
+    head = OK + b"Content-Security-Policy: report-uri http://127.0.0.1:1/report\r\n\r\n"
+    with serve_raw(drip(head)) as port, fetching([]) as fetcher:
+        material = retrieve(fetcher, f"http://127.0.0.1:{port}/", budget=Budget(seconds=2))
+    (endpoint,) = material.endpoints.values()
+    assert endpoint.is_refused
+    assert endpoint.failure is not None
+    assert "more seconds than one page may cost" in endpoint.failure
+
+
 # --- networks of our own
 
 DISGUISES = [
