@@ -406,7 +406,7 @@ def _failure(error: Exception, place: str) -> FetchError:
         case TooManyBytesError():
             reason, message = FetchReason.BAD_RESPONSE, "sends far more than a page takes; see what it does"
         case httpcore2.NetworkError():
-            reason, message = FetchReason.UNREACHABLE, "breaks off the connection; try again"
+            reason, message = FetchReason.BROKEN_OFF, "breaks off the connection; try again"
         case _:
             why = visible(str(error)[:200])
             reason, message = FetchReason.BAD_RESPONSE, f"answers as no web server should: {why}"

@@ -172,8 +172,9 @@ def _ask_with_forged_host(fetcher: Fetcher, url: str, *, is_lenient: bool) -> tu
     try:
         return fetcher.ask(Question(url=url, host=FORGED_HOST), believes_any_certificate=is_lenient), None
     except FetchError as error:
-        # A server that hangs up refuses; one that is not waited for says nothing.
-        is_refusal = error.reason in {FetchReason.UNREACHABLE, FetchReason.BAD_RESPONSE}
+        # A server that hangs up refuses. One that takes no connection has not heard the name, and one that is not
+        # waited for says nothing.
+        is_refusal = error.reason in {FetchReason.BROKEN_OFF, FetchReason.BAD_RESPONSE}
         return None, str(error) if is_refusal else None
 
 

@@ -20,7 +20,7 @@ _SOON = timedelta(days=7)
 
 _Said = Callable[[str, str, str | None], Judgement]
 
-_SILENT = frozenset({FetchReason.UNREACHABLE, FetchReason.TIMEOUT})
+_SILENT = frozenset({FetchReason.UNREACHABLE, FetchReason.BROKEN_OFF, FetchReason.TIMEOUT})
 
 
 def judge_https(material: Material) -> Iterator[Judgement]:
