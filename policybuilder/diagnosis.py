@@ -27,13 +27,14 @@ from policybuilder.store.engine import Database, open_for_reading, shown_url
 from policybuilder.store.reading import snapshot
 from policybuilder.store.setting_up import read_set_up
 from policybuilder.store.site_record import read_site_record
-from policybuilder.store.sites import DEFAULT_SITE, KeyKind, Site, find_key, get_site
+from policybuilder.store.sites import DEFAULT_SITE, KeyKind, Site, find_key, find_silent_key, get_site
 from policybuilder.suggestion.trust import Thresholds
 from policybuilder.times import Window
 from policybuilder.wiring import (
     REPORT_TO,
     Check,
     Endpoint,
+    advice_of,
     check_headers,
     check_preflight,
     endpoints_of,
@@ -58,9 +59,10 @@ def diagnose(fetcher: Fetcher, url: str, *, site: str | None, database: str) -> 
         except FetchError as error:
             if error.reason in MISUSES and not error.redirects:
                 raise
-            yield Check(name="page", passed=False, message=str(error))
+            message, fix = advice_of(error)
+            yield Check(name="page", passed=False, message=message, fix=fix)
             return
-        yield Check(name="page", passed=True, message=_described(page))
+        yield _check_page(page)
         yield from check_headers(page.headers, page.url, markup_of(page))
         endpoints = endpoints_of(page.headers, page.url)[:_MAX_ENDPOINTS]
         answers: dict[str, EndpointAnswer] = {}
@@ -70,9 +72,13 @@ def diagnose(fetcher: Fetcher, url: str, *, site: str | None, database: str) -> 
         yield from _follow_to_database(fetcher, page, endpoints, answers, site=site, database=database)
 
 
-def _described(page: Response) -> str:
+def _check_page(page: Response) -> Check:
     way = f" after {plural(len(page.redirects), 'redirect')}" if page.redirects else ""
-    return f"{page.url} answered {page.status}{way}"
+    message = f"{page.url} answered {page.status}{way}"
+    if page.status < 400:
+        return Check(name="page", passed=True, message=message)
+    message += ": an error, which may be sent with other headers than the site's pages"
+    return Check(name="page", passed=None, message=message, fix="give the URL of a page that visitors see")
 
 
 def _follow_to_database(
@@ -88,17 +94,20 @@ def _follow_to_database(
     try:
         engine = open_for_reading(database)
     except CspbuildError as error:
-        message, _, fix = str(error).partition("; ")
-        yield Check(name="database", passed=False, message=message, fix=fix or None)
+        message, fix = advice_of(error)
+        yield Check(name="database", passed=False, message=message, fix=fix)
     else:
         yield Check(name="database", passed=True, message=f"{shown_url(database)} opens")
     try:
+        if engine is not None and site is not None and (unknown := _check_site(engine, site)) is not None:
+            yield unknown
+            site = None
         seen: dict[str, Site] = {}
         for endpoint in endpoints:
             reachable = answers[endpoint.url].failure is None
             found = None if engine is None else _site_of_key(engine, endpoint.url)
             if engine is not None:
-                yield _check_key(endpoint.url, found, site)
+                yield _check_key(engine, endpoint.url, found, site)
             if reachable:
                 yield from _test(fetcher, page, endpoint, engine, None if found is None else found.site)
             if found is not None:
@@ -118,27 +127,38 @@ class _KeyedSite:
     kind: KeyKind
 
 
-def _site_of_key(engine: Database, url: str) -> _KeyedSite | None:
-    """The site whose live key the endpoint's address ends with."""
+def _check_site(engine: Database, name: str) -> Check | None:
+    """Nothing where there is such a site."""
+    try:
+        get_site(engine, name)
+    except CspbuildError as error:
+        message, fix = advice_of(error)
+        return Check(name="site", passed=False, message=message, fix=fix)
+    return None
+
+
+def _key_of(url: str) -> str | None:
+    """The key with which the address of an endpoint of our collector ends."""
     parsed = parse_url(url)
     match = _KEY.search(parsed.path or "") if parsed is not None else None
-    key = find_key(engine, match[1]) if match else None
+    return match[1] if match else None
+
+
+def _site_of_key(engine: Database, url: str) -> _KeyedSite | None:
+    """The site whose live key it is."""
+    text = _key_of(url)
+    key = find_key(engine, text) if text is not None else None
     return None if key is None else _KeyedSite(get_site(engine, key.site), key.kind)
 
 
-def _check_key(url: str, found: _KeyedSite | None, site: str | None) -> Check:
+def _check_key(engine: Database, url: str, found: _KeyedSite | None, site: str | None) -> Check:
     if found is None:
-        parsed = parse_url(url)
-        if parsed is None or not _KEY.search(parsed.path or ""):
+        key = _key_of(url)
+        if key is None:
             message = "this is no address of our collector, so whether it stores anything cannot be checked from here"
             return Check(name="key", passed=None, message=message, url=url)
-        return Check(
-            name="key",
-            passed=False,
-            message="its key is none that this database answers to: unknown, revoked, or of a site that is off",
-            fix=f"pass --database of the collector that listens there, or see  {typed('cspbuild')} site list",
-            url=url,
-        )
+        message, fix = _why_silent(engine, key)
+        return Check(name="key", passed=False, message=message, fix=fix, url=url)
     name = found.site.name
     if site is not None and name != site:
         message = f"its key belongs to site {name}, not to {site}"
@@ -146,6 +166,20 @@ def _check_key(url: str, found: _KeyedSite | None, site: str | None) -> Check:
         return Check(name="key", passed=False, message=message, fix=fix, url=url)
     warning = ", which is for your own visits and never for the public" if found.kind is KeyKind.REHEARSAL else ""
     return Check(name="key", passed=True, message=f"it is a {found.kind} key of site {name}{warning}", url=url)
+
+
+def _why_silent(engine: Database, key: str) -> tuple[str, str]:
+    """Why nobody answers to the key, and what to do."""
+    silent = find_silent_key(engine, key)
+    if silent is None:
+        return (
+            "this database does not know its key",
+            f"pass --database of the collector that listens there, or see  {typed('cspbuild')} site list",
+        )
+    if silent.is_revoked:
+        fix = f"send the headers of  {typed('cspbuild')} header{site_flag(silent.site)}"
+        return f"its key of site {silent.site} was revoked", fix
+    return f"site {silent.site}, whose key it is, is switched off", f"{typed('cspbuild')} site on {silent.site}"
 
 
 def _check_hosts(site: Site, page: str) -> Check:
@@ -192,9 +226,10 @@ def _post(fetcher: Fetcher, page: str, url: str, directive: str) -> Check:
     try:
         answer = post_report(fetcher, url, page, body, content_type)
     except FetchError as error:
-        return Check(name=name, passed=False, message=str(error), url=url)
+        message, fix = advice_of(error)
+        return Check(name=name, passed=False, message=message, fix=fix, url=url)
     if not 200 <= answer.status < 300:
-        why, fix = _refusal(answer.status)
+        why, fix = _refusal(answer.status, is_ours=_key_of(url) is not None)
         return Check(
             name=name, passed=False, message=f"a test report was answered {answer.status}{why}", fix=fix, url=url
         )
@@ -206,15 +241,23 @@ def _post(fetcher: Fetcher, page: str, url: str, directive: str) -> Check:
     return Check(name=name, passed=True, message=f"a test report was taken ({answer.status})", url=url)
 
 
-def _refusal(status: int) -> tuple[str, str | None]:
+def _refusal(status: int, *, is_ours: bool) -> tuple[str, str]:
     """What the status means, and what to do about it."""
     match status:
         case HTTPStatus.BAD_REQUEST:
-            return ": the endpoint takes no reports for this host, or not of this kind", None
-        case HTTPStatus.NOT_FOUND:
+            return (
+                ": the endpoint takes no reports for this host, or not of this kind",
+                "see whether CSP_INGEST_HOSTS of the collector has the host, and what its log says",
+            )
+        case HTTPStatus.NOT_FOUND if is_ours:
             return ": the key is unknown there, or its site is off", "send the headers with a live key"
+        case HTTPStatus.NOT_FOUND:
+            return ": nothing takes reports there", "send the headers with the address of your collector"
         case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
-            return ": the endpoint, or a proxy before it, refuses the type of reports", None
+            return (
+                ": the endpoint, or a proxy before it, refuses the type of reports",
+                f"let {self_test.CONTENT_TYPE} and {self_test.API_CONTENT_TYPE} through",
+            )
         case HTTPStatus.TOO_MANY_REQUESTS:
             return ": the reports a second are used up", "try again soon"
         case HTTPStatus.SERVICE_UNAVAILABLE:
@@ -222,7 +265,7 @@ def _refusal(status: int) -> tuple[str, str | None]:
         case _ if 300 <= status < 400:
             return ": browsers follow no redirect with a report", "name the address that it leads to"
         case _:
-            return "", None
+            return "", "see what stands before the endpoint: browsers post without signing in"
 
 
 def _arrived(engine: Database | None, site: Site | None) -> ArrivedTest | None:
@@ -257,8 +300,8 @@ def _check_status(engine: Database, name: str) -> Check:
     try:
         site = get_site(engine, name)
     except CspbuildError as error:
-        message, _, fix = str(error).partition("; ")
-        return Check(name="status", passed=False, message=message, fix=fix or None)
+        message, fix = advice_of(error)
+        return Check(name="status", passed=False, message=message, fix=fix)
     with snapshot(engine) as connection:
         record = read_site_record(connection, name, Window(None, datetime.now(UTC)), Thresholds())
         standing = standing_of(record, read_arrivals(connection, site))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policybuilder.csp.urls import parse_url
+from policybuilder.errors import CspbuildError
 from policybuilder.grading.endpoints import refusal_of
 from policybuilder.grading.material import EndpointAnswer
 from policybuilder.markup import Markup
@@ -94,8 +95,9 @@ def check_preflight(endpoint: Endpoint, answer: EndpointAnswer, page: str) -> Ch
     """
     url = endpoint.url
     if answer.failure is not None:
+        message, fix = advice_of(answer.failure)
         return Check(
-            name="preflight", passed=False, message=f"the endpoint cannot be reached: {answer.failure}", url=url
+            name="preflight", passed=False, message=f"the endpoint cannot be reached: {message}", fix=fix, url=url
         )
     refusal = refusal_of(answer, origin_of(page))
     if refusal is None:
@@ -112,6 +114,12 @@ def check_preflight(endpoint: Endpoint, answer: EndpointAnswer, page: str) -> Ch
         "Access-Control-Allow-Headers: content-type"
     )
     return Check(name="preflight", passed=False, message=problem, fix=fix, url=url)
+
+
+def advice_of(failure: CspbuildError | str) -> tuple[str, str | None]:
+    """What a failure's line says, and what it advises behind the last semicolon."""
+    message, separator, fix = str(failure).rpartition("; ")
+    return (message, fix) if separator else (fix, None)
 
 
 def origin_of(page: str) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from policybuilder.cli.output import console, hint, plural, shorten, table
+from policybuilder.documents.scan_way import first_of_each_origin, way_of
 from policybuilder.grading.judgement import Judgement
-from policybuilder.grading.material import Material, Visit
 from policybuilder.rendering.text_safety import visible
-from policybuilder.scanner.pages import Tls
 from policybuilder.scanning import Said, Scan, differences, is_worse, said_of, worst_first
-from policybuilder.wiring import Check, is_sound, origin_of
+from policybuilder.wiring import Check, is_sound
 
 MARKS = {True: "✓", False: "✗", None: "–"}
 
@@ -35,7 +33,7 @@ def print_scans(
 ) -> None:
     """All of it to standard output."""
     out = console()
-    for scan in _first_of_each_origin(scans):
+    for scan in first_of_each_origin(scans):
         for line in way_of(scan.material):
             out.print(visible(line), markup=False, soft_wrap=True)
         out.print()
@@ -51,61 +49,9 @@ def print_scans(
     _print_grades(scans, unreachable, min_grade)
 
 
-def _first_of_each_origin(scans: Sequence[Scan]) -> Iterable[Scan]:
-    """The pages whose way is shown: that of the others is the same but for a path."""
-    found: dict[str, Scan] = {}
-    for scan in scans:
-        found.setdefault(origin_of(scan.material.url), scan)
-    return found.values()
-
-
 def _with_fix(check: Check) -> tuple[str, ...]:
     at = (f"at {check.url}",) if check.url and check.url not in check.message else ()
     return (check.message, *at, *((f"→ {check.fix}",) if check.fix else ()))
-
-
-def way_of(material: Material) -> Iterator[str]:
-    """How the page was reached: each step, and what TLS said."""
-    response = material.page.response
-    if response is None:
-        return
-    yield f"{material.url} answered {response.status} ({response.http_version})"
-    for visit in (material.http, material.https):
-        if visit is not None:
-            yield from _steps_of(visit)
-    if response.tls is not None:
-        yield f"  {_described(response.tls)}"
-    if material.page.certificate_problem is not None:
-        yield f"  {material.page.certificate_problem}"
-        yield "  (visited all the same, so that the other headers can be judged)"
-    if material.is_preloaded:
-        yield "  browsers visit this host over https alone: it is preloaded"
-    if not material.is_whole:
-        yield "  judged as if its certificate held and the host were not preloaded: one response does not show these"
-
-
-def _steps_of(visit: Visit) -> Iterator[str]:
-    response = visit.response
-    redirects = visit.redirects if response is None else response.redirects
-    for redirect in redirects:
-        yield f"  {redirect.url} → {redirect.status} to {shorten(redirect.location, 200)}"
-    if response is None:
-        yield f"  {visit.url}: {visit.failure}"
-    elif redirects:
-        yield f"  {response.url} → {response.status}"
-    elif visit.url.startswith("http:"):
-        yield f"  {visit.url} → {response.status}, and leads nowhere"
-
-
-def _described(tls: Tls) -> str:
-    line = f"{tls.version}, {tls.cipher}"
-    if tls.subject is None:
-        return f"{line}; the certificate was not checked"
-    line += f"; certificate of {tls.subject} by {tls.issuer}"
-    if tls.expires_at is not None:
-        days = (tls.expires_at - datetime.now(UTC)).days
-        line += f", until {tls.expires_at:%Y-%m-%d} ({plural(days, 'day')})"
-    return line
 
 
 _WIDE = 110

@@ -47,6 +47,7 @@ def scan_document(scan: Scan, host_checks: Sequence[Check] | None = None) -> dic
         "tls": _tls(response),
         "certificate_problem": material.page.certificate_problem,
         "preloaded": material.is_preloaded,
+        "preload_list": None if material.preload_list_day is None else material.preload_list_day.isoformat(),
         "endpoints": list(map(_endpoint, material.endpoints.values())),
     }
     if host_checks is not None:

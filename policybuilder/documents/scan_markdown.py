@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from policybuilder.documents.scan_way import first_of_each_origin, way_of
 from policybuilder.rendering.tables import markdown_table
 from policybuilder.scanning import Said, Scan, differences, said_of, worst_first
 from policybuilder.wiring import Check
@@ -27,6 +28,9 @@ def _parts(
     is_several = len(scans) > 1
     if is_several:
         columns.append("pages")
+    yield "## How it was reached\n"
+    for scan in first_of_each_origin(scans):
+        yield markdown_table(("step",), [(line.strip(),) for line in way_of(scan.material)])
     yield "## What was sent\n"
     yield markdown_table(columns, [_row(each, is_several=is_several) for each in said])
     for url, checks in host_checks.items():
@@ -60,8 +64,8 @@ def _parts(
 
 def _row(said: Said, *, is_several: bool) -> tuple[str, ...]:
     judgement = said.judgement
-    value = judgement.value or ""
-    sent = ": ".join(part for part in (judgement.header, value[:_MAX_VALUE]) if part)
+    value = "(nothing)" if judgement.header and judgement.value is None else (judgement.value or "")[:_MAX_VALUE]
+    sent = ": ".join(part for part in (judgement.header, value) if part)
     points = f"-{judgement.points}" if judgement.points > 0 else ""
     row = (_MARKS[judgement.passed], judgement.name, sent, judgement.message, points)
     return (*row, str(len(said.pages))) if is_several else row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from policybuilder.markup import Markup
 from policybuilder.scanner.pages import FetchReason, Headers, Redirect, Response
@@ -112,6 +112,12 @@ class Material:
 
     is_preloaded: bool = False
     """Whether the host is in the list of hosts that browsers only visit over https."""
+
+    is_landing_preloaded: bool = False
+    """The same of the host that the page comes from in the end, where redirects lead to another."""
+
+    preload_list_day: date | None = None
+    """The day of that list: of hosts taken up since it does not know. None where it was not asked."""
 
     preloaded_redirects: bool = False
     """Whether every host on the way from plain http is in that list."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from datetime import date
 from functools import lru_cache
 
 
@@ -14,7 +15,7 @@ from functools import lru_cache
 def is_preloaded(host: str) -> bool:
     """Whether `host`, as URLs have it, is in the list itself or below a name that has all of its hosts there.
 
-    The list is of a day, `list_version`: of hosts that were taken up since it does not know.
+    The list is of a day, `list_day`: of hosts that were taken up since it does not know.
     """
     name = host.lower().rstrip(".")
     if not name.isascii():
@@ -34,8 +35,9 @@ def are_preloaded(hosts: Iterable[str]) -> bool:
     return bool(found) and all(found)
 
 
-def list_version() -> str:
-    """When the list was made, as `2025.1.1`."""
+def list_day() -> date:
+    """The day that the list is of."""
     import hstspreload  # noqa: PLC0415  (as above)
 
-    return str(hstspreload.__version__)
+    year, month, day = (int(part) for part in str(hstspreload.__version__).split(".")[:3])
+    return date(year, month, day)

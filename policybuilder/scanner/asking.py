@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from policybuilder.grading.material import EndpointAnswer
 from policybuilder.reporting_places import is_cross_origin
-from policybuilder.scanner.fetching import Fetcher, FetchError, Question, Response
+from policybuilder.scanner.fetching import Fetcher, FetchError, FetchReason, Question, Response
 from policybuilder.scanner.pages import MISUSES
 from policybuilder.wiring import origin_of
 
@@ -28,7 +28,8 @@ def ask_endpoint(fetcher: Fetcher, url: str, page: str) -> EndpointAnswer:
     try:
         answer = fetcher.ask(preflight)
     except FetchError as error:
-        return EndpointAnswer(url=url, is_cross_origin=other, failure=str(error), is_refused=error.reason in MISUSES)
+        is_ours = error.reason in MISUSES or error.reason is FetchReason.OVER_BUDGET
+        return EndpointAnswer(url=url, is_cross_origin=other, failure=str(error), is_refused=is_ours)
     return EndpointAnswer(
         url=url, preflight_status=answer.status, preflight_headers=answer.headers, is_cross_origin=other
     )

@@ -26,7 +26,7 @@ from policybuilder.csp.url_matching import host_part_matches
 from policybuilder.rendering.text_safety import visible
 from policybuilder.scanner.body import Body
 from policybuilder.scanner.connect_to import Detour
-from policybuilder.scanner.network import Network, Resolver, resolve
+from policybuilder.scanner.network import Network, Resolver, TooManyBytesError, over_budget, resolve
 from policybuilder.scanner.pages import (
     Budget,
     FetchError,
@@ -170,7 +170,13 @@ class Fetcher:
         self._network.begin()
         target = self.parse(question.url)
         manner = _Manner(is_lenient=believes_any_certificate, needs_body=False, max_bytes=max_bytes)
-        answer = self._send(target, question, manner)
+        try:
+            answer = self._send(target, question, manner)
+        except FetchError as error:
+            # Then it is not the server that was too slow.
+            if error.reason is FetchReason.TIMEOUT and self._network.is_spent:
+                raise over_budget("seconds") from None
+            raise
         return _response(target, answer, ())
 
     def parse(self, text: str, base: str | None = None) -> ada_url.URL:
@@ -384,7 +390,8 @@ def _failure(error: Exception, place: str) -> FetchError:
         case httpcore2.TimeoutException():
             reason, message = FetchReason.TIMEOUT, "does not answer in time; see whether a browser fares better"
         case httpcore2.ConnectError() if isinstance(cause, ssl.SSLCertVerificationError):
-            why = visible(cause.verify_message)
+            # OpenSSL ends some of its sentences, and others not.
+            why = visible(cause.verify_message).rstrip(".")
             reason, message = (
                 FetchReason.TLS,
                 f"has a certificate that does not hold: {why}; mend it, or add --insecure",
@@ -396,8 +403,10 @@ def _failure(error: Exception, place: str) -> FetchError:
             reason, message = FetchReason.UNREACHABLE, "refuses connections; is a web server running there?"
         case httpcore2.ConnectError():
             reason, message = FetchReason.UNREACHABLE, "cannot be reached from here; is this machine online?"
+        case TooManyBytesError():
+            reason, message = FetchReason.BAD_RESPONSE, "sends far more than a page takes; see what it does"
         case httpcore2.NetworkError():
-            reason, message = FetchReason.UNREACHABLE, "breaks off the connection; try again"
+            reason, message = FetchReason.BROKEN_OFF, "breaks off the connection; try again"
         case _:
             why = visible(str(error)[:200])
             reason, message = FetchReason.BAD_RESPONSE, f"answers as no web server should: {why}"

@@ -33,6 +33,10 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class TooManyBytesError(httpcore2.ReadError):
+    """Far more came over one connection than a page takes."""
+
+
 class Network(httpcore2.NetworkBackend):
     """Connections of one fetch after another, none of which outlives the time of its own."""
 
@@ -59,10 +63,17 @@ class Network(httpcore2.NetworkBackend):
             self._purse = None
 
     def begin(self) -> None:
-        """A fetch begins, and its time with it."""
+        """A fetch begins, and its time with it. Raises FetchError where the budget's is up."""
+        if self.is_spent:
+            raise over_budget("seconds")
         self._ends_at = time.monotonic() + self._limits.total_seconds
         if self._purse is not None:
             self._ends_at = min(self._ends_at, self._purse.ends_at)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the time of the budget is up."""
+        return self._purse is not None and time.monotonic() >= self._purse.ends_at
 
     def seconds_left(self, at_most: float | None) -> float:
         """How long the next step may take. Raises httpcore2.ReadTimeout when no time is left."""
@@ -142,15 +153,16 @@ class _Purse:
     def take_request(self) -> None:
         self._requests -= 1
         if self._requests < 0:
-            raise _over_budget("requests")
+            raise over_budget("requests")
 
     def take_bytes(self, number: int) -> None:
         self._bytes -= number
         if self._bytes < 0:
-            raise _over_budget("bytes")
+            raise over_budget("bytes")
 
 
-def _over_budget(what: str) -> FetchError:
+def over_budget(what: str) -> FetchError:
+    """That all of what the fetches together may cost was spent, such as `bytes`."""
     return FetchError(
         FetchReason.OVER_BUDGET, f"more {what} than one page may cost were spent already; see what it does"
     )
@@ -171,7 +183,7 @@ class _Stream(httpcore2.NetworkStream):
         data = self._stream.read(max_bytes, self._network.seconds_left(timeout))
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            raise httpcore2.ReadError("far more bytes came than a page takes")
+            raise TooManyBytesError
         if self._purse is not None:
             self._purse.take_bytes(len(data))
         return data

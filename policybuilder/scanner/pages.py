@@ -75,6 +75,9 @@ class FetchReason(enum.StrEnum):
 
     NO_SUCH_HOST = "no-such-host"
     UNREACHABLE = "unreachable"
+    BROKEN_OFF = "broken-off"
+    """There was a connection, and no whole answer."""
+
     TIMEOUT = "timeout"
     TLS = "tls"
     BAD_RESPONSE = "bad-response"

@@ -15,7 +15,7 @@ import ada_url
 from policybuilder.csp.urls import parse_url
 from policybuilder.grading.endpoints import named_endpoints
 from policybuilder.grading.material import FORGED_HOST, PREFLIGHT_ORIGIN, EndpointAnswer, Material, SentCookie, Visit
-from policybuilder.grading.preload import are_preloaded, is_preloaded
+from policybuilder.grading.preload import are_preloaded, is_preloaded, list_day
 from policybuilder.markup import Markup, charset_of, read_markup
 from policybuilder.reporting_places import reporting_places
 from policybuilder.scanner.asking import ask_endpoint
@@ -68,6 +68,8 @@ def _retrieve(fetcher: Fetcher, url: ada_url.URL) -> Material:
         again=again,
         markup_again=None if again is None else markup_of(again),
         is_preloaded=is_preloaded(url.hostname),
+        is_landing_preloaded=is_preloaded(ada_url.URL(page.response.url).hostname),
+        preload_list_day=list_day(),
         preloaded_redirects=_are_all_preloaded(http.visit),
         endpoints=_ask_endpoints(fetcher, page.response),
         forged_host=forged,
@@ -170,8 +172,9 @@ def _ask_with_forged_host(fetcher: Fetcher, url: str, *, is_lenient: bool) -> tu
     try:
         return fetcher.ask(Question(url=url, host=FORGED_HOST), believes_any_certificate=is_lenient), None
     except FetchError as error:
-        # A server that hangs up refuses; one that is not waited for says nothing.
-        is_refusal = error.reason in {FetchReason.UNREACHABLE, FetchReason.BAD_RESPONSE}
+        # A server that hangs up refuses. One that takes no connection has not heard the name, and one that is not
+        # waited for says nothing.
+        is_refusal = error.reason in {FetchReason.BROKEN_OFF, FetchReason.BAD_RESPONSE}
         return None, str(error) if is_refusal else None
 
 

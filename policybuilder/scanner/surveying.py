@@ -21,6 +21,12 @@ _MAX_SITEMAP_BYTES = 5 * 1024 * 1024
 _MAX_WAITING = 10_000
 """Links that are kept until their turn comes."""
 
+_MAX_LOCATION = 2_048
+"""Characters of an address; sitemaps may have no longer ones: https://www.sitemaps.org/protocol.html#locdef
+
+To hold one of megabytes against thousands of robots.txt's patterns would take half a minute.
+"""
+
 _SITEMAP_BUDGET = Budget(seconds=120.0, max_bytes=64 * 1024 * 1024, max_requests=60)
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -60,6 +66,8 @@ def pages_of_sitemap(fetcher: Fetcher, url: str, most: int, report: Report) -> t
                 found = _on_host(location, at, here.host)
                 if found is None:
                     others += 1
+                elif len(found) > _MAX_LOCATION:
+                    continue
                 elif not sitemap.is_index:
                     pages.setdefault(found)
                 elif found not in seen and len(seen) < _MAX_SITEMAPS:
@@ -144,7 +152,9 @@ def _links_of(material: Material) -> Iterator[str]:
     host = ada_url.URL(response.url).host
     for link in material.markup.links:
         found = _on_host(link, response.url, host)
-        if found is not None and not ada_url.URL(found).pathname.lower().endswith(_NO_PAGES):
+        if found is None or len(found) > _MAX_LOCATION:
+            continue
+        if not ada_url.URL(found).pathname.lower().endswith(_NO_PAGES):
             yield found
 
 

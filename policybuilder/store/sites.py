@@ -110,6 +110,15 @@ class Site:
     """False when it is switched off."""
 
 
+@dataclass(frozen=True, slots=True)
+class SilentKey:
+    """A key that is known, and not answered to."""
+
+    site: str
+    is_revoked: bool
+    """Else its site is switched off."""
+
+
 def key_digest(key: str) -> str:
     """What is stored of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -327,6 +336,20 @@ def find_key(engine: Engine, key: str) -> SiteKey | None:
             return None
         row, site = found
         return _site_key(session, site, KeyKind(row.kind))
+
+
+def find_silent_key(engine: Engine, key: str) -> SilentKey | None:
+    """Why a key that the database knows is not answered to; None for one that is, and for one it does not know."""
+    with Session(engine) as session:
+        found = session.exec(
+            select(SiteKeyRow, SiteRow).where(SiteKeyRow.digest == key_digest(key), SiteRow.name == SiteKeyRow.site)
+        ).first()
+        if found is None:
+            return None
+        row, site = found
+        if row.revoked_at_ms is None and site.is_active:
+            return None
+        return SilentKey(site.name, is_revoked=row.revoked_at_ms is not None)
 
 
 def key_for_import(engine: Engine, name: str) -> SiteKey:

@@ -54,7 +54,9 @@ def test_the_collector_has_the_best_grade_and_no_findings(collector: RunningColl
     assert document["securityheaders"]["grade"] == "A+"
     assert (document["grade"], document["score"]) == ("A+", 100)
     assert [test for test in document["tests"] if test["passed"] is False] == []
-    assert {test["name"]: test["result"] for test in document["tests"]}["trusted-host"] == "refused"
+    # Where reports are taken, any Host is: see CSP_INGEST_HOSTS. An answer of 405 to both names tells nothing.
+    expected = "not-tested" if path.startswith("/report/") else "refused"
+    assert {test["name"]: test["result"] for test in document["tests"]}["trusted-host"] == expected
 
 
 def test_the_login_page_has_its_reporting_wired(collector: RunningCollector) -> None:

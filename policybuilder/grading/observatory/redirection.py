@@ -18,7 +18,12 @@ MISSING = Result("redirection-missing", -20, passed=False)
 INVALID_CERTIFICATE = Result("redirection-invalid-cert", -20, passed=False)
 
 # Where we would not look, there may be anything.
-_NOT_LOOKED = frozenset({FetchReason.BAD_URL, FetchReason.ODD_PORT, FetchReason.NOT_PUBLIC, FetchReason.OTHER_HOST})
+_NOT_LOOKED = frozenset(
+    {
+        *(FetchReason.BAD_URL, FetchReason.ODD_PORT, FetchReason.NOT_PUBLIC, FetchReason.OTHER_HOST),
+        FetchReason.OVER_BUDGET,
+    }
+)
 
 
 def judge(evidence: Evidence) -> Result | None:

@@ -13,6 +13,9 @@ from policybuilder.scanner.pages import Response
 # https://mimesniff.spec.whatwg.org/#xml-mime-type; SVG among them, in which scripts run.
 _DOCUMENTS = frozenset({"text/html", "application/xhtml+xml", "text/xml", "application/xml", "image/svg+xml"})
 
+_LEAVE_THE_PAGE = frozenset({204, 205})
+"""With these a browser stays where it was: https://html.spec.whatwg.org/multipage/browsing-the-web.html#navigate"""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,6 +85,8 @@ class Answer:
     @cached_property
     def is_document(self) -> bool:
         """Whether a browser shows it as a page, in which scripts can run; an answer without a type may be one."""
+        if self.response.status in _LEAVE_THE_PAGE:
+            return False
         if not self.media_type:
             return self.markup is not None or "nosniff" not in (self.joined("X-Content-Type-Options") or "").lower()
         return self.media_type in _DOCUMENTS or self.media_type.endswith("+xml")

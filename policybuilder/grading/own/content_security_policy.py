@@ -24,6 +24,7 @@ from policybuilder.grading.own.policies import (
     OpenWeakness,
     SentPolicy,
     inline_question,
+    is_boxed,
     is_stopped,
     reported_policies,
     url_of,
@@ -52,7 +53,7 @@ def judge_policies(answer: Answer, sent: Sequence[SentPolicy], evaluate: Evaluat
         return
     page = answer.response.url
     together = weaknesses_together(sent, evaluate) if sent else ()
-    if all(each.policy.governing("script-src-elem") is None and not _is_boxed(each) for each in sent):
+    if all(each.policy.governing("script-src-elem") is None and not is_boxed(each) for each in sent):
         yield _without_scripts(answer, sent)
     else:
         alone = [(each, weaknesses_alone(each, evaluate)) for each in sent] if sent[1:] else []
@@ -134,8 +135,8 @@ def _of_surface(surface: str, sent: Sequence[SentPolicy], found: Sequence[OpenWe
     ]
     by_code = {each.weakness.code: each for each in reversed(open_here)}
     worded = [_worded(each) for each in list(reversed(by_code.values()))[:_MOST_NAMED]]
-    if surface == "csp-scripts" and any(_is_boxed(each) for each in sent):
-        box = next(str(each.policy.directive("sandbox")) for each in sent if _is_boxed(each))
+    if surface == "csp-scripts" and any(is_boxed(each) for each in sent):
+        box = next(str(each.policy.directive("sandbox")) for each in sent if is_boxed(each))
         message = "A sandbox keeps all scripts of this page from running."
         return [judged(surface, "nothing-runs", message, header=ENFORCED, value=box)]
     if surface == "csp-scripts":
@@ -160,15 +161,6 @@ def _is_idle(surface: str, weakness: Weakness, policies: Sequence[Policy], page:
         case _:
             return False
     return is_stopped(question, policies)
-
-
-def _is_boxed(sent: SentPolicy) -> bool:
-    """Whether a sandbox lets no scripts run; a meta element cannot make one.
-
-    https://w3c.github.io/webappsec-csp/#directive-sandbox
-    """
-    box = sent.policy.directive("sandbox")
-    return box is not None and "allow-scripts" not in map(str.lower, box.values)
 
 
 def _anything_runs(sent: Sequence[SentPolicy], found: Sequence[OpenWeakness], page: str) -> list[Judgement]:

@@ -24,7 +24,8 @@ def judge_cross_origin_reading(answer: Answer) -> Iterator[Judgement]:
     if found:
         yield max(found, key=lambda judgement: (judgement.points, not judgement.passed))
     elif preflight is None:
-        yield untested("cors", "No other site's request was tried.")
+        is_whole = answer.material.is_whole
+        yield untested("cors", "A preflight brought no answer." if is_whole else "One recorded answer does not tell.")
     else:
         yield judged("cors", "own-origin", "Other sites cannot read what this one answers.")
 

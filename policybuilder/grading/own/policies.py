@@ -120,6 +120,15 @@ def is_stopped(question: Question, policies: Iterable[Policy]) -> bool:
     return any(decide(policy, question).verdict is Verdict.BLOCK for policy in policies)
 
 
+def is_boxed(sent: SentPolicy) -> bool:
+    """Whether a sandbox lets no scripts run; a meta element cannot make one.
+
+    https://w3c.github.io/webappsec-csp/#directive-sandbox
+    """
+    box = sent.policy.directive("sandbox")
+    return box is not None and "allow-scripts" not in map(str.lower, box.values)
+
+
 def url_question(directive: str, url: str, page: str) -> Question:
     """Whether something that the attacker wrote into the markup may load, or lead to, `url`."""
     return Question(

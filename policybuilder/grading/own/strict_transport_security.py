@@ -118,9 +118,10 @@ def _of_page(answer: Answer, values: tuple[str, ...]) -> Judgement:
         )
 
     promise = read_promise(values[0]) if values else None
-    if answer.material.is_preloaded and (promise is None or promise.max_age_seconds >= _HALF_A_YEAR):
+    if _is_preloaded(answer) and (promise is None or promise.max_age_seconds >= _HALF_A_YEAR):
         kept = "" if promise is not None else " Without the header the list may drop it."
-        return said("preloaded", f"Browsers come with {host} in their list of hosts to visit over https alone.{kept}")
+        message = f"Browsers come with {host} in their list of hosts to visit over https alone{_of_day(answer)}.{kept}"
+        return said("preloaded", message)
     if not values:
         message = f"Who types {host} without https asks over plain http, each time anew."
         return said("missing", message, _FIX, None if answer.is_document else "missing-on-data")
@@ -140,7 +141,23 @@ def _of_page(answer: Answer, values: tuple[str, ...]) -> Judgement:
             " includeSubDomains.",
             "Leave out preload, or promise a year for all hosts of the domain, which is hard to undo.",
         )
-    return said("max-age-long", f"For {lasting} after a visit browsers use https by themselves, for {scope}.")
+    message = f"For {lasting} after a visit browsers use https by themselves, for {scope}."
+    if promise.wants_preload and answer.material.preload_list_day is not None:
+        # The list that we have is of a day, and the site may have got into it since.
+        message += f" It asks for the list of hosts to visit over https alone, and is not in it{_of_day(answer)}."
+    return said("max-age-long", message)
+
+
+def _is_preloaded(answer: Answer) -> bool:
+    material = answer.material
+    asked = parse_url(material.url)
+    is_same = asked is not None and asked.host == answer.host
+    return material.is_preloaded if is_same else material.is_landing_preloaded
+
+
+def _of_day(answer: Answer) -> str:
+    day = answer.material.preload_list_day
+    return "" if day is None else f" (as of {day:%Y-%m-%d})"
 
 
 def _lasting(seconds: int) -> str:

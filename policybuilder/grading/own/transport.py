@@ -20,7 +20,7 @@ _SOON = timedelta(days=7)
 
 _Said = Callable[[str, str, str | None], Judgement]
 
-_SILENT = frozenset({FetchReason.UNREACHABLE, FetchReason.TIMEOUT})
+_SILENT = frozenset({FetchReason.UNREACHABLE, FetchReason.BROKEN_OFF, FetchReason.TIMEOUT})
 
 
 def judge_https(material: Material) -> Iterator[Judgement]:
@@ -52,8 +52,11 @@ def judge_https(material: Material) -> Iterator[Judgement]:
     problems = list(_of_connection(material, response))
     yield from problems
     if not problems:
-        version = response.tls.version if response is not None and response.tls is not None else ""
-        yield judged("https", "secure", f"The page comes over https{f' ({shown(version)})' if version else ''}.")
+        tls = None if response is None else response.tls
+        version = f" ({shown(tls.version)})" if tls is not None and tls.version else ""
+        # As --insecure has it: of a certificate that was not to be checked nothing is known.
+        unchecked = "; its certificate was not checked" if tls is not None and tls.expires_at is None else ""
+        yield judged("https", "secure", f"The page comes over https{version}{unchecked}.")
 
 
 def _is_certificate_valid(material: Material) -> bool:

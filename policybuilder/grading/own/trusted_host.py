@@ -19,13 +19,17 @@ from policybuilder.scanner.pages import Response, header_values
 _FIX = "Answer 400 or 421 to hosts that are not the site's: TrustedHosts, server_name, ALLOWED_HOSTS or the like."
 
 
+_REFUSE_HOSTS = frozenset({400, 421})
+"""What says itself that the Host is meant."""
+
+
 def judge_trusted_host(answer: Answer) -> Iterator[Judgement]:
     """Whether the forged name was refused, believed or even repeated."""
     material = answer.material
     forged = material.forged_host
     if forged is None:
         if material.forged_host_failure is None:
-            yield untested("trusted-host", "No forged Host header was tried.")
+            yield untested("trusted-host", _unknown(answer, "A request with a forged Host brought no answer."))
         else:
             yield _said(answer, "refused", "The server does not answer to a Host that is not its own.")
         return
@@ -36,10 +40,17 @@ def judge_trusted_host(answer: Answer) -> Iterator[Judgement]:
     locations = _locations(forged)
     if locations and _is_home(answer, locations[0]):
         yield _said(answer, "sent-home", "The server sends requests with a forged Host to its own name.")
+    elif forged.status >= 400 and forged.status not in _REFUSE_HOSTS and forged.status == answer.response.status:
+        why = f"The server answers {forged.status} under its own name, too, so a forged Host cannot be told from it."
+        yield untested("trusted-host", why)
     elif forged.status >= 400:
         yield _said(answer, "refused", "The server refuses a Host that is not its own.")
     else:
         yield _said(answer, "answered", "The server answers under any name that somebody points at it.", _FIX)
+
+
+def _unknown(answer: Answer, why: str) -> str:
+    return why if answer.material.is_whole else "One recorded answer does not tell."
 
 
 def _said(answer: Answer, result: str, message: str, fix: str | None = None) -> Judgement:

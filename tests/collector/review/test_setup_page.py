@@ -88,7 +88,7 @@ def test_a_test_report_arrives_and_its_fate_is_told(shop: Shop) -> None:
     address = html.unescape(re.findall(r'href="(/group/[^"]+)"', shop.page("/setup"))[0])
     group = shop.text(address)
     assert "https://test-report.invalid/picture.png" in group
-    assert "a test report, sent from the review pages" in group
+    assert "a test report, sent by doctor or from the review pages" in group
     assert "https://test-report.invalid/picture.png" in shop.text("/violations?noise=1")
     assert "https://test-report.invalid/picture.png" not in shop.text("/violations")
 

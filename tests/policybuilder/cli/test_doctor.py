@@ -129,7 +129,59 @@ def test_what_is_broken_is_told_with_what_to_do(
     with page(*filled) as url:
         document = examined(url)
     assert [check["name"] for check in failed(document)] == broken
-    assert all(check["fix"] or "refuses connections" in check["message"] for check in failed(document))
+    assert all(check["fix"] for check in failed(document))
+
+
+def test_why_a_key_is_not_answered_to_is_told_with_what_to_do(examined: Examine, collector: RunningCollector) -> None:
+    def check_of(key: str) -> tuple[str, str]:
+        with page((CSP, f"report-uri {collector.base_url}/report/{key}")) as url:
+            (check,) = [each for each in failed(examined(url)) if each["name"] == "key"]
+        return check["message"], check["fix"]
+
+    added = collector.cspbuild("site", "add", "rotated", "--host", "127.0.0.1", "--format", "json").json()
+    assert collector.cspbuild("site", "rotate", "rotated", "--revoke-old").code == 0
+    message, fix = check_of(added["key"])
+    assert message == "its key of site rotated was revoked"
+    assert fix.endswith("cspbuild header --site rotated")
+
+    added = collector.cspbuild("site", "add", "silent", "--host", "127.0.0.1", "--format", "json").json()
+    assert collector.cspbuild("site", "off", "silent").code == 0
+    message, fix = check_of(added["key"])
+    assert message == "site silent, whose key it is, is switched off"
+    assert fix.endswith("cspbuild site on silent")
+
+    message, fix = check_of("nobodys")
+    assert message == "this database does not know its key"
+    assert fix.startswith("pass --database")
+
+
+def test_a_site_that_is_not_there_is_said_and_not_advised(
+    examined: Examine, collector: RunningCollector, key: str
+) -> None:
+    with page((CSP, f"report-uri {collector.base_url}/report/{key}")) as url:
+        document = examined(url, "--site", "nobody")
+    (check,) = failed(document)
+    assert check["name"] == "site"
+    assert "nobody" in check["message"]
+
+
+def test_a_page_of_an_error_is_said_to_be_one(examined: Examine, collector: RunningCollector, key: str) -> None:
+    policy = (CSP, f"report-uri {collector.base_url}/report/{key}")
+    with serve(lambda _: Response(404, (policy,))) as port:
+        document = examined(f"http://127.0.0.1:{port}/")
+    first = document["checks"][0]
+    assert (first["name"], first["passed"]) == ("page", None)
+    assert "answered 404: an error" in first["message"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 405, 415, 429, 500, 503])
+def test_whatever_a_report_is_answered_there_is_something_to_do(examined: Examine, status: int) -> None:
+    with serve(lambda _: Response(status)) as port, page((CSP, f"report-uri http://127.0.0.1:{port}/csp")) as url:
+        document = examined(url)
+    (check,) = failed(document)
+    assert check["name"] == "test-report-uri"
+    assert check["fix"]
+    assert "key" not in check["message"]
 
 
 def test_an_endpoint_of_somebody_else_is_asked_and_what_cannot_be_known_is_said(examined: Examine) -> None:

@@ -322,7 +322,18 @@ def test_markdown_holds_the_same_and_nothing_of_a_stranger_is_markup(scan: Calla
     ran = scan(pages, f"{pages}bad", "--format", "markdown", "--host-check")
     assert ran.code == 0, ran.err
     titles = [line for line in ran.out.splitlines() if line.startswith("#")]
-    assert titles == ["## What was sent", "## Host check", "## To do", "## Grades"]
+    assert titles == ["## How it was reached", "## What was sent", "## Host check", "## To do", "## Grades"]
+    assert f"`{pages} answered 200 (HTTP/1.0)`" in ran.out
+    assert "`Referrer-Policy: (nothing)`" in ran.out
+
+
+def test_an_error_is_said_to_be_what_is_judged(scan: Callable[..., Ran], pages: str) -> None:
+    said = "judged is this answer, an error: the site's pages may send other headers"
+    with serve(lambda _: Response(403, (("Content-Type", "text/html"),), b"<p>no")) as port:
+        url = f"http://127.0.0.1:{port}/"
+        assert said in scan(url).out
+        assert said in scan(url, "--format", "markdown").out
+    assert said not in scan(pages).out
 
 
 def test_sarif_names_a_rule_and_a_page_for_each_thing_that_failed(scan: Callable[..., Ran], pages: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import gzip
 import socket
+import struct
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -279,6 +281,41 @@ def test_a_forged_host_that_is_hung_up_on_is_a_refusal() -> None:
     assert "answers as no web server should" in (material.forged_host_failure or "")
 
 
+def test_a_forged_host_that_is_broken_off_is_a_refusal() -> None:
+    def answer(connection: socket.socket) -> None:
+        if FORGED_HOST.encode() not in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            return
+        # A reset in place of an end.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with serve_raw(answer, reads_request=False) as port, fetching([]) as fetcher:
+        material = retrieve(fetcher, f"http://127.0.0.1:{port}/")
+    assert "breaks off the connection" in (material.forged_host_failure or "")
+
+
+def test_a_server_that_is_gone_refuses_no_host() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, fetching([]) as fetcher:
+
+        def answer_once() -> None:
+            is_over = False
+            while not is_over:
+                connection, _ = listener.accept()
+                with connection:
+                    # First it is asked for https.
+                    if is_over := connection.recv(65536).startswith(b"GET"):
+                        listener.close()
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=answer_once, daemon=True)
+        thread.start()
+        material = retrieve(fetcher, f"http://127.0.0.1:{port}/")
+        thread.join()
+    assert material.page.response is not None
+    assert (material.forged_host, material.forged_host_failure) == (None, None)
+
+
 def typed(content_type: str) -> Callable[[Request], Response]:
     return lambda _: Response(200, (("Content-Type", content_type),), b"<a href=/x>x</a>")
 
@@ -319,6 +356,16 @@ def test_headers_are_judged_even_if_the_body_cannot_be_read(name: str) -> None:
     assert response is not None
     assert response.header_values("x-a") == ("b",)
     assert response.is_cut
+
+
+def test_a_slow_page_that_spends_its_budget_makes_no_endpoint_look_dead() -> None:
+    head = OK + b"Content-Security-Policy: report-uri http://127.0.0.1:1/report\r\n\r\n"
+    with serve_raw(drip(head)) as port, fetching([]) as fetcher:
+        material = retrieve(fetcher, f"http://127.0.0.1:{port}/", budget=Budget(seconds=2))
+    (endpoint,) = material.endpoints.values()
+    assert endpoint.is_refused
+    assert endpoint.failure is not None
+    assert "more seconds than one page may cost" in endpoint.failure
 
 
 # --- networks of our own

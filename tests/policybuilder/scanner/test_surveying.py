@@ -69,6 +69,23 @@ def test_robots_is_obeyed_and_said_but_for_the_page_that_was_asked_for() -> None
     assert said == ["robots.txt asks programs to leave 1 of the pages alone, so they were"]
 
 
+def test_a_link_as_long_as_no_address_is_left_out() -> None:
+    # Of megabytes, it would take half a minute to hold it against the patterns of a large robots.txt.
+    long = b"a000" * 600
+    pages = {"/": b"<a href=/%s>long</a><a href=/b>b</a>" % long, "/b": b"", f"/{long.decode()}": b""}
+    assert surveyed(pages, 10)[0] == ["/", "/b"]
+
+
+def test_an_address_that_no_sitemap_may_have_is_left_out() -> None:
+    def answer(request: Request) -> Response:
+        base = f"http://{request.header('host')}/"
+        return Response(200, HTML, f"{base}\n{base}{'a' * 3_000}".encode())
+
+    with serve(answer) as port, fetching([]) as fetcher:
+        base = f"http://127.0.0.1:{port}/"
+        assert pages_of_sitemap(fetcher, f"{base}sitemap.txt", 10, report=lambda _: None) == (base,)
+
+
 def test_a_page_that_cannot_be_had_is_told_and_the_next_comes() -> None:
     with serve(site(PAGES)) as port, fetching([]) as fetcher:
         urls = ["http://127.0.0.1:1/", f"http://127.0.0.1:{port}/"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,25 @@ def test_a_host_whose_certificate_does_not_hold_promises_nothing() -> None:
 def test_of_a_preloaded_host_the_header_may_be_missing() -> None:
     assert results(NAME, is_preloaded=True) == ["preloaded"]
     assert results(NAME, {"Strict-Transport-Security": "max-age=0"}, is_preloaded=True) == ["max-age-zero"]
+
+
+def test_preloaded_is_the_host_that_the_page_comes_from() -> None:
+    elsewhere = make_response(url="https://other.example/")
+    material = replace(make_material(), page=Visit(url=PAGE, response=elsewhere), is_preloaded=True)
+    assert results_of(NAME, material) == ["missing"]
+    assert results_of(NAME, replace(material, is_preloaded=False, is_landing_preloaded=True)) == ["preloaded"]
+
+
+def test_the_day_of_the_list_is_said_where_a_site_asks_for_it() -> None:
+    day = date(2025, 1, 1)
+    asking = {"Strict-Transport-Security": f"max-age={YEAR}; includeSubDomains; preload"}
+    [judgement] = judgements(NAME, asking, preload_list_day=day)
+    assert judgement.result == "max-age-long"
+    assert judgement.message.endswith("and is not in it (as of 2025-01-01).")
+    [judgement] = judgements(NAME, asking, preload_list_day=day, is_preloaded=True)
+    assert "(as of 2025-01-01)" in judgement.message
+    [judgement] = judgements(NAME, {"Strict-Transport-Security": f"max-age={YEAR}"}, preload_list_day=day)
+    assert "2025" not in judgement.message
 
 
 def _led_over(url: str, headers: tuple[tuple[str, str], ...], promise: str) -> list[str]:

@@ -104,3 +104,16 @@ def test_without_any_answer_there_is_no_score() -> None:
     nothing = Visit(url=PAGE, reason=FetchReason.UNREACHABLE, failure="refused")
     found = grade(Material(url=PAGE, page=nothing, http=nothing, https=nothing), evaluate=nothing_weak)
     assert (found.score, found.grade) == (None, None)
+
+
+def test_a_certificate_that_was_not_to_be_checked_is_said() -> None:
+    response = make_response()
+    assert response.tls is not None
+    unchecked = replace(response, tls=replace(response.tls, subject=None, issuer=None, expires_at=None))
+    visit = Visit(url=PAGE, response=unchecked)
+    [said] = [
+        test.message
+        for test in grade(replace(make_material(), page=visit, https=visit), evaluate=nothing_weak).tests
+        if test.name == "https"
+    ]
+    assert said == "The page comes over https (TLSv1.3); its certificate was not checked."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from policybuilder.grading.material import Visit
 from policybuilder.scanner.pages import Redirect, Response
-from tests.support.answers import PAGE, make_response
-from tests.support.judgements import results
+from tests.support.answers import PAGE, make_material, make_response
+from tests.support.judgements import results, results_of
 
 # Each row: answer to a forged Host, result.
 CASES: list[tuple[Response, str]] = [
@@ -26,6 +29,14 @@ CASES: list[tuple[Response, str]] = [
 @pytest.mark.parametrize(("answer", "result"), CASES)
 def test_a_forged_name(answer: Response, result: str) -> None:
     assert results("trusted-host", forged_host=answer) == [result]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_an_error_that_the_page_is_itself_refuses_no_host(status: int) -> None:
+    visit = Visit(url=PAGE, response=make_response(status=status))
+    material = replace(make_material(), page=visit, https=visit, forged_host=make_response(status=status))
+    assert results_of("trusted-host", material) == ["not-tested"]
+    assert results_of("trusted-host", replace(material, forged_host=make_response(status=421))) == ["refused"]
 
 
 def test_a_followed_redirect_is_one() -> None:
