@@ -123,9 +123,9 @@ class SecurityHeadersMiddleware:
         async def secured_send(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
+                message = secured(message)
                 # Before the send, which may fail half-way: a second start would then only hide the first failure.
                 started = True
-                message = secured(message)
             await send(message)
 
         try:
@@ -135,6 +135,7 @@ class SecurityHeadersMiddleware:
         except (Exception, asyncio.CancelledError):
             # Cancellation is how uvicorn ends slow requests at shutdown; it too answers 500, without our headers.
             if may_answer and not started and not disconnected:
+                scope.pop("endpoint", None)  # a route whose mark contradicts its path would fail once more
                 await answer(secured_send, 500, "Internal Server Error", close=is_http1(scope))
             raise
 
