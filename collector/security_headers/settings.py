@@ -16,12 +16,13 @@ STRICT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'"
 
 # https://github.com/w3c/webappsec-permissions-policy/blob/main/features.md
 _ASKING_FEATURES = (
-    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone"),
-    *("midi", "payment", "serial", "usb", "xr-spatial-tracking"),
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts"),
+    *("local-network-access", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "window-management"),
+    "xr-spatial-tracking",
 )
 _USUAL_FEATURES = (
-    *("autoplay", "encrypted-media", "fullscreen", "picture-in-picture", "publickey-credentials-get"),
-    "screen-wake-lock",
+    *("autoplay", "clipboard-read", "encrypted-media", "fullscreen", "otp-credentials", "picture-in-picture"),
+    *("publickey-credentials-get", "screen-wake-lock", "storage-access"),
 )
 
 
@@ -30,13 +31,13 @@ def _denying(*features: str) -> str:
 
 
 DENY_POWERFUL_FEATURES = _denying(*_ASKING_FEATURES)
-"""Sensors, devices, payment and whatever else browsers ask their user about.
+"""Sensors, devices, the network at home, payment, and what else browsers ask their user about for few pages.
 
-Browsers know all of these names: unknown ones would fill the console with warnings.
+Chromium knows all of these names: unknown ones, as `bluetooth` is on some systems, would fill its console.
 """
 
 DENY_ALL_FEATURES = _denying(*_ASKING_FEATURES, *_USUAL_FEATURES)
-"""Besides, what pages of many applications use without asking: full screen, playing by itself, passkeys."""
+"""Besides, what many applications use: full screen, playing by itself, passkeys, pasting, sign-ins in frames."""
 
 
 class Hsts(StrEnum):

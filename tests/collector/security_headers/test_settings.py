@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.security_headers import HeaderChanges, Hsts, SecurityHeaders, with_headers
+from collector.security_headers import (
+    DENY_ALL_FEATURES,
+    DENY_POWERFUL_FEATURES,
+    HeaderChanges,
+    Hsts,
+    SecurityHeaders,
+    with_headers,
+)
 from policybuilder.csp import parse_serialized_policy_list
+from policybuilder.grading.own.permissions_policy import KNOWN_FEATURES, POWERFUL_FEATURES
+from policybuilder.grading.structured_fields import read_dictionary
 
 
 def test_changes_are_the_fields_of_the_settings() -> None:
@@ -144,6 +153,14 @@ ACCEPTED: list[tuple[dict[str, Any], str | None]] = [
 @pytest.mark.parametrize(("settings", "ancestors"), ACCEPTED)
 def test_settings_mean_who_may_frame(settings: dict[str, Any], ancestors: str | None) -> None:
     assert SecurityHeaders(**settings).ancestors == ancestors
+
+
+def test_all_that_a_visitor_is_asked_for_is_denied() -> None:
+    denied = read_dictionary(DENY_ALL_FEATURES) or {}
+    # Chromium knows `bluetooth` on some systems alone, and complains on the others.
+    assert POWERFUL_FEATURES - denied.keys() == {"bluetooth"}
+    assert (read_dictionary(DENY_POWERFUL_FEATURES) or {}).keys() < denied.keys() <= KNOWN_FEATURES
+    assert all(member.value == () for member in denied.values())
 
 
 def test_the_ramp_only_climbs() -> None:
