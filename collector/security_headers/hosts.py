@@ -147,7 +147,9 @@ def _patterns(hosts: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
             continue
         name = canonical_host(pattern.removeprefix("*."), with_port=False)
         if name is None:
-            raise ValueError(f"no host pattern: {pattern!r}; write a name, an address, or *.example.com")
+            raise ValueError(
+                f"no host pattern: {pattern!r}; write a name in ASCII (xn--…), an address, or *.example.com"
+            )
         if pattern.startswith("*."):
             suffixes.append(f".{name}")
         else:

@@ -170,6 +170,9 @@ class SecurityHeaders:
 
     def __post_init__(self) -> None:
         _check_endpoints(self.reporting_endpoints)
+        for attribute in _TEXTS:
+            if not isinstance(value := getattr(self, attribute), str | None):
+                raise TypeError(f"{attribute} is a text or None, not {value!r}")
         for name, value in self.values().items():
             if not _FIELD_VALUE.fullmatch(value):
                 raise ValueError(f"{name} cannot be {value!r}; it must be one line of ASCII, with no blanks around it")
@@ -222,6 +225,8 @@ _FIELDS = {
     "cross-origin-resource-policy": "corp",
 }
 """By the header's name; X-Frame-Options has no field of its own."""
+
+_TEXTS = tuple(attribute for attribute in _FIELDS.values() if attribute != "reporting_endpoints")
 
 
 class HeaderChanges(TypedDict, total=False):
@@ -305,6 +310,24 @@ def _check_hsts(value: str) -> None:
         raise ValueError(f"{value!r}: preload needs includeSubDomains and a max-age of a year or more")
 
 
+# A dictionary of structured fields, as far as features, origins and `report-to` need it.
+# https://w3c.github.io/webappsec-permissions-policy/#structure
+_ALLOWED = r'(?:self|\*|"[!#-\[\]-~]+")'
+_FEATURE = re.compile(
+    rf"[a-z][a-z0-9-]*(?:=(?:{_ALLOWED}|\( *(?:{_ALLOWED}(?: +{_ALLOWED})*)? *\)))?"
+    r"(?:; *report-to=[a-z*][a-z0-9_.*-]*)?"
+)
+
+
+def _check_permissions_policy(value: str) -> None:
+    for member in value.split(","):
+        if not _FEATURE.fullmatch(member.strip(" \t")):
+            raise ValueError(
+                f"permissions-policy cannot be {value!r}, which browsers ignore as a whole; "
+                'write camera=(), microphone=(self "https://a.example"), with commas between'
+            )
+
+
 _UNQUOTED = re.compile(
     r"(?<=[ \t])(?:self|none|unsafe-inline|unsafe-eval|unsafe-hashes|strict-dynamic|report-sample|wasm-unsafe-eval|"
     r"nonce-[^ \t;,']+|sha(?:256|384|512)-[^ \t;,']+)(?=[ \t;,]|$)",
@@ -328,6 +351,7 @@ _CHECKS: dict[str, Callable[[str], None]] = {
     "strict-transport-security": _check_hsts,
     "x-content-type-options": _one_of("x-content-type-options", "nosniff"),
     "referrer-policy": _check_referrer_policy,
+    "permissions-policy": _check_permissions_policy,
     "cross-origin-opener-policy": _one_of(
         *("cross-origin-opener-policy", "same-origin", "same-origin-allow-popups", "noopener-allow-popups"),
         "unsafe-none",

@@ -67,6 +67,7 @@ def test_who_may_frame_says_nothing_else_in_the_policy(source: str) -> None:
 # (settings, what the error says)
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"frame": "https://a.example"}, r"'anyone', or a list: \['https://a.example'\]"),
+    ({"frame": "none"}, r"'anyone', or a list: \['https://shop.example'\]"),
     ({"frame": ["*"]}, "write 'anyone'"),
     ({"frame": ["self"]}, "or \"'self'\""),
     ({"frame": ["https://a.example; script-src *"]}, "is not who may frame"),
@@ -92,6 +93,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"hsts": "max-age=300; includeSubDomains; preload"}, "preload needs"),
     ({"content_type_options": "no-sniff"}, "browsers know nosniff"),
     ({"referrer_policy": "same-orgin"}, "do not know same-orgin"),
+    ({"permissions_policy": "camera 'none'; microphone 'none'"}, r"write camera=\(\), microphone="),
+    ({"permissions_policy": "camera=('none')"}, "which browsers ignore as a whole"),
+    ({"permissions_policy": "camera=(), microphone=(self https://a.example)"}, "which browsers ignore"),
+    ({"permissions_policy": "camera=(),"}, "which browsers ignore"),
+    ({"permissions_policy": "Camera=()"}, "which browsers ignore"),
     ({"coop": "same-site"}, "cross-origin-opener-policy cannot be 'same-site'"),
     ({"coep": "same-origin"}, "cross-origin-embedder-policy cannot be"),
     ({"corp": "require-corp"}, "cross-origin-resource-policy cannot be"),
@@ -116,7 +122,17 @@ def test_settings_that_browsers_would_ignore_or_that_contradict_are_refused(
         SecurityHeaders(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"override": "Set-Cookie"}, {"reporting_endpoints": 'csp="https://a.example"'}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"override": "Set-Cookie"},
+        {"reporting_endpoints": 'csp="https://a.example"'},
+        {"policy": ["img-src *"]},
+        {"permissions_policy": ["camera"]},
+        {"content_type_options": True},
+        {"hsts": 31_536_000},
+    ],
+)
 def test_a_text_is_no_list_and_no_mapping(settings: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="not"):
         SecurityHeaders(**settings)
@@ -145,6 +161,8 @@ ACCEPTED: list[tuple[dict[str, Any], str | None]] = [
         "https: *.a.example:* http://localhost:8000 https://xn--bcher-kva.example",
     ),
     ({"hsts": "MAX-AGE=0"}, "'none'"),
+    ({"permissions_policy": 'camera=(self "https://a.example:8443"  "https://*.b.example"),usb=*'}, "'none'"),
+    ({"permissions_policy": "camera=( ), microphone=self;report-to=csp ,\tusb=()"}, "'none'"),
     ({"referrer_policy": "no-referrer, strict-origin-when-cross-origin"}, "'none'"),
     ({"reporting_endpoints": {"csp": "http://localhost:8000/report/x", "b*": "/own"}}, "'none'"),
 ]
