@@ -36,18 +36,18 @@ class DocsPages:
     """
 
     def __init__(
-        self, app: ASGIApp, *, pages: Iterable[str], redirect_page: str | None = None, servers: Iterable[str] = ()
+        self, app: ASGIApp, *, pages: Iterable[str], redirect_pages: Iterable[str] = (), servers: Iterable[str] = ()
     ) -> None:
-        """`redirect_page` is the one on which a sign-in by OAuth ends; `servers` are URLs that may be tried out."""
+        """On `redirect_pages`, which are among `pages`, a sign-in by OAuth ends; `servers` are URLs to be tried out."""
         self.app = app
         self._pages = frozenset(pages)
-        self._redirect_page = redirect_page
+        self._redirect_pages = frozenset(redirect_pages)
         self._servers = [origin for server in servers for origin in _sources(server, whole=False)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = readings(scope)[0] if scope["type"] == "http" else None
         if path in self._pages:
-            await self._serve(scope, receive, send, is_redirect_page=path == self._redirect_page)
+            await self._serve(scope, receive, send, is_redirect_page=path in self._redirect_pages)
         else:
             await self.app(scope, receive, send)
 
@@ -65,6 +65,7 @@ class DocsPages:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message
+                scope["endpoint"] = asked.get("endpoint")  # routing wrote it into the copy; its mark counts too
                 return
             if start is None:
                 await send(message)
