@@ -79,12 +79,11 @@ def _places(headers: Headers, page: str, endpoints: Mapping[str, str]) -> Iterat
     for name, value, disposition in _policies(headers):
         for policy in parse_serialized_policy_list(value, disposition=disposition):
             to, uri = policy.directive("report-to"), policy.directive("report-uri")
-            is_shadowed = to is not None and bool(to.values)
             if to is not None:
-                # Of several tokens browsers take the first; without any it is as if the directive stood not there.
-                yield from (_named(name, token, endpoints, headers, page) for token in to.values[:1])
+                # Of several tokens browsers take the first; without any they do not look at report-uri either.
+                yield _named(name, to.values[0], endpoints, headers, page) if to.values else _nameless(name)
             if uri is not None:
-                yield from (_addressed(name, token, page, is_shadowed=is_shadowed) for token in uri.values)
+                yield from (_addressed(name, token, page, is_shadowed=to is not None) for token in uri.values)
 
 
 def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
@@ -111,6 +110,16 @@ def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Header
         problem = f"{place.url} is not https, and the Reporting API delivers to nothing else"
         return replace(place, problem=problem, fix=fix)
     return place
+
+
+def _nameless(header: str) -> ReportingPlace:
+    return ReportingPlace(
+        header=header,
+        directive="report-to",
+        value="",
+        problem="report-to names no endpoint, and for its sake browsers do not look at report-uri",
+        fix='report-to csp, and Reporting-Endpoints: csp="https://…"; or no report-to',
+    )
 
 
 def _missing(name: str, endpoints: Mapping[str, str], headers: Headers) -> str:
