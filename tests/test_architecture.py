@@ -29,12 +29,13 @@ PROJECT_ARROWS = [
             *("policybuilder.scripts", "policybuilder.server_buffers", "policybuilder.suggestion"),
         ),
     ),
+    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     (
         "policybuilder/evaluation/",
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation", "policybuilder.evidence"),
             *("policybuilder.hosting", "policybuilder.replay", "policybuilder.reports.lookalikes"),
-            "policybuilder.server_buffers",
+            *("policybuilder.server_buffers", "policybuilder.structured_fields"),
         ),
     ),
     (
@@ -45,13 +46,12 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
-    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     (
         "policybuilder/grading/observatory/",
         (
             *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
             *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
-            *("policybuilder.grading.structured_fields", "policybuilder.scanner.pages"),
+            *("policybuilder.scanner.pages", "policybuilder.structured_fields"),
         ),
     ),
     (
@@ -59,9 +59,9 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
-            *("policybuilder.grading.endpoints", "policybuilder.grading.structured_fields"),
-            *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
-            *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+            *("policybuilder.grading.endpoints", "policybuilder.hosting", "policybuilder.markup"),
+            *("policybuilder.plurals", "policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+            "policybuilder.structured_fields",
         ),
     ),
     (
@@ -97,7 +97,7 @@ LIBRARY_ROOMS = {
         *("collector/serving.py", "collector/supervising.py"),
         *("collector/ingest/protocol.py", "collector/listening.py"),
     ),
-    "http_sf": ("policybuilder/grading/structured_fields.py",),
+    "http_sf": ("policybuilder/structured_fields.py",),
     "httptools": ("collector/ingest/protocol.py",),
     "pydantic_settings": ("collector/settings.py",),
     "httpcore2": ("policybuilder/scanner/",),
@@ -123,6 +123,11 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
+
+
+def test_no_arrow_is_hidden_by_a_wider_one() -> None:
+    for number, (prefix, _) in enumerate(PROJECT_ARROWS):
+        assert not prefix.startswith(tuple(wider for wider, _ in PROJECT_ARROWS[:number])), prefix
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)

@@ -13,19 +13,22 @@ from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value
 from policybuilder.evaluation.editing import Change, Edit, without_directive
 from policybuilder.evaluation.reading import PlacedDirective, Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
+from policybuilder.structured_fields import read_dictionary
 
-# https://w3c.github.io/reporting/#header: a dictionary of RFC 8941 whose members are strings.
-_MEMBER = re.compile(r"(?:^|,)[ \t]*(?P<name>[a-z*][a-z0-9_.*-]*)[ \t]*=[ \t]*\"(?P<url>(?:[^\"\\]|\\[\"\\])*)\"")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def usable_endpoints(header: str) -> dict[str, str]:
-    """The URLs of a Reporting-Endpoints header by their names, as far as browsers send anything there."""
+    """The URLs of a Reporting-Endpoints header by their names, as far as browsers send anything there.
+
+    https://w3c.github.io/reporting/#header
+    """
+    members = read_dictionary(header) or {}
+    urls = {name: member.value for name, member in members.items() if isinstance(member.value, str)}
     return {
-        found["name"]: found["url"]
-        for found in _MEMBER.finditer(header)
-        if found["url"].lower().startswith("https://")
-        or (found["url"] and not found["url"].startswith("//") and not _SCHEME.match(found["url"]))
+        name: url
+        for name, url in urls.items()
+        if url.lower().startswith("https://") or (url and not url.startswith("//") and not _SCHEME.match(url))
     }
 
 

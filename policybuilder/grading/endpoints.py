@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import ada_url
 
 from policybuilder.grading.material import EndpointAnswer
-from policybuilder.grading.structured_fields import read_dictionary
 from policybuilder.scanner.pages import header_values
+from policybuilder.structured_fields import read_dictionary
 
 REPORTING_ENDPOINTS = "Reporting-Endpoints"
 

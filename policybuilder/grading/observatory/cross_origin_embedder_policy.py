@@ -5,7 +5,7 @@ from __future__ import annotations
 from policybuilder.grading.observatory.evidence import Evidence
 from policybuilder.grading.observatory.javascript import trim
 from policybuilder.grading.observatory.results import Result
-from policybuilder.grading.structured_fields import token_of
+from policybuilder.structured_fields import token_of
 
 NOT_IMPLEMENTED = Result("coep-not-implemented", 0, passed=True)
 INVALID = Result("coep-header-invalid", -5, passed=False)

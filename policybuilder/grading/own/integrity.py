@@ -15,8 +15,8 @@ from policybuilder.domains import registrable_domain
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, untested
-from policybuilder.grading.structured_fields import is_token, read_dictionary
 from policybuilder.markup import ExternalKind, ExternalPlace, Markup, ScriptKind
+from policybuilder.structured_fields import is_token, read_dictionary
 
 _NAME = "subresource-integrity"
 _POLICY = "Integrity-Policy"

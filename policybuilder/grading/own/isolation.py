@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, shown
-from policybuilder.grading.structured_fields import read_item, token_of
+from policybuilder.structured_fields import read_item, token_of
 
 _OPENER = "Cross-Origin-Opener-Policy"
 _EMBEDDER = "Cross-Origin-Embedder-Policy"

@@ -11,7 +11,7 @@ from typing import Protocol
 from policybuilder.grading.judgement import Judgement
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named
-from policybuilder.grading.structured_fields import Member, is_token, read_dictionary
+from policybuilder.structured_fields import Member, is_token, read_dictionary
 
 _HEADER = "Permissions-Policy"
 _FIX = "Permissions-Policy: camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()"

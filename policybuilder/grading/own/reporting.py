@@ -21,7 +21,7 @@ from policybuilder.grading.material import EndpointAnswer
 from policybuilder.grading.own.answer import Answer
 from policybuilder.grading.own.judging import judged, named, shown
 from policybuilder.grading.own.policies import META, SentPolicy, reported_policies
-from policybuilder.grading.structured_fields import read_dictionary, read_item
+from policybuilder.structured_fields import read_dictionary, read_item
 
 _ITEMS = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
 _MOST = 50

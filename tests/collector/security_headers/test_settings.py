@@ -18,7 +18,7 @@ from collector.security_headers import (
 )
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.grading.own.permissions_policy import KNOWN_FEATURES, POWERFUL_FEATURES
-from policybuilder.grading.structured_fields import read_dictionary
+from policybuilder.structured_fields import read_dictionary
 
 
 def test_changes_are_the_fields_of_the_settings() -> None:

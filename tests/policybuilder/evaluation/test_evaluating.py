@@ -488,6 +488,8 @@ def test_a_policy_that_only_reports_is_judged_like_another() -> None:
         ('csp="//r.example/csp"', Severity.LOW),
         ('other="https://r.example"', Severity.LOW),
         ("csp=https://r.example", Severity.LOW),
+        ('csp="https://r.example/csp" other="https://r.example"', Severity.LOW),
+        ('csp="https://r.example/csp",', Severity.LOW),
         ("", Severity.LOW),
         (None, Severity.INFO),
     ],

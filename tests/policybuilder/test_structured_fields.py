@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policybuilder.grading.structured_fields import is_token, read_dictionary, read_item, token_of
+from policybuilder.structured_fields import is_token, read_dictionary, read_item, token_of
 
 # Each row: text, the keys.  https://www.rfc-editor.org/rfc/rfc9651#section-4.2.2
 DICTIONARIES = [
