@@ -12,19 +12,15 @@ from hypothesis import strategies as st
 from collector.security_headers import (
     DENY_POWERFUL_FEATURES,
     STRICT_POLICY,
-    ASGIApp,
     HeaderChanges,
     Hsts,
-    Message,
     NoStoreMiddleware,
-    Receive,
-    Scope,
     SecurityHeaders,
     SecurityHeadersMiddleware,
-    Send,
     TrustedHosts,
     with_headers,
 )
+from collector.security_headers.asgi import ASGIApp, Message, Receive, Scope, Send
 from collector.security_headers.settings import _FIELDS
 from tests.collector.security_headers.exchange import Exchange, Pairs, answering, make_scope
 
