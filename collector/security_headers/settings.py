@@ -259,8 +259,11 @@ def with_headers(**changes: Unpack[HeaderChanges]) -> Callable[[EndpointT], Endp
         @with_headers(frame=["https://partner.example"])
         def widget() -> HTMLResponse: ...
 
-    They change the settings of the middleware around it, and those of `routes`. Raises ValueError at once for what
-    no settings allow; what contradicts the settings around it is only noticed when the route first answers.
+    They change the settings of the middleware around it, and those of `routes`. Middleware of the application's own
+    that hands on a copy of the scope hides which route answers, and so the mark: then use `routes`.
+
+    Raises ValueError at once for what no settings allow. What contradicts the settings around it is noticed by
+    `harden`, and else when the route first answers, by a 500.
     """
     named = {name: "/" for text in (changes.get("policy"), changes.get("report_only")) for name in _reported_to(text)}
     replace(SecurityHeaders(reporting_endpoints=named), **changes)
