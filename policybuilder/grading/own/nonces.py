@@ -31,16 +31,19 @@ def judge_nonces(answer: Answer, sent: Sequence[SentPolicy]) -> Iterator[Judgeme
         if nonce in _script_nonces(next_sent)
         and not is_stopped(question._replace(nonce=nonce), [each.policy for each in next_sent])
     ]
+    nonce = (known or nonces)[0]
+    holder = next(each for each in sent if nonce in _script_nonces([each]))
+    value = f"'nonce-{nonce}'"
     if not known:
-        yield judged("csp-nonces", "fresh", "Each answer has a nonce of its own.", header=sent[0].header)
+        message = "Each answer has a nonce of its own."
+        yield judged("csp-nonces", "fresh", message, header=holder.header, value=value)
         return
-    holder = next(each for each in sent if known[0] in _script_nonces([each]))
     yield judged(
         "csp-nonces",
         "repeated",
         "Two answers carry the same nonce: whoever has seen one page can run scripts on all of them.",
         header=holder.header,
-        value=f"'nonce-{known[0]}'",
+        value=value,
         fix="Make 16 random bytes for each answer, and let no cache keep a page with its nonce; or use digests.",
     )
 
