@@ -94,6 +94,7 @@ def harden(
                 if (url := getattr(each, "swagger_ui_oauth2_redirect_url", None))
             ],
             servers=[server.get("url", "") for _, each in applications for server in getattr(each, "servers", ())],
+            is_documentation=_is_fastapis if docs is None else lambda _: True,
         )
         guarded = NoStoreMiddleware(TrustedHosts(inner, hosts=hosts, exempt=exempt), exempt=cacheable)
         secured = SecurityHeadersMiddleware(guarded, headers, routes=routes, **changes)
@@ -127,9 +128,12 @@ def _own_docs(app: Any) -> list[str]:
     return [
         route.path
         for route in app.routes
-        if getattr(route, "path", None) in urls
-        and getattr(getattr(route, "endpoint", None), "__module__", None) == "fastapi.applications"
+        if getattr(route, "path", None) in urls and _is_fastapis(getattr(route, "endpoint", None))
     ]
+
+
+def _is_fastapis(endpoint: object) -> bool:
+    return getattr(endpoint, "__module__", None) == "fastapi.applications"
 
 
 def _endpoints(routes: Iterable[Any]) -> Iterable[object]:

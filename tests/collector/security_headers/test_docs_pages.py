@@ -134,6 +134,10 @@ def test_a_page_of_somebody_elses_at_the_same_path_is_a_page_as_any_other() -> N
     without_schema = FastAPI(openapi_url=None)
     without_schema.get("/docs")(page)
     assert policy_at(without_schema, "/docs?text=alert(1)") == STRICT
+    in_front = FastAPI(docs_url=None)
+    in_front.get("/{path:path}")(page)
+    in_front.mount("/sub", FastAPI())
+    assert policy_at(in_front, "/sub/docs?text=alert(1)") == STRICT
     switched_off = FastAPI()
     assert policy_at(switched_off, docs=[]) == STRICT
     named = FastAPI(docs_url=None)
