@@ -367,7 +367,7 @@ _CHECKS: dict[str, Callable[[str], None]] = {
 
 # https://www.rfc-editor.org/rfc/rfc9651#name-dictionaries
 _ENDPOINT_NAME = re.compile(r"[a-z*][a-z0-9_.*-]*")
-_REPORT_TO = re.compile(r"(?:^|[;,])[ \t]*report-to[ \t]+([^;,]*)", re.IGNORECASE)
+_REPORT_TO = re.compile(r"(?:^|[;,])[ \t]*report-to(?=[ \t;,]|$)([^;,]*)", re.IGNORECASE)
 
 
 def _check_endpoints(endpoints: Mapping[str, str]) -> None:
@@ -385,4 +385,5 @@ def _check_endpoints(endpoints: Mapping[str, str]) -> None:
 
 
 def _reported_to(policy: str | None) -> list[str]:
-    return [name for found in _REPORT_TO.finditer(policy or "") for name in found[1].split()]
+    """The names of endpoints; an empty one for a report-to without any, for which browsers ignore report-uri too."""
+    return [name for found in _REPORT_TO.finditer(policy or "") for name in found[1].split() or [""]]

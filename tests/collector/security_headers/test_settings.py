@@ -104,6 +104,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"override": ["X-Frame-Option"]}, "x-frame-option$"),
     ({"override": ["Set-Cookie"]}, "set-cookie$"),
     ({"policy": "img-src *; report-to csp"}, "reports to 'csp'"),
+    ({"policy": "img-src *; report-to; report-uri /r", "reporting_endpoints": {"csp": "/r"}}, "reports to ''"),
+    ({"report_only": "report-uri /r; Report-To"}, "reports to ''"),
     ({"report_only": "report-to  other", "reporting_endpoints": {"csp": "https://a.example"}}, "reports to 'other'"),
     ({"reporting_endpoints": {"csp": "http://a.example/"}}, "report to https"),
     ({"reporting_endpoints": {"csp": "//a.example/"}}, "report to https"),
