@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.csp.urls import parse_url
 from policybuilder.csp.violation import Disposition
-from policybuilder.grading.endpoints import named_endpoints, older_endpoints, resolved
+from policybuilder.grading.endpoints import REPORTING_ENDPOINTS, named_endpoints, older_endpoints, resolved
+from policybuilder.scanner.pages import header_values
 
 Headers = Sequence[tuple[str, str]]
 
@@ -92,10 +93,6 @@ def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
             yield name, value, disposition
 
 
-def _values(headers: Headers, name: str) -> list[str]:
-    return [value for given, value in headers if given.lower() == name]
-
-
 def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers, page: str) -> ReportingPlace:
     place = ReportingPlace(header=header, directive="report-to", value=name, url=endpoints.get(name))
     if place.url is None and (older := older_endpoints(headers, page).get(name)) is not None:
@@ -123,7 +120,7 @@ def _nameless(header: str) -> ReportingPlace:
 
 
 def _missing(name: str, endpoints: Mapping[str, str], headers: Headers) -> str:
-    sent = _values(headers, "reporting-endpoints")
+    sent = header_values(tuple(headers), REPORTING_ENDPOINTS)
     if sent and not endpoints:
         return f"report-to {name} leads nowhere: Reporting-Endpoints cannot be read, so browsers drop all of it"
     if not sent:
