@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from policybuilder.csp import parse_serialized_policy_list
 from policybuilder.csp.urls import parse_url
 from policybuilder.csp.violation import Disposition
-from policybuilder.grading.endpoints import named_endpoints, older_endpoints, resolved
+from policybuilder.grading.endpoints import REPORTING_ENDPOINTS, named_endpoints, older_endpoints, resolved
+from policybuilder.scanner.pages import header_values
 
 Headers = Sequence[tuple[str, str]]
 
@@ -79,22 +80,17 @@ def _places(headers: Headers, page: str, endpoints: Mapping[str, str]) -> Iterat
     for name, value, disposition in _policies(headers):
         for policy in parse_serialized_policy_list(value, disposition=disposition):
             to, uri = policy.directive("report-to"), policy.directive("report-uri")
-            is_shadowed = to is not None and bool(to.values)
             if to is not None:
-                # Of several tokens browsers take the first; without any it is as if the directive stood not there.
-                yield from (_named(name, token, endpoints, headers, page) for token in to.values[:1])
+                # Of several tokens browsers take the first; without any they do not look at report-uri either.
+                yield _named(name, to.values[0], endpoints, headers, page) if to.values else _nameless(name)
             if uri is not None:
-                yield from (_addressed(name, token, page, is_shadowed=is_shadowed) for token in uri.values)
+                yield from (_addressed(name, token, page, is_shadowed=to is not None) for token in uri.values)
 
 
 def _policies(headers: Headers) -> Iterator[tuple[str, str, Disposition]]:
     for name, value in headers:
         if (disposition := _DISPOSITIONS.get(name.lower())) is not None:
             yield name, value, disposition
-
-
-def _values(headers: Headers, name: str) -> list[str]:
-    return [value for given, value in headers if given.lower() == name]
 
 
 def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Headers, page: str) -> ReportingPlace:
@@ -113,8 +109,18 @@ def _named(header: str, name: str, endpoints: Mapping[str, str], headers: Header
     return place
 
 
+def _nameless(header: str) -> ReportingPlace:
+    return ReportingPlace(
+        header=header,
+        directive="report-to",
+        value="",
+        problem="report-to names no endpoint, and for its sake browsers do not look at report-uri",
+        fix='report-to csp, and Reporting-Endpoints: csp="https://…"; or no report-to',
+    )
+
+
 def _missing(name: str, endpoints: Mapping[str, str], headers: Headers) -> str:
-    sent = _values(headers, "reporting-endpoints")
+    sent = header_values(tuple(headers), REPORTING_ENDPOINTS)
     if sent and not endpoints:
         return f"report-to {name} leads nowhere: Reporting-Endpoints cannot be read, so browsers drop all of it"
     if not sent:

@@ -134,7 +134,7 @@ def is_sound(checks: Sequence[Check]) -> bool:
 
 
 def _named(place: ReportingPlace) -> str:
-    return f"{place.directive} {place.value}"
+    return f"{place.directive} {place.value}".rstrip()
 
 
 def _check_place(place: ReportingPlace) -> Check:

@@ -29,6 +29,7 @@ PROJECT_ARROWS = [
             *("policybuilder.scripts", "policybuilder.server_buffers", "policybuilder.suggestion"),
         ),
     ),
+    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     (
         "policybuilder/evaluation/",
         (
@@ -45,13 +46,13 @@ PROJECT_ARROWS = [
         "policybuilder/rendering/",
         ("policybuilder.csp", "policybuilder.rendering", "policybuilder.server_buffers", "policybuilder.stages"),
     ),
-    ("policybuilder/evaluation/csp_evaluator/", ("policybuilder.csp", "policybuilder.evaluation.csp_evaluator")),
     (
         "policybuilder/grading/observatory/",
         (
             *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
             *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
             *("policybuilder.structured_fields", "policybuilder.scanner.pages"),
+            *("policybuilder.scanner.pages", "policybuilder.structured_fields"),
         ),
     ),
     (
@@ -62,6 +63,9 @@ PROJECT_ARROWS = [
             *("policybuilder.grading.endpoints", "policybuilder.structured_fields"),
             *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
             *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+            *("policybuilder.grading.endpoints", "policybuilder.hosting", "policybuilder.markup"),
+            *("policybuilder.plurals", "policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
+            "policybuilder.structured_fields",
         ),
     ),
     (
@@ -123,6 +127,11 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
+
+
+def test_no_arrow_is_hidden_by_a_wider_one() -> None:
+    for number, (prefix, _) in enumerate(PROJECT_ARROWS):
+        assert not prefix.startswith(tuple(wider for wider, _ in PROJECT_ARROWS[:number])), prefix
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)

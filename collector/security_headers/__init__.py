@@ -15,7 +15,6 @@ Only the standard library is used, and nothing outside of this directory: it may
 
 from __future__ import annotations
 
-from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send
 from .caching import NoStoreMiddleware
 from .framing import Frame
 from .hardening import harden
@@ -44,18 +43,12 @@ __all__ = [
     "HEALTH_PATHS",
     "LOOPBACK_HOSTS",
     "STRICT_POLICY",
-    "ASGIApp",
     "Frame",
     "HeaderChanges",
-    "Headers",
     "Hsts",
-    "Message",
     "NoStoreMiddleware",
-    "Receive",
-    "Scope",
     "SecurityHeaders",
     "SecurityHeadersMiddleware",
-    "Send",
     "TrustedHosts",
     "canonical_host",
     "harden",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .asgi import ASGIApp, Message, Receive, Scope, Send
-from .paths import checked_prefixes, is_under, readings
+from .paths import Prefixes, readings
 
 
 class NoStoreMiddleware:
@@ -22,8 +22,8 @@ class NoStoreMiddleware:
 
     def __init__(self, app: ASGIApp, *, paths: Sequence[str] | None = None, exempt: Sequence[str] = ()) -> None:
         self.app = app
-        self._paths = checked_prefixes(["/"] if paths is None else paths)
-        self._exempt = checked_prefixes(exempt)
+        self._paths = Prefixes(["/"] if paths is None else paths)
+        self._exempt = Prefixes(exempt)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._covers(scope):
@@ -41,6 +41,4 @@ class NoStoreMiddleware:
 
     def _covers(self, scope: Scope) -> bool:
         paths = readings(scope)
-        return any(is_under(path, self._paths) for path in paths) and not all(
-            is_under(path, self._exempt) for path in paths
-        )
+        return any(path in self._paths for path in paths) and not all(path in self._exempt for path in paths)

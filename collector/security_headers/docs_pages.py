@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -36,18 +36,28 @@ class DocsPages:
     """
 
     def __init__(
-        self, app: ASGIApp, *, pages: Iterable[str], redirect_page: str | None = None, servers: Iterable[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        pages: Iterable[str],
+        redirect_pages: Iterable[str] = (),
+        servers: Iterable[str] = (),
+        is_documentation: Callable[[object], bool] = lambda _: True,
     ) -> None:
-        """`redirect_page` is the one on which a sign-in by OAuth ends; `servers` are URLs that may be tried out."""
+        """On `redirect_pages`, which are among `pages`, a sign-in by OAuth ends; `servers` are URLs to be tried out.
+
+        `is_documentation` says whether an endpoint, where routing told which one answered, is one of these pages.
+        """
         self.app = app
+        self._is_documentation = is_documentation
         self._pages = frozenset(pages)
-        self._redirect_page = redirect_page
+        self._redirect_pages = frozenset(redirect_pages)
         self._servers = [origin for server in servers for origin in _sources(server, whole=False)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = readings(scope)[0] if scope["type"] == "http" else None
         if path in self._pages:
-            await self._serve(scope, receive, send, is_redirect_page=path == self._redirect_page)
+            await self._serve(scope, receive, send, is_redirect_page=path in self._redirect_pages)
         else:
             await self.app(scope, receive, send)
 
@@ -65,6 +75,7 @@ class DocsPages:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message
+                scope["endpoint"] = asked.get("endpoint")  # routing wrote it into the copy; its mark counts too
                 return
             if start is None:
                 await send(message)
@@ -74,7 +85,8 @@ class DocsPages:
             is_whole = message["type"] == "http.response.body" and not more_body
             if not is_whole and message["type"] == "http.response.body" and len(body) < _MAX_PAGE_BYTES:
                 return
-            if is_whole and _is_page(start):
+            endpoint = scope["endpoint"]
+            if is_whole and _is_page(start) and (endpoint is None or self._is_documentation(endpoint)):
                 page = body.decode(errors="replace")
                 scope[CHANGES_KEY] = page_headers(page, is_redirect_page=is_redirect_page, servers=self._servers)
             await send(start)

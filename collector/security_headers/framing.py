@@ -43,7 +43,8 @@ def ancestors_of(frame: Frame) -> str | None:
         case "anyone":
             return None
         case str():
-            raise ValueError(f"frame={frame!r}: write 'deny', 'same-origin', 'anyone', or a list: [{frame!r}]")
+            origin = frame if "." in frame or ":" in frame else "https://shop.example"
+            raise ValueError(f"frame={frame!r}: write 'deny', 'same-origin', 'anyone', or a list: [{origin!r}]")
     for source in frame:
         if not _ANCESTOR.fullmatch(source) or source.lower() in {"self", "none"}:
             hint = "'anyone'" if source == "*" else "an origin such as 'https://shop.example', or \"'self'\""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, Unpack
 
 from .asgi import ASGIApp, Receive, Scope, Send
@@ -58,14 +59,15 @@ def harden(
     inside ServerErrorMiddleware, which answers for unexpected exceptions. What wraps `build_middleware_stack` in the
     same way, as OpenTelemetry does, comes before `harden`, since it looks for that very class.
 
-    FastAPI's own documentation pages have a policy that allows what they load. Where you serve such pages yourself
-    (`get_swagger_ui_html`), `docs` names their paths; with `docs=[]` they are pages as all others, and stay blank.
+    FastAPI's own documentation pages, also those of mounted applications, have a policy that allows what they load.
+    Where you serve such pages yourself (`get_swagger_ui_html`), `docs` names the paths of all that there are; with
+    `docs=[]` they are pages as all others, and stay blank.
     Whatever inline script such a page holds is run, so none of them may show what a visitor wrote.
 
     In tests, `TestClient(app, base_url="http://localhost")` asks for a host that is trusted; "testserver" is not.
 
     Raises ValueError for settings that contradict each other, TypeError for an application of another framework
-    (wrap that by the three classes, as above), and RuntimeError once the application has begun to serve.
+    (wrap that by the three classes, as above), and RuntimeError for one that serves or was hardened already.
     """
     if not callable(getattr(app, "build_middleware_stack", None)):
         raise TypeError(
@@ -74,15 +76,25 @@ def harden(
         )
     if app.middleware_stack is not None:
         raise RuntimeError("the application serves already; harden it before the first request")
+    if isinstance(docs, str):
+        raise TypeError(f"docs is a list of paths, not the text {docs!r}")
     build = app.build_middleware_stack
+    if isinstance(build, partial) and build.func is _built_within:
+        raise RuntimeError("the application is hardened already; give all settings in one call")
 
     def around(inner: ASGIApp) -> SecurityHeadersMiddleware:
-        pages = _own_docs(app) if docs is None else docs
+        applications = list(_applications(app))
+        own_docs = [f"{below}{path}" for below, each in applications for path in _own_docs(each)]
         inner = DocsPages(
             inner,
-            pages=pages,
-            redirect_page=getattr(app, "swagger_ui_oauth2_redirect_url", None),
-            servers=[server.get("url", "") for server in getattr(app, "servers", ())],
+            pages=own_docs if docs is None else docs,
+            redirect_pages=[
+                f"{below}{url}"
+                for below, each in applications
+                if (url := getattr(each, "swagger_ui_oauth2_redirect_url", None))
+            ],
+            servers=[server.get("url", "") for _, each in applications for server in getattr(each, "servers", ())],
+            is_documentation=_is_fastapis if docs is None else lambda _: True,
         )
         guarded = NoStoreMiddleware(TrustedHosts(inner, hosts=hosts, exempt=exempt), exempt=cacheable)
         secured = SecurityHeadersMiddleware(guarded, headers, routes=routes, **changes)
@@ -92,20 +104,36 @@ def harden(
         return secured
 
     around(app)  # mistakes show now, and not at the first request
-    app.build_middleware_stack = lambda: around(build())  # type: ignore[method-assign]  # on this object alone
+    app.build_middleware_stack = partial(_built_within, around, build)  # type: ignore[method-assign]  # on this object alone
     return app
 
 
-def _own_docs(app: Application) -> list[str]:
+def _built_within(around: Callable[[ASGIApp], ASGIApp], build: Callable[[], ASGIApp]) -> ASGIApp:
+    return around(build())
+
+
+def _applications(app: Any, below: str = "") -> Iterator[tuple[str, Any]]:
+    """The application and those mounted in it, each with the path that stands before its own."""
+    yield below, app
+    for route in app.routes:
+        path, mounted = getattr(route, "path", None), getattr(route, "app", None)
+        if path is not None and hasattr(mounted, "routes"):
+            yield from _applications(mounted, f"{below}{path}")
+
+
+def _own_docs(app: Any) -> list[str]:
     """The paths at which FastAPI itself serves its pages: elsewhere `/docs` is a page as any other."""
     attributes = ("docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
     urls = [getattr(app, attribute, None) for attribute in attributes]
     return [
         route.path
         for route in app.routes
-        if getattr(route, "path", None) in urls
-        and getattr(getattr(route, "endpoint", None), "__module__", None) == "fastapi.applications"
+        if getattr(route, "path", None) in urls and _is_fastapis(getattr(route, "endpoint", None))
     ]
+
+
+def _is_fastapis(endpoint: object) -> bool:
+    return getattr(endpoint, "__module__", None) == "fastapi.applications"
 
 
 def _endpoints(routes: Iterable[Any]) -> Iterable[object]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .asgi import ASGIApp, Receive, Scope, Send, answer
-from .paths import checked_prefixes, is_under, readings
+from .paths import Prefixes, readings
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -53,7 +53,7 @@ class TrustedHosts:
 
     def __init__(self, app: ASGIApp, *, hosts: Sequence[str], exempt: Sequence[str] = ()) -> None:
         self.app = app
-        self._exempt = checked_prefixes(exempt)
+        self._exempt = Prefixes(exempt)
         if isinstance(hosts, str):
             raise TypeError(f"a list of hosts is needed, not the text {hosts!r}")
         if not hosts:
@@ -79,7 +79,7 @@ class TrustedHosts:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     def _is_exempt(self, scope: Scope) -> bool:
-        return bool(self._exempt) and all(is_under(path, self._exempt) for path in readings(scope))
+        return all(path in self._exempt for path in readings(scope))
 
 
 # https://www.rfc-editor.org/rfc/rfc9110#name-host-and-authority; the underscore is for names of containers.
@@ -147,7 +147,9 @@ def _patterns(hosts: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
             continue
         name = canonical_host(pattern.removeprefix("*."), with_port=False)
         if name is None:
-            raise ValueError(f"no host pattern: {pattern!r}; write a name, an address, or *.example.com")
+            raise ValueError(
+                f"no host pattern: {pattern!r}; write a name in ASCII (xn--…), an address, or *.example.com"
+            )
         if pattern.startswith("*."):
             suffixes.append(f".{name}")
         else:

@@ -12,7 +12,7 @@ from typing import Unpack
 from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, answer, is_http1
 from .framing import NOBODY, SAME_ORIGIN, ancestors_by_x_frame_options, framing_policy, x_frame_options
 from .hosts import is_for_loopback
-from .paths import checked_prefixes, is_under, readings
+from .paths import Prefixes, checked_prefixes, readings
 from .settings import ROUTE_ATTRIBUTE, HeaderChanges, SecurityHeaders
 
 CHANGES_KEY = "security_headers.changes"
@@ -84,7 +84,8 @@ class SecurityHeadersMiddleware:
         settings = replace(headers or SecurityHeaders(), **changes)
         self._base = _Prepared(settings)
         self._ambiguous = _Prepared(_unframed(settings))
-        self._routes = _prepared_routes(settings, routes or {})
+        self._prefixes = Prefixes(list(routes or {}))
+        self._routes = _prepared_routes(settings, routes or {}, self._prefixes)
         self._marked: dict[tuple[int, int], tuple[HeaderChanges, _Prepared]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,9 +123,9 @@ class SecurityHeadersMiddleware:
         async def secured_send(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
+                message = secured(message)
                 # Before the send, which may fail half-way: a second start would then only hide the first failure.
                 started = True
-                message = secured(message)
             await send(message)
 
         try:
@@ -134,6 +135,7 @@ class SecurityHeadersMiddleware:
         except (Exception, asyncio.CancelledError):
             # Cancellation is how uvicorn ends slow requests at shutdown; it too answers 500, without our headers.
             if may_answer and not started and not disconnected:
+                scope.pop("endpoint", None)  # a route whose mark contradicts its path would fail once more
                 await answer(secured_send, 500, "Internal Server Error", close=is_http1(scope))
             raise
 
@@ -145,9 +147,13 @@ class SecurityHeadersMiddleware:
         return self._base.merged(given, nonce="", hsts=hsts, status=200)
 
     def check_route(self, endpoint: object) -> None:
-        """Raises ValueError where the marks of a route contradict any of the settings that it may come under."""
-        for prepared in (self._base, self._ambiguous, *(prepared for _, prepared in self._routes)):
-            self._for_route(endpoint, prepared)
+        """Raises ValueError, naming the route, where its mark contradicts any of the settings it may come under."""
+        name = getattr(endpoint, "__qualname__", endpoint)
+        for place, prepared in (("", self._base), ("", self._ambiguous), *self._routes.items()):
+            try:
+                self._for_route(endpoint, prepared)
+            except ValueError as error:
+                raise ValueError(f"{name}{place and f', were it under {place}'}: {error}") from None
 
     def _for_path(self, scope: Scope) -> _Prepared:
         if not self._routes:
@@ -159,14 +165,14 @@ class SecurityHeadersMiddleware:
         return found
 
     def _under(self, path: str) -> _Prepared:
-        return next((prepared for prefix, prepared in self._routes if is_under(path, [prefix])), self._base)
+        prefix = self._prefixes.longest(path)
+        return self._base if prefix is None else self._routes[prefix]
 
     def _for_answer(self, scope: Scope, prepared: _Prepared) -> _Prepared:
-        """The settings after the route has had its say."""
+        """The settings after the route has had its say, and what stands further in."""
+        marked = self._for_route(scope.get("endpoint"), prepared)
         changes: HeaderChanges | None = scope.pop(CHANGES_KEY, None)
-        if changes is not None:
-            return _Prepared(replace(prepared.settings, **changes))
-        return self._for_route(scope.get("endpoint"), prepared)
+        return marked if changes is None else _Prepared(replace(marked.settings, **changes))
 
     def _for_route(self, endpoint: object, prepared: _Prepared) -> _Prepared:
         changes: HeaderChanges | None = getattr(endpoint, ROUTE_ATTRIBUTE, None)
@@ -284,22 +290,22 @@ def _unframed(settings: SecurityHeaders) -> SecurityHeaders:
 
 
 def _prepared_routes(
-    settings: SecurityHeaders, routes: Mapping[str, HeaderChanges]
-) -> tuple[tuple[str, _Prepared], ...]:
-    """Settings by prefix, the longest first, each on top of those of the prefixes that cover it."""
-    prefixes = checked_prefixes(list(routes))
-    changes = dict(zip(prefixes, routes.values(), strict=True))
+    settings: SecurityHeaders, routes: Mapping[str, HeaderChanges], prefixes: Prefixes
+) -> dict[str, _Prepared]:
+    """Settings by prefix, each on top of those of the prefixes that cover it."""
+    checked = checked_prefixes(list(routes))
+    changes = dict(zip(checked, routes.values(), strict=True))
     if len(changes) != len(routes):
         raise ValueError("routes names a prefix twice, with and without its closing slash")
     prepared: dict[str, _Prepared] = {}
-    for prefix in sorted(prefixes, key=len):
-        outer = max((each for each in prepared if is_under(prefix or "/", [each])), key=len, default=None)
+    for prefix in sorted(changes, key=len):
+        outer = prefixes.longest(prefix.rpartition("/")[0]) if prefix else None
         inherited = settings if outer is None else prepared[outer].settings
         try:
             prepared[prefix] = _Prepared(replace(inherited, **changes[prefix]))
-        except ValueError as error:
-            raise ValueError(f"{prefix or '/'}: {error}") from None
-    return tuple(sorted(prepared.items(), key=lambda item: -len(item[0])))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{prefix or '/'}: {error}") from None
+    return prepared
 
 
 def _refusals_by(secured: Callable[[Message], Message], send: Send) -> Send:

@@ -8,7 +8,7 @@ here, and the caller decides what is safe when the readings disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .asgi import Scope
 
@@ -38,9 +38,34 @@ def readings(scope: Scope) -> tuple[str, ...]:
     return (path,) if settled == path else (path, settled)
 
 
-def is_under(path: str, prefixes: Iterable[str]) -> bool:
-    """Whether a prefix covers the path, by whole segments: `/account` covers `/account/keys`, not `/accounting`."""
-    return any(not prefix or path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
+class Prefixes:
+    """Path prefixes that cover whole segments: `/account` covers `/account/keys`, not `/accounting`.
+
+    What covers a path is looked up by its beginnings, so that it costs the same with one prefix and with thousands,
+    and a long path no more than a short one.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Raises as `checked_prefixes` does."""
+        self._known = frozenset(checked_prefixes(paths))
+        self._depth = max((prefix.count("/") for prefix in self._known), default=0)
+
+    def __contains__(self, path: str) -> bool:
+        """Whether one of them covers the path."""
+        return self.longest(path) is not None
+
+    def longest(self, path: str) -> str | None:
+        """The longest that covers the path, without its closing slash: `""` is the root. None where there is none."""
+        found = "" if "" in self._known else None
+        end = 0
+        for _ in range(self._depth):
+            end = path.find("/", end + 1)
+            beginning = path if end < 0 else path[:end]
+            if beginning in self._known:
+                found = beginning
+            if end < 0:
+                break
+        return found
 
 
 def _settled(path: str, given: str) -> str:

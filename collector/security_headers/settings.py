@@ -16,12 +16,13 @@ STRICT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'"
 
 # https://github.com/w3c/webappsec-permissions-policy/blob/main/features.md
 _ASKING_FEATURES = (
-    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone"),
-    *("midi", "payment", "serial", "usb", "xr-spatial-tracking"),
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts"),
+    *("local-network-access", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "window-management"),
+    "xr-spatial-tracking",
 )
 _USUAL_FEATURES = (
-    *("autoplay", "encrypted-media", "fullscreen", "picture-in-picture", "publickey-credentials-get"),
-    "screen-wake-lock",
+    *("autoplay", "clipboard-read", "encrypted-media", "fullscreen", "otp-credentials", "picture-in-picture"),
+    *("publickey-credentials-get", "screen-wake-lock", "storage-access"),
 )
 
 
@@ -30,13 +31,13 @@ def _denying(*features: str) -> str:
 
 
 DENY_POWERFUL_FEATURES = _denying(*_ASKING_FEATURES)
-"""Sensors, devices, payment and whatever else browsers ask their user about.
+"""Sensors, devices, the network at home, payment, and what else browsers ask their user about for few pages.
 
-Browsers know all of these names: unknown ones would fill the console with warnings.
+Chromium knows all of these names: unknown ones, as `bluetooth` is on some systems, would fill its console.
 """
 
 DENY_ALL_FEATURES = _denying(*_ASKING_FEATURES, *_USUAL_FEATURES)
-"""Besides, what pages of many applications use without asking: full screen, playing by itself, passkeys."""
+"""Besides, what many applications use: full screen, playing by itself, passkeys, pasting, sign-ins in frames."""
 
 
 class Hsts(StrEnum):
@@ -169,6 +170,9 @@ class SecurityHeaders:
 
     def __post_init__(self) -> None:
         _check_endpoints(self.reporting_endpoints)
+        for attribute in _TEXTS:
+            if not isinstance(value := getattr(self, attribute), str | None):
+                raise TypeError(f"{attribute} is a text or None, not {value!r}")
         for name, value in self.values().items():
             if not _FIELD_VALUE.fullmatch(value):
                 raise ValueError(f"{name} cannot be {value!r}; it must be one line of ASCII, with no blanks around it")
@@ -222,6 +226,8 @@ _FIELDS = {
 }
 """By the header's name; X-Frame-Options has no field of its own."""
 
+_TEXTS = tuple(attribute for attribute in _FIELDS.values() if attribute != "reporting_endpoints")
+
 
 class HeaderChanges(TypedDict, total=False):
     """Fields of SecurityHeaders, for some paths or one route; the others stay as they are."""
@@ -253,8 +259,11 @@ def with_headers(**changes: Unpack[HeaderChanges]) -> Callable[[EndpointT], Endp
         @with_headers(frame=["https://partner.example"])
         def widget() -> HTMLResponse: ...
 
-    They change the settings of the middleware around it, and those of `routes`. Raises ValueError at once for what
-    no settings allow; what contradicts the settings around it is only noticed when the route first answers.
+    They change the settings of the middleware around it, and those of `routes`. Middleware of the application's own
+    that hands on a copy of the scope hides which route answers, and so the mark: then use `routes`.
+
+    Raises ValueError at once for what no settings allow. What contradicts the settings around it is noticed by
+    `harden`, and else when the route first answers, by a 500.
     """
     named = {name: "/" for text in (changes.get("policy"), changes.get("report_only")) for name in _reported_to(text)}
     replace(SecurityHeaders(reporting_endpoints=named), **changes)
@@ -304,6 +313,24 @@ def _check_hsts(value: str) -> None:
         raise ValueError(f"{value!r}: preload needs includeSubDomains and a max-age of a year or more")
 
 
+# A dictionary of structured fields, as far as features, origins and `report-to` need it.
+# https://w3c.github.io/webappsec-permissions-policy/#structure
+_ALLOWED = r'(?:self|\*|"[!#-\[\]-~]+")'
+_FEATURE = re.compile(
+    rf"[a-z][a-z0-9-]*(?:=(?:{_ALLOWED}|\( *(?:{_ALLOWED}(?: +{_ALLOWED})*)? *\)))?"
+    r"(?:; *report-to=[a-z*][a-z0-9_.*-]*)?"
+)
+
+
+def _check_permissions_policy(value: str) -> None:
+    for member in value.split(","):
+        if not _FEATURE.fullmatch(member.strip(" \t")):
+            raise ValueError(
+                f"permissions-policy cannot be {value!r}, which browsers ignore as a whole; "
+                'write camera=(), microphone=(self "https://a.example"), with commas between'
+            )
+
+
 _UNQUOTED = re.compile(
     r"(?<=[ \t])(?:self|none|unsafe-inline|unsafe-eval|unsafe-hashes|strict-dynamic|report-sample|wasm-unsafe-eval|"
     r"nonce-[^ \t;,']+|sha(?:256|384|512)-[^ \t;,']+)(?=[ \t;,]|$)",
@@ -327,6 +354,7 @@ _CHECKS: dict[str, Callable[[str], None]] = {
     "strict-transport-security": _check_hsts,
     "x-content-type-options": _one_of("x-content-type-options", "nosniff"),
     "referrer-policy": _check_referrer_policy,
+    "permissions-policy": _check_permissions_policy,
     "cross-origin-opener-policy": _one_of(
         *("cross-origin-opener-policy", "same-origin", "same-origin-allow-popups", "noopener-allow-popups"),
         "unsafe-none",
@@ -339,7 +367,7 @@ _CHECKS: dict[str, Callable[[str], None]] = {
 
 # https://www.rfc-editor.org/rfc/rfc9651#name-dictionaries
 _ENDPOINT_NAME = re.compile(r"[a-z*][a-z0-9_.*-]*")
-_REPORT_TO = re.compile(r"(?:^|[;,])[ \t]*report-to[ \t]+([^;,]*)", re.IGNORECASE)
+_REPORT_TO = re.compile(r"(?:^|[;,])[ \t]*report-to(?=[ \t;,]|$)([^;,]*)", re.IGNORECASE)
 
 
 def _check_endpoints(endpoints: Mapping[str, str]) -> None:
@@ -357,4 +385,5 @@ def _check_endpoints(endpoints: Mapping[str, str]) -> None:
 
 
 def _reported_to(policy: str | None) -> list[str]:
-    return [name for found in _REPORT_TO.finditer(policy or "") for name in found[1].split()]
+    """The names of endpoints; an empty one for a report-to without any, for which browsers ignore report-uri too."""
+    return [name for found in _REPORT_TO.finditer(policy or "") for name in found[1].split() or [""]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from policybuilder.evaluation.editing import Change
+from policybuilder.evaluation.editing import Change, narrowed_for_scripts, narrowed_itself
 from policybuilder.evaluation.reading import PlacedDirective, PlacedPolicy, Reading, Token
 from policybuilder.evaluation.weakness import Certainty, Severity
 
@@ -79,6 +80,30 @@ def at_value(
         otherwise=otherwise,
         advice=advice,
         policy=policy.number,
+    )
+
+
+def at_script_source(
+    policy: PlacedPolicy,
+    placed: PlacedDirective,
+    token: Token,
+    rating: Rating,
+    message: str,
+    *,
+    text: str,
+    gone: Sequence[Token],
+    advice: str | None = None,
+) -> Draft:
+    """A weakness of what lets scripts in; `text`, which holds the policy, is better without the values `gone`."""
+    return at_value(
+        policy,
+        placed,
+        token,
+        rating,
+        message,
+        change=partial(narrowed_for_scripts, text, policy, placed, gone),
+        otherwise=partial(narrowed_itself, placed, gone),
+        advice=advice,
     )
 
 

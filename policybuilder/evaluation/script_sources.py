@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from policybuilder.csp import HostSource, SchemeSource, SourceExpression
-from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_value, shown
-from policybuilder.evaluation.editing import narrowed_for_scripts, narrowed_itself, without
+from policybuilder.evaluation.draft import Draft, Rating, at_directive, at_script_source, at_value, shown
+from policybuilder.evaluation.editing import without
 from policybuilder.evaluation.gadgets import GadgetKind
 from policybuilder.evaluation.holding import admits_eval, urls_stand
 from policybuilder.evaluation.hosts import facts_of, redirects_anywhere
@@ -30,17 +30,9 @@ def wide_script_sources(reading: Reading) -> Iterator[Draft]:
             found = _judged(token.source)
             if found is not None and _stands(reading, policy, token):
                 rating, words = found
-                change = partial(narrowed_for_scripts, reading.text, policy, placed, placed.alike(token))
                 message = f"{placed.name} lets scripts come from {shown(token.text)}, {words}"
-                yield at_value(
-                    policy,
-                    placed,
-                    token,
-                    rating,
-                    message,
-                    change=change,
-                    otherwise=partial(narrowed_itself, placed, placed.alike(token)),
-                )
+                gone = placed.alike(token)
+                yield at_script_source(policy, placed, token, rating, message, text=reading.text, gone=gone)
 
 
 def script_allowlists(reading: Reading) -> Iterator[Draft]:
@@ -93,14 +85,15 @@ def gadgets(reading: Reading) -> Iterator[Draft]:
                 if rating is None or rating in told or (gadget.needs_eval and not has_eval):
                     continue
                 told.add(rating)
-                yield at_value(
+                message = f"{placed.name} allows {shown(token.text)}, which can run {what}: this host {gadget.reason}"
+                yield at_script_source(
                     policy,
                     placed,
                     token,
                     rating,
-                    f"{placed.name} allows {shown(token.text)}, which can run {what}: this host {gadget.reason}",
-                    change=partial(narrowed_for_scripts, reading.text, policy, placed, placed.alike(token)),
-                    otherwise=partial(narrowed_itself, placed, placed.alike(token)),
+                    message,
+                    text=reading.text,
+                    gone=placed.alike(token),
                     advice=f"see {gadget.source}",
                 )
 
@@ -123,15 +116,8 @@ def paths_beside_redirectors(reading: Reading) -> Iterator[Draft]:
                     f"the path of {shown(token.text)} does not count after a redirect, and {shown(first.text)}, which "
                     f"{placed.name} allows too, leads anywhere"
                 )
-                yield at_value(
-                    policy,
-                    placed,
-                    token,
-                    Rating("script-redirector", Severity.MEDIUM, Certainty.LIKELY),
-                    message,
-                    change=partial(narrowed_for_scripts, reading.text, policy, placed, gone),
-                    otherwise=partial(narrowed_itself, placed, gone),
-                )
+                rating = Rating("script-redirector", Severity.MEDIUM, Certainty.LIKELY)
+                yield at_script_source(policy, placed, token, rating, message, text=reading.text, gone=gone)
 
 
 _LOCAL_SCHEMES = frozenset({"data", "blob", "filesystem"})

@@ -10,8 +10,8 @@ from functools import partial
 
 from policybuilder.csp import Keyword
 from policybuilder.csp.question import InlineType
-from policybuilder.evaluation.draft import Draft, Rating, at_value, listed, of_policy
-from policybuilder.evaluation.editing import added, narrowed_for_scripts, narrowed_itself
+from policybuilder.evaluation.draft import Draft, Rating, at_script_source, at_value, listed, of_policy
+from policybuilder.evaluation.editing import added
 from policybuilder.evaluation.holding import eval_stands, unsafe_inline
 from policybuilder.evaluation.reading import Reading
 from policybuilder.evaluation.weakness import Certainty, Severity
@@ -75,16 +75,8 @@ def unsafe_inline_scripts(reading: Reading) -> Iterator[Draft]:
             placed = policy.directives[name]
             tokens = placed.of_keyword(Keyword.UNSAFE_INLINE)
             message = f"{tokens[0].text} in {name} lets every {listed(kinds)} run"
-            change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
-            yield at_value(
-                policy,
-                placed,
-                tokens[0],
-                Rating("script-unsafe-inline", Severity.HIGH, Certainty.CERTAIN),
-                message,
-                change=change,
-                otherwise=partial(narrowed_itself, placed, tokens),
-            )
+            rating = Rating("script-unsafe-inline", Severity.HIGH, Certainty.CERTAIN)
+            yield at_script_source(policy, placed, tokens[0], rating, message, text=reading.text, gone=tokens)
 
 
 def unsafe_eval(reading: Reading) -> Iterator[Draft]:
@@ -101,16 +93,8 @@ def unsafe_eval(reading: Reading) -> Iterator[Draft]:
         if reading.locks_sinks:
             severity = Severity.INFO
             message = f"{message}, where a browser knows no Trusted Types; 'trusted-types-eval' does not"
-        change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
-        yield at_value(
-            policy,
-            placed,
-            tokens[0],
-            Rating("script-unsafe-eval", severity, Certainty.POSSIBLE),
-            message,
-            change=change,
-            otherwise=partial(narrowed_itself, placed, tokens),
-        )
+        rating = Rating("script-unsafe-eval", severity, Certainty.POSSIBLE)
+        yield at_script_source(policy, placed, tokens[0], rating, message, text=reading.text, gone=tokens)
 
 
 def unsafe_hashes(reading: Reading) -> Iterator[Draft]:
@@ -125,16 +109,8 @@ def unsafe_hashes(reading: Reading) -> Iterator[Draft]:
             continue
         tokens = placed.of_keyword(Keyword.UNSAFE_HASHES)
         message = f"{tokens[0].text} in {placed.name} lets a listed handler run on any element"
-        change = partial(narrowed_for_scripts, reading.text, policy, placed, tokens)
-        yield at_value(
-            policy,
-            placed,
-            tokens[0],
-            Rating("script-unsafe-hashes", Severity.LOW, Certainty.POSSIBLE),
-            message,
-            change=change,
-            otherwise=partial(narrowed_itself, placed, tokens),
-        )
+        rating = Rating("script-unsafe-hashes", Severity.LOW, Certainty.POSSIBLE)
+        yield at_script_source(policy, placed, tokens[0], rating, message, text=reading.text, gone=tokens)
 
 
 def lonely_strict_dynamic(reading: Reading) -> Iterator[Draft]:

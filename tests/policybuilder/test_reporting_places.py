@@ -30,6 +30,7 @@ CASES: list[tuple[Headers, list[str], list[str]]] = [
     ([(CSP, "report-to a"), (RE, "a=https://c.example/r")], [], ["cannot be read"]),
     ([(CSP, "report-to a"), (RE, 'b="/r"')], [], ["names b"]),
     ([(CSP, "report-to a")], [], ["there is no Reporting-Endpoints"]),
+    ([(CSP, "report-to"), (RE, 'a="/r"')], [], ["names no endpoint"]),
     ([(CSP, "report-to a"), ("Report-To", '{"group":"a","endpoints":[{"url":"/r"}]}')], ["https://shop.example/r"], []),
     ([(CSP, "report-to a"), ("Report-To", "[" * 100_000)], [], ["there is no Reporting-Endpoints"]),
 ]
@@ -47,6 +48,8 @@ def test_a_policy_names_the_places_of_its_reports(headers: Headers, urls: list[s
 def test_beside_report_to_the_older_directive_is_for_older_browsers() -> None:
     places = reporting_places([(CSP, "report-uri /r; report-to a"), (RE, 'a="/s"'), (CSP, "report-uri /t")], PAGE)
     assert [(place.value, place.is_shadowed) for place in places] == [("a", False), ("/r", True), ("/t", False)]
+    nameless = reporting_places([(CSP, "report-uri /r; report-to")], PAGE)
+    assert [(place.value, place.is_shadowed) for place in nameless] == [("", False), ("/r", True)]
 
 
 def test_what_the_older_header_alone_names_is_told_apart() -> None:

@@ -52,7 +52,7 @@ def make_response(headers: Given = (), *, url: str = PAGE, body: str | bytes = "
         url=url,
         status=200,
         headers=tuple(headers.items()) if isinstance(headers, Mapping) else tuple(headers),
-        body=body.encode() if isinstance(body, str) else body,
+        body=body.encode("utf-8", "replace") if isinstance(body, str) else body,
         is_cut=False,
         http_version="HTTP/1.1",
         redirects=(),

@@ -10,6 +10,7 @@ from typing import TypeVar
 from policybuilder.grading.material import PREFLIGHT_ORIGIN, Material, SentCookie, Visit
 from policybuilder.markup import read_markup
 from policybuilder.scanner.pages import FetchReason, Headers, Redirect, Response
+from tests.support.answers import make_response
 
 _T = TypeVar("_T")
 
@@ -17,31 +18,11 @@ PRELOADED = ("preloaded.example", "app")
 """Hosts that the random sites take for preloaded, with all below them."""
 
 
-def make_response(
-    url: str = "https://shop.example/",
-    *headers: tuple[str, str],
-    status: int = 200,
-    body: str | bytes = b"",
-    redirects: Sequence[Redirect] = (),
-) -> Response:
-    return Response(
-        url=url,
-        status=status,
-        headers=headers,
-        body=body.encode("utf-8", "replace") if isinstance(body, str) else body,
-        is_cut=False,
-        http_version="HTTP/1.1",
-        redirects=tuple(redirects),
-        tls=None,
-        address="192.0.2.1",
-    )
-
-
 def make_material(*headers: tuple[str, str], url: str = "https://shop.example/", body: str = "") -> Material:
     """Of one recorded response, HTML unless its headers say otherwise."""
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = (("Content-Type", "text/html"), *headers)
-    response = make_response(url, *headers, body=body)
+    response = make_response(headers, url=url, body=body)
     return Material(
         url=url,
         page=Visit(url=url, response=response),
@@ -109,7 +90,7 @@ class Chance:
         url = https_url if answers_https else http_url
         redirects = self._redirects(url) if self._is(0.1) else ()
         page_url = redirects[-1].location if redirects else url
-        page = make_response(page_url, *headers, body=body, redirects=redirects, status=self._status())
+        page = make_response(headers, url=page_url, body=body, redirects=redirects, status=self._status())
         own_cookies = [SentCookie(url=page_url, text=value) for name, value in headers if name.lower() == "set-cookie"]
         visit = Visit(url=url, response=page, is_certificate_valid=self._is(0.9) or not answers_https)
         unreachable = Visit(url=https_url, reason=FetchReason.UNREACHABLE, failure="nobody there")
@@ -279,7 +260,7 @@ class Chance:
         self._add(
             headers, "Access-Control-Allow-Credentials", lambda: self._word("true", "true", "false", "1"), missing=0.3
         )
-        return make_response(url, *headers)
+        return make_response(headers, url=url)
 
     def _http(self, http_url: str, https_url: str, headers: Headers) -> Visit:
         if self._is(0.1):
@@ -290,7 +271,7 @@ class Chance:
             others = (https_url, https_url, https_url, www, "https://shop.example/", http_url)
             steps += [self._one((*others, "http://preloaded.example/")) for _ in range(self._one((1, 1, 1, 2, 3)))]
         redirects = [Redirect(url=here, status=301, location=there, headers=()) for here, there in pairwise(steps)]
-        response = make_response(steps[-1], *headers, redirects=redirects)
+        response = make_response(headers, url=steps[-1], redirects=tuple(redirects))
         is_valid = self._is(0.95) or not any(step.startswith("https:") for step in steps)
         return Visit(url=http_url, response=response, is_certificate_valid=is_valid)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from collector.security_headers import ASGIApp, Message, Receive, Scope, Send
+from collector.security_headers.asgi import ASGIApp, Message, Receive, Scope, Send
 
 Pairs = Sequence[tuple[str, str]]
 

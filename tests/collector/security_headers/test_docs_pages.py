@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.testclient import TestClient
 
-from collector.security_headers import STRICT_POLICY, harden
+from collector.security_headers import STRICT_POLICY, harden, with_headers
 from collector.security_headers.docs_pages import page_headers
 
 CSP = "content-security-policy"
@@ -96,6 +96,35 @@ def test_moved_pages_are_found() -> None:
     assert client.get("/docs").headers[CSP] == STRICT
 
 
+def test_mounted_applications_have_documentation_too() -> None:
+    app, mounted, deeper = FastAPI(), FastAPI(servers=[{"url": "https://api.example"}]), FastAPI(docs_url="/help")
+    mounted.mount("/deeper", deeper)
+    app.mount("/sub", mounted)
+    client = TestClient(harden(app, hosts=["localhost"]), base_url="http://localhost")
+    for path in ("/docs", "/sub/docs", "/sub/redoc", "/sub/deeper/help"):
+        found = directives(client.get(path).headers[CSP])
+        assert found["script-src"][0].startswith("https://cdn.jsdelivr.net/npm/")
+        assert found["connect-src"] == ["'self'", "https://api.example"]
+    assert client.get("/sub/docs/oauth2-redirect").headers["cross-origin-opener-policy"] == "unsafe-none"
+    assert client.get("/sub/help").headers[CSP] == STRICT
+
+
+def test_a_documentation_page_may_be_marked() -> None:
+    app = FastAPI(docs_url=None)
+
+    @app.get("/docs")
+    @with_headers(frame="same-origin", corp="cross-origin")
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(openapi_url="/openapi.json", title="")
+
+    client = TestClient(harden(app, hosts=["localhost"], docs=["/docs"]), base_url="http://localhost")
+    answer = client.get("/docs")
+    assert "'sha256-" in answer.headers[CSP]
+    assert answer.headers[CSP].endswith("; frame-ancestors 'self'")
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
 def test_a_page_of_somebody_elses_at_the_same_path_is_a_page_as_any_other() -> None:
     """It may show what a visitor wrote, whose scripts must not be let through."""
 
@@ -105,6 +134,10 @@ def test_a_page_of_somebody_elses_at_the_same_path_is_a_page_as_any_other() -> N
     without_schema = FastAPI(openapi_url=None)
     without_schema.get("/docs")(page)
     assert policy_at(without_schema, "/docs?text=alert(1)") == STRICT
+    in_front = FastAPI(docs_url=None)
+    in_front.get("/{path:path}")(page)
+    in_front.mount("/sub", FastAPI())
+    assert policy_at(in_front, "/sub/docs?text=alert(1)") == STRICT
     switched_off = FastAPI()
     assert policy_at(switched_off, docs=[]) == STRICT
     named = FastAPI(docs_url=None)

@@ -551,8 +551,12 @@ def test_mistakes_show_at_once() -> None:
     def contradicting() -> None: ...
 
     app.include_router(router)
-    with pytest.raises(ValueError, match="itself says frame-ancestors 'none'"):
+    with pytest.raises(ValueError, match=r"contradicting: .* itself says frame-ancestors 'none'"):
         harden(app, hosts=["a.example"], policy="frame-ancestors 'none'")
+    with pytest.raises(ValueError, match="contradicting, were it under /a: frame='same-origin'"):
+        harden(app, hosts=["a.example"], routes={"/a": {"policy": "frame-ancestors 'none'"}})
+    with pytest.raises(TypeError, match="not the text '/docs'"):
+        harden(FastAPI(), hosts=["a.example"], docs="/docs")
 
 
 def test_a_mistake_made_later_shows_when_the_application_starts() -> None:
@@ -567,6 +571,8 @@ def test_what_serves_already_and_what_is_no_such_application_is_refused() -> Non
     TestClient(app).get("/")
     with pytest.raises(RuntimeError, match="before the first request"):
         harden(app, hosts=["*"])
+    with pytest.raises(RuntimeError, match="hardened already"):
+        harden(harden(FastAPI(), hosts=["*"]), hosts=["*"], frame="same-origin")
 
     async def other(_scope: Any, _receive: Any, _send: Any) -> None: ...
 

@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from collector.security_headers import (
     LOOPBACK_HOSTS,
-    Message,
-    Receive,
-    Scope,
-    Send,
     TrustedHosts,
     canonical_host,
     hosts_from_environment,
     is_for_loopback,
 )
+from collector.security_headers.asgi import Message, Receive, Scope, Send
 from tests.collector.security_headers.exchange import Exchange, Pairs, answering, make_scope
 
 # (configured, Host header, trusted?)

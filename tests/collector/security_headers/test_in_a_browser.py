@@ -13,7 +13,7 @@ from fastapi.security import OAuth2AuthorizationCodeBearer
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Route as Interception
 
-from collector.security_headers import SecurityHeaders, harden, with_headers
+from collector.security_headers import DENY_ALL_FEATURES, SecurityHeaders, harden, with_headers
 from tests.support.browser import LISTEN, run_chromium
 from tests.support.serving import serving
 
@@ -93,6 +93,21 @@ def test_the_documentation_pages_work_under_policies_of_their_own(browser: Brows
     assert {url.rpartition("/")[2].partition("?")[0] for url in outside} == {
         *("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js", "css", "favicon.png", "logo-mini.svg")
     }
+
+
+def test_chromium_knows_every_feature_that_is_denied(browser: Browser) -> None:
+    app = harden(make_api(), hosts=["127.0.0.1"], permissions_policy=DENY_ALL_FEATURES)
+    with serving(app) as base_url, browser.new_context() as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{base_url}/openapi.json")
+        denied = [each.partition("=")[0] for each in DENY_ALL_FEATURES.split(", ")]
+        known = page.evaluate("document.featurePolicy.features()")
+        allowed = page.evaluate("document.featurePolicy.allowedFeatures()")
+    assert set(denied) <= set(known)
+    assert set(denied).isdisjoint(allowed)
+    assert [each for each in said if "Permissions-Policy" in each] == []
 
 
 def test_a_script_that_the_documentation_page_did_not_come_with_is_not_run(browser: Browser) -> None:

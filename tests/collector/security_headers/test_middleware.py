@@ -12,19 +12,15 @@ from hypothesis import strategies as st
 from collector.security_headers import (
     DENY_POWERFUL_FEATURES,
     STRICT_POLICY,
-    ASGIApp,
     HeaderChanges,
     Hsts,
-    Message,
     NoStoreMiddleware,
-    Receive,
-    Scope,
     SecurityHeaders,
     SecurityHeadersMiddleware,
-    Send,
     TrustedHosts,
     with_headers,
 )
+from collector.security_headers.asgi import ASGIApp, Message, Receive, Scope, Send
 from collector.security_headers.settings import _FIELDS
 from tests.collector.security_headers.exchange import Exchange, Pairs, answering, make_scope
 
@@ -367,6 +363,7 @@ def test_prefixes_of_routes_are_below_the_mount_point() -> None:
         ({"/w//x": {}}, "no path prefix"),
         ({"/w": {}, "/w/": {}}, "twice"),
         ({"/w": {"coop": "none"}}, "^/w: cross-origin-opener-policy cannot be 'none'"),
+        ({"/": {"frame": "deny"}, "/w/x": {"policy": "frame-ancestors 'self'"}}, "^/w/x: frame='deny', but"),
     ],
 )
 def test_mistakes_under_a_prefix_show_at_the_start(routes: dict[str, HeaderChanges], said: str) -> None:
@@ -392,6 +389,14 @@ def test_a_route_has_settings_by_its_mark_on_top_of_its_paths() -> None:
         assert exchange.get("content-security-policy") == f"{STRICT_POLICY}; frame-ancestors https://p.example"
         assert exchange.get("cross-origin-resource-policy") == "same-site"
         assert Exchange(app, make_scope("/b")).get("cross-origin-resource-policy") == "same-origin"
+
+
+def test_a_mark_that_contradicts_its_path_is_answered_with_headers() -> None:
+    app = SecurityHeadersMiddleware(marked(frame="same-origin"), policy="frame-ancestors 'none'")
+    exchange = Exchange(app, make_scope())
+    assert exchange.status == 500
+    assert exchange.get("content-security-policy") == "frame-ancestors 'none'"
+    assert isinstance(exchange.raised, ValueError)
 
 
 def test_a_marked_policy_has_the_nonce_that_the_page_has() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.security_headers.paths import checked_prefixes, is_under, readings
+from collector.security_headers.paths import Prefixes, checked_prefixes, readings
 from tests.collector.security_headers.exchange import make_scope
 
 # (path, root_path, how it can be read)
@@ -56,5 +58,30 @@ def test_a_text_is_no_list_of_prefixes() -> None:
 
 
 def test_the_root_covers_everything() -> None:
-    assert is_under("*", checked_prefixes(["/"]))
-    assert not is_under("/", checked_prefixes([]))
+    assert "*" in Prefixes(["/"])
+    assert "/" not in Prefixes([])
+
+
+@given(
+    path=st.lists(st.sampled_from(["a", "b", ""]), max_size=5).map(lambda segments: "/" + "/".join(segments)),
+    prefixes=st.lists(st.sampled_from(["/", "/a", "/a/", "/a/b", "/a/b/a/b", "/b", "/aa"]), max_size=4),
+)
+def test_the_longest_prefix_covers_whole_segments(path: str, prefixes: list[str]) -> None:
+    covering = [each for each in checked_prefixes(prefixes) if f"{path}/".startswith(f"{each}/")]
+    assert Prefixes(prefixes).longest(path) == max(covering, key=len, default=None)
+
+
+def test_many_prefixes_cost_no_more_than_a_few() -> None:
+    many = Prefixes([f"/tenant-{number}/widget" for number in range(10_000)])
+    compared: list[str] = []
+
+    class Counted(str):
+        __slots__ = ()
+
+        def __getitem__(self, key: Any) -> str:
+            compared.append(str(key))
+            return super().__getitem__(key)
+
+    assert many.longest(Counted("/tenant-1234/widget/x")) == "/tenant-1234/widget"
+    assert many.longest(Counted("/x" * 4_000)) is None
+    assert len(compared) <= 4

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.security_headers import HeaderChanges, Hsts, SecurityHeaders, with_headers
+from collector.security_headers import (
+    DENY_ALL_FEATURES,
+    DENY_POWERFUL_FEATURES,
+    HeaderChanges,
+    Hsts,
+    SecurityHeaders,
+    with_headers,
+)
 from policybuilder.csp import parse_serialized_policy_list
+from policybuilder.grading.own.permissions_policy import KNOWN_FEATURES, POWERFUL_FEATURES
+from policybuilder.structured_fields import read_dictionary
 
 
 def test_changes_are_the_fields_of_the_settings() -> None:
@@ -58,6 +67,7 @@ def test_who_may_frame_says_nothing_else_in_the_policy(source: str) -> None:
 # (settings, what the error says)
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"frame": "https://a.example"}, r"'anyone', or a list: \['https://a.example'\]"),
+    ({"frame": "none"}, r"'anyone', or a list: \['https://shop.example'\]"),
     ({"frame": ["*"]}, "write 'anyone'"),
     ({"frame": ["self"]}, "or \"'self'\""),
     ({"frame": ["https://a.example; script-src *"]}, "is not who may frame"),
@@ -83,12 +93,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"hsts": "max-age=300; includeSubDomains; preload"}, "preload needs"),
     ({"content_type_options": "no-sniff"}, "browsers know nosniff"),
     ({"referrer_policy": "same-orgin"}, "do not know same-orgin"),
+    ({"permissions_policy": "camera 'none'; microphone 'none'"}, r"write camera=\(\), microphone="),
+    ({"permissions_policy": "camera=('none')"}, "which browsers ignore as a whole"),
+    ({"permissions_policy": "camera=(), microphone=(self https://a.example)"}, "which browsers ignore"),
+    ({"permissions_policy": "camera=(),"}, "which browsers ignore"),
+    ({"permissions_policy": "Camera=()"}, "which browsers ignore"),
     ({"coop": "same-site"}, "cross-origin-opener-policy cannot be 'same-site'"),
     ({"coep": "same-origin"}, "cross-origin-embedder-policy cannot be"),
     ({"corp": "require-corp"}, "cross-origin-resource-policy cannot be"),
     ({"override": ["X-Frame-Option"]}, "x-frame-option$"),
     ({"override": ["Set-Cookie"]}, "set-cookie$"),
     ({"policy": "img-src *; report-to csp"}, "reports to 'csp'"),
+    ({"policy": "img-src *; report-to; report-uri /r", "reporting_endpoints": {"csp": "/r"}}, "reports to ''"),
+    ({"report_only": "report-uri /r; Report-To"}, "reports to ''"),
     ({"report_only": "report-to  other", "reporting_endpoints": {"csp": "https://a.example"}}, "reports to 'other'"),
     ({"reporting_endpoints": {"csp": "http://a.example/"}}, "report to https"),
     ({"reporting_endpoints": {"csp": "//a.example/"}}, "report to https"),
@@ -107,7 +124,17 @@ def test_settings_that_browsers_would_ignore_or_that_contradict_are_refused(
         SecurityHeaders(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"override": "Set-Cookie"}, {"reporting_endpoints": 'csp="https://a.example"'}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"override": "Set-Cookie"},
+        {"reporting_endpoints": 'csp="https://a.example"'},
+        {"policy": ["img-src *"]},
+        {"permissions_policy": ["camera"]},
+        {"content_type_options": True},
+        {"hsts": 31_536_000},
+    ],
+)
 def test_a_text_is_no_list_and_no_mapping(settings: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="not"):
         SecurityHeaders(**settings)
@@ -136,6 +163,8 @@ ACCEPTED: list[tuple[dict[str, Any], str | None]] = [
         "https: *.a.example:* http://localhost:8000 https://xn--bcher-kva.example",
     ),
     ({"hsts": "MAX-AGE=0"}, "'none'"),
+    ({"permissions_policy": 'camera=(self "https://a.example:8443"  "https://*.b.example"),usb=*'}, "'none'"),
+    ({"permissions_policy": "camera=( ), microphone=self;report-to=csp ,\tusb=()"}, "'none'"),
     ({"referrer_policy": "no-referrer, strict-origin-when-cross-origin"}, "'none'"),
     ({"reporting_endpoints": {"csp": "http://localhost:8000/report/x", "b*": "/own"}}, "'none'"),
 ]
@@ -144,6 +173,14 @@ ACCEPTED: list[tuple[dict[str, Any], str | None]] = [
 @pytest.mark.parametrize(("settings", "ancestors"), ACCEPTED)
 def test_settings_mean_who_may_frame(settings: dict[str, Any], ancestors: str | None) -> None:
     assert SecurityHeaders(**settings).ancestors == ancestors
+
+
+def test_all_that_a_visitor_is_asked_for_is_denied() -> None:
+    denied = read_dictionary(DENY_ALL_FEATURES) or {}
+    # Chromium knows `bluetooth` on some systems alone, and complains on the others.
+    assert POWERFUL_FEATURES - denied.keys() == {"bluetooth"}
+    assert (read_dictionary(DENY_POWERFUL_FEATURES) or {}).keys() < denied.keys() <= KNOWN_FEATURES
+    assert all(member.value == () for member in denied.values())
 
 
 def test_the_ramp_only_climbs() -> None:

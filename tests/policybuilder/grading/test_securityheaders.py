@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,8 @@ from hypothesis import strategies as st
 from policybuilder.grading.material import Material, Visit
 from policybuilder.grading.securityheaders import GRADES, HEADERS, approximate
 from policybuilder.scanner.pages import Headers
-from tests.support.materials import make_material, make_response
+from tests.support.answers import make_response
+from tests.support.materials import make_material
 
 _ALL: Headers = (
     ("Strict-Transport-Security", "max-age=31536000"),
@@ -89,7 +88,7 @@ def test_over_plain_http_strict_transport_security_is_not_missed() -> None:
 
 
 def test_a_redirect_is_no_page() -> None:
-    response = replace(make_response("https://shop.example/"), status=301)
+    response = make_response(status=301)
     assert approximate(Material(url=response.url, page=Visit(url=response.url, response=response))).grade == "R"
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from policybuilder.grading.material import PREFLIGHT_ORIGIN, Material, SentCookie, Visit
 from policybuilder.scanner.pages import FetchReason, Headers, Redirect
-from tests.support.materials import make_response
+from tests.support.answers import make_response
 
 _HTTPS = "https://shop.example/"
 _HTTP = "http://shop.example/"
@@ -177,7 +177,7 @@ def sites() -> Iterator[Material]:
     bodies, preflights = list(BODIES.values()), list(_PREFLIGHTS)
     visits = [_http(route) for route in _ROUTES.values()]
     visits.append(Visit(url=_HTTP, reason=FetchReason.UNREACHABLE, failure="nobody there"))
-    visits.append(Visit(url=_HTTP, response=make_response(_HTTPS), is_certificate_valid=False))
+    visits.append(Visit(url=_HTTP, response=make_response(url=_HTTPS), is_certificate_valid=False))
     for number, headers in enumerate(HEADERS.values()):
         for shift in range(2):
             index = number + 5 * shift
@@ -191,7 +191,7 @@ def sites() -> Iterator[Material]:
 
 def _http(route: tuple[str, ...]) -> Visit:
     redirects = [Redirect(url=here, status=301, location=there, headers=()) for here, there in pairwise(route)]
-    return Visit(url=_HTTP, response=make_response(route[-1], redirects=redirects))
+    return Visit(url=_HTTP, response=make_response(url=route[-1], redirects=tuple(redirects)))
 
 
 def _site(
@@ -205,13 +205,15 @@ def _site(
 ) -> Material:
     if not any(name == "Content-Type" for name, _ in headers):
         headers = (("Content-Type", "text/html; charset=utf-8"), *headers)
-    page = Visit(url=url, response=make_response(url, *headers, body=body), is_certificate_valid=is_certificate_valid)
+    page = Visit(
+        url=url, response=make_response(headers, url=url, body=body), is_certificate_valid=is_certificate_valid
+    )
     no_https = Visit(url=_HTTPS, reason=FetchReason.UNREACHABLE, failure="nobody there")
     return Material(
         url=url,
         page=page,
         http=http if url == _HTTPS else page,
         https=page if url == _HTTPS else no_https,
-        preflight=make_response(url, *preflight),
+        preflight=make_response(preflight, url=url),
         cookies=tuple(SentCookie(url=url, text=value) for name, value in headers if name == "Set-Cookie"),
     )

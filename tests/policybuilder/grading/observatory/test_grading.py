@@ -12,7 +12,8 @@ from policybuilder.grading.material import Material, Visit
 from policybuilder.grading.observatory import GRADES, TestResult, grade, grade_of
 from policybuilder.grading.observatory.grading import score_of
 from policybuilder.scanner.pages import FetchReason, Redirect
-from tests.support.materials import Chance, make_material, make_response
+from tests.support.answers import make_response
+from tests.support.materials import Chance, make_material
 
 # (modifiers, score)  evaluators: a bonus counts only for those who have 90 without any
 SCORES = [
@@ -184,7 +185,7 @@ def test_a_header_of_isolation_that_is_sent_twice_is_invalid() -> None:
     url=st.sampled_from(["https://shop.example/", "http://[::1]:8000/", "https://", "nowhere", "\x00"]),
 )
 def test_no_answer_of_a_stranger_raises(headers: list[tuple[str, str]], body: str, url: str) -> None:
-    response = make_response(url, *headers, body=body)
+    response = make_response(headers, url=url, body=body)
     material = Material(url=url, page=Visit(url=url, response=response), http=Visit(url=url, response=response))
     graded = grade(material)
     assert graded.score >= 0

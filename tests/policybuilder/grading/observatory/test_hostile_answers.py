@@ -8,14 +8,14 @@ import pytest
 
 from policybuilder.grading.material import Material, SentCookie, Visit
 from policybuilder.grading.observatory import grade
-from tests.support.materials import make_response
+from tests.support.answers import make_response
 
 _URL = "https://shop.example/"
 _MEGABYTE = 1024 * 1024
 
 
 def material_of(body: str = "", *headers: tuple[str, str]) -> Material:
-    response = make_response(_URL, ("Content-Type", "text/html"), *headers, body=body)
+    response = make_response([("Content-Type", "text/html"), *headers], url=_URL, body=body)
     cookies = tuple(SentCookie(url=_URL, text=value) for name, value in headers if name == "Set-Cookie")
     return Material(url=_URL, page=Visit(url=_URL, response=response), cookies=cookies)
 

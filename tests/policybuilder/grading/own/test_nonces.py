@@ -79,3 +79,12 @@ def test_a_repeated_nonce_costs_as_much_as_no_policy() -> None:
     headers = {CSP: "script-src 'nonce-abc'"}
     [found] = judgements(NAME, headers, again=make_response(headers, url=PAGE))
     assert (found.value, found.points, found.cap) == ("'nonce-abc'", 30, 65)
+
+
+def test_a_fresh_nonce_is_shown_with_the_policy_that_holds_it() -> None:
+    [found] = judgements(
+        NAME,
+        [(CSP, "img-src *"), (CSP, "script-src 'nonce-abc'")],
+        again=make_response({CSP: "script-src 'nonce-def'"}, url=PAGE),
+    )
+    assert (found.result, found.header, found.value) == ("fresh", CSP, "'nonce-abc'")
