@@ -55,8 +55,8 @@ format: $(DEV_STAMP)  ## let ruff format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Two more than there are cores: many tests wait for browsers and servers.
-TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 2)
+# One more than there are cores: many tests wait for browsers and servers. With two more it took longer.
+TESTS_AT_ONCE ?= $(shell expr $$(nproc) + 1)
 
 test: $(DEV_STAMP) $(PEERS_STAMP)  ## the whole suite; installs browsers and servers it misses when run as root
 	@sh tests/setup/system.sh
