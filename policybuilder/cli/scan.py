@@ -74,8 +74,8 @@ def command(
     """The security headers of a page: what was chosen, what follows from it, and what would be better.
 
     A page is visited over https and over plain http, and asked a few questions: its robots.txt, a preflight, whether
-    the places it reports to answer, and whether a forged Host header is believed. Grades come last: our own, the one of
-    Mozilla's Observatory, and an approximation of securityheaders.com's.
+    its report endpoints answer, whether a forged Host header is believed, and whether a nonce of its policy changes.
+    Grades come last: our own, the one of Mozilla's Observatory, and an approximation of securityheaders.com's.
     """
     found = _Found()
     if response is not None:

@@ -30,6 +30,12 @@ def meta(text: str) -> Material:
     return make_material(body=f'<head><meta http-equiv="{_POLICY}" content="{text}"></head>')
 
 
+def asked_twice(*nonces: str) -> Material:
+    """A page whose policy holds the first nonce in the first answer, and the second in the next."""
+    first, then = (policy(f"default-src 'self'; script-src {nonce}; base-uri 'none'") for nonce in nonces)
+    return replace(first, again=then.page.response)
+
+
 def reporting(answer: EndpointAnswer) -> Material:
     material = make_material(
         (_POLICY, "default-src 'self'; report-to csp"), ("Reporting-Endpoints", f'csp="{_ENDPOINT}"')
@@ -124,6 +130,11 @@ UNSEEN = {
         policy("default-src 'self'; script-src 'nonce-1'; base-uri 'none'"),
         policy(f"default-src 'self'; script-src {_NONCE}; base-uri 'none'"),
         *("content-security-policy", "csp-implemented-with-no-unsafe", 5, "csp-scripts", "nonce-short"),
+    ),
+    "10: a nonce that is the same in every answer": BlindSpot(
+        asked_twice(_NONCE, _NONCE),
+        asked_twice(_NONCE, "'nonce-x1fVb0sQ7uYd3rKz9mTe5A=='"),
+        *("content-security-policy", "csp-implemented-with-no-unsafe", 5, "csp-nonces", "repeated"),
     ),
     "10: reports that no browser may deliver": BlindSpot(
         reporting(EndpointAnswer(url=_ENDPOINT, preflight_status=404, is_cross_origin=True)),
