@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -84,56 +85,80 @@ def replay(groups: Iterable[ViolationGroup], policies: Sequence[Policy]) -> Repl
 
 
 class Replayer:
-    """Puts groups to policies, and URLs of one origin only once where no path is asked about: most are alike."""
+    """Puts groups to policies, and those of which the answer cannot differ only once: most are alike."""
 
     def __init__(self, policies: Sequence[Policy], origins: Collection[str]) -> None:
         self._policies = policies
         self._origins = origins
-        self._answers: dict[tuple[object, ...], Decision] = {}
+        self._answers: dict[tuple[object, ...], Decision | None] = {}
+        """By what the answer depends on; None where that may be more than the origin of what was blocked."""
+
         self._hosts_with_paths = [_hosts_with_paths(policy) for policy in policies]
+        self._named = {source.host_part for policy in policies for source in _host_sources(policy)}
+        self._named |= set(map(_host_of, origins))
+        self._domains = tuple(host[1:] for host in self._named if host.startswith("*."))
+        self._places: dict[tuple[str, str], str] = {}
 
     def decide(self, group: ViolationGroup) -> Decision:
         """What `replay_group` says of the group."""
-        key = self._key(group)
-        if key is None:
-            return replay_group(group, self._policies, self._origins)
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = replay_group(group, self._policies, self._origins)
-        return answer
-
-    def _key(self, group: ViolationGroup) -> tuple[object, ...] | None:
-        """What the answer depends on; None where that may be more than the origin of what was blocked."""
         blocked = group.blocked
-        start = blocked.find("://") + 3
-        path = blocked.find("/", start)
+        path = blocked.find("/", blocked.find("://") + 3)
         origin = blocked if path < 0 else blocked[:path]
-        host = _host_of(origin)
-        if not host:
-            return None
-        recorded = group.vouched_policies or ((_policy_of(group),) if group.directive in _FALLBACKS_OF_MANY else ())
-        for with_paths in (*self._hosts_with_paths, *map(_recorded_hosts_with_paths, recorded)):
-            if with_paths is None or host in with_paths:
-                return None
         document = group.document_origin if "://" in group.document_origin else group.document_uri
+        recorded: tuple[str, ...] = ()
         is_genuine = group.evidence_class is EvidenceClass.GENUINE
-        return group.directive, group.disposition, document, origin, path < 0, is_genuine, recorded
+        if group.trusted_reports or not is_genuine or group.directive in _FALLBACKS_OF_MANY:
+            recorded = _read_under(group)
+        place = origin if recorded else self._place(origin, document)
+        key = place, path < 0, group.directive, document, group.disposition, is_genuine, recorded
+        try:
+            answer = self._answers[key]
+        except KeyError:
+            is_alike = self._is_alike(origin, recorded)
+            answer = self._answers[key] = replay_group(group, self._policies, self._origins) if is_alike else None
+        return replay_group(group, self._policies, self._origins) if answer is None else answer
+
+    def _place(self, origin: str, document: str) -> str:
+        """The origin; or what stands for all those that neither the policies nor the documents know."""
+        place = self._places.get((origin, document))
+        if place is None:
+            is_known = self._is_named(origin) or _host_of(origin) == _host_of(document)
+            place = self._places[origin, document] = origin if is_known else _UNKNOWN
+        return place
+
+    def _is_named(self, origin: str) -> bool:
+        """Whether a source may be about the host, or it is one with rules of its own, or not plainly written."""
+        host = _host_of(origin)
+        if not _PLAIN_ORIGIN.fullmatch(origin) or "xn--" in host or host.endswith(".localhost"):
+            return True
+        return host in self._named or host.endswith(self._domains)
+
+    def _is_alike(self, origin: str, recorded: Sequence[str]) -> bool:
+        """Whether nothing that is asked of a URL depends on more than its origin."""
+        host = _host_of(origin)
+        asked = (*self._hosts_with_paths, *map(_recorded_hosts_with_paths, recorded))
+        return bool(host) and all(with_paths is not None and host not in with_paths for with_paths in asked)
 
 
-@lru_cache(maxsize=8_192)
-def _host_of(origin: str) -> str:
-    authority = origin.partition("://")[2]
+_UNKNOWN = "https://(unknown)"
+
+_PLAIN_ORIGIN = re.compile(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")
+"""A name over https at the usual port."""
+
+
+def _host_of(url: str) -> str:
+    authority = url.partition("://")[2].partition("/")[0]
     return authority.rpartition(":")[0] or authority
+
+
+def _host_sources(policy: Policy) -> Iterator[HostSource]:
+    for directive in policy.directives:
+        yield from (source for _, source in directive.sources.expressions if isinstance(source, HostSource))
 
 
 def _hosts_with_paths(policy: Policy) -> frozenset[str] | None:
     """The hosts of which the policy lists paths; None where it lists one of a pattern of hosts."""
-    hosts = {
-        source.host_part
-        for directive in policy.directives
-        for _, source in directive.sources.expressions
-        if isinstance(source, HostSource) and source.path_part is not None
-    }
+    hosts = {source.host_part for source in _host_sources(policy) if source.path_part is not None}
     return None if any("*" in host for host in hosts) else frozenset(hosts)
 
 
@@ -194,6 +219,12 @@ def _as_refused(question: Question, group: ViolationGroup, policies: Sequence[Po
         return question
     alternatives = tuple(each._replace(**changes) for each in question.alternatives)
     return question._replace(**changes, alternatives=alternatives)
+
+
+def _read_under(group: ViolationGroup) -> tuple[str, ...]:
+    """The recorded policies that the question depends on."""
+    policy = _policy_of(group)
+    return group.vouched_policies or ((policy,) if policy else ())
 
 
 def _policy_of(group: ViolationGroup) -> str:

@@ -110,6 +110,25 @@ def test_what_refused_it_admits_it_no_more(
     assert replay_group(group, [parse_serialized_policy(candidate)], ()).verdict == verdict
 
 
+def test_two_of_one_origin_are_read_each_under_its_own_policy() -> None:
+    """One was let through and redirected, as its policy tells; the other was not."""
+    redirected = make_group(
+        *("img-src", "https://a.example/1.png"),
+        policies=["img-src https://a.example"],
+        trusted=False,
+        evidence_class=EvidenceClass.CONTRADICTION,
+    )
+    refused = make_group(
+        *("img-src", "https://a.example/2.png"),
+        policies=["img-src 'self'"],
+        trusted=False,
+        evidence_class=EvidenceClass.BOT,
+    )
+    for groups in ([redirected, refused], [refused, redirected]):
+        found = {row.group: row.decision.verdict for row in replay(groups, policies("img-src https://a.example")).rows}
+        assert found == {redirected: Verdict.UNKNOWN, refused: Verdict.ALLOW}
+
+
 def test_a_strangers_claim_of_a_policy_settles_nothing() -> None:
     group = make_group("script-src-elem", "https://a.example/a.js", policies=[f"script-src {DIGEST}"], trusted=False)
     assert replay_group(group, [parse_serialized_policy(f"script-src {DIGEST}")], ()).verdict == "unknown"

@@ -264,13 +264,37 @@ def groups_began(groups: list[ViolationGroup]) -> datetime:
 CANDIDATES = st.lists(POLICIES.map(parse_serialized_policy), min_size=1, max_size=2)
 
 
-@given(groups=st.lists(ANY_GROUP, min_size=2, max_size=8), policies=CANDIDATES)
-def test_what_is_remembered_of_an_origin_is_what_each_url_would_get(
-    groups: list[ViolationGroup], policies: list[Policy]
+NEIGHBOURS = st.builds(
+    lambda group, blocked, directive: replace(group, blocked=blocked, directive=directive),
+    ANY_GROUP,
+    st.builds(
+        "{}://{}{}{}".format,
+        st.sampled_from(["https", "https", "http", "wss"]),
+        st.sampled_from(
+            [
+                *("shop.example", "x.shop.example", "evil.example", "cdn.example", "a.cdn.example"),
+                *("other.test", "third.test", "b.localhost", "xn--bcher-kva.example", "1.2.3.4"),
+            ]
+        ),
+        st.sampled_from(["", "", ":8443", ":443"]),
+        st.sampled_from(["", "/", "/js/app.js", "/a"]),
+    ),
+    st.sampled_from(["img-src", "script-src-elem", "frame-src", "connect-src", "default-src", "form-action"]),
+)
+"""Groups of a few hosts, which are alike to a policy that names none of them."""
+
+
+@given(
+    groups=st.one_of(st.lists(ANY_GROUP, min_size=2, max_size=8), st.lists(NEIGHBOURS, min_size=3, max_size=10)),
+    policies=CANDIDATES,
+    origins=st.sampled_from([[ORIGIN], [], [ORIGIN, "https://evil.example"]]),
+)
+def test_what_is_remembered_is_what_each_group_would_get(
+    groups: list[ViolationGroup], policies: list[Policy], origins: list[str]
 ) -> None:
-    replayer = Replayer(policies, [ORIGIN])
+    replayer = Replayer(policies, origins)
     for group in (*groups, *groups):
-        assert replayer.decide(group) == replay_group(group, policies, [ORIGIN])
+        assert replayer.decide(group) == replay_group(group, policies, origins)
 
 
 ENFORCED = POLICIES.map(lambda text: as_current([parse_serialized_policy(text)], Origin.GIVEN))
