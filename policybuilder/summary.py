@@ -15,7 +15,7 @@ from policybuilder.evidence import MEANINGS, NOISE_CLASSES, OTHER, OVER_BUDGET, 
 from policybuilder.networks import SetupWarning
 from policybuilder.replay import document_origins
 from policybuilder.suggestion.candidates import Candidates, Hold
-from policybuilder.times import Window
+from policybuilder.times import Window, from_ms
 from policybuilder.views import SaidViews, Views, said_of_day, said_of_window
 
 TREND_DAYS = 14
@@ -67,8 +67,10 @@ class SummaryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Before sampling; networks are never scaled, since a sample says nothing of how many it missed."""
 
     reporters: int
-    first_seen_at: datetime | None
-    last_seen_at: datetime | None
+    first_seen_ms: int | None
+    last_seen_ms: int | None
+    """Milliseconds since 1970; None in rows by page and by day."""
+
     groups: int = 1
     noise_reports: int = 0
     attack_like_reports: int = 0
@@ -90,6 +92,14 @@ class SummaryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     trend: tuple[int, ...] = ()
     """Reports of each day of `Summary.trend_days`; empty in rows by page and by day."""
+
+    @property
+    def first_seen_at(self) -> datetime | None:
+        return None if self.first_seen_ms is None else from_ms(self.first_seen_ms)
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        return None if self.last_seen_ms is None else from_ms(self.last_seen_ms)
 
     @property
     def reports_per_1000_views(self) -> float | None:
@@ -194,7 +204,10 @@ class Figures:
     groups overlap."""
 
     days: Sequence[DayCount] = ()
-    """Of the window in rows by day; of `trend_window` in others."""
+    """Of the window, for rows by day."""
+
+    trends: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """For rows that have one: reports on each day of `trend_window`, by the fingerprint of groups with any."""
 
     views: Views = field(default_factory=Views)
     """Of the window; for rows by page of all that is kept before its end, as their reports are."""
@@ -212,6 +225,11 @@ def trend_window(window: Window) -> Window:
     midnight = window.until.replace(hour=0, minute=0, second=0, microsecond=0)
     since = midnight - timedelta(days=TREND_DAYS - 1)
     return Window(since if window.since is None else max(since, window.since), window.until)
+
+
+def has_trends(by: SummaryBy) -> bool:
+    """Whether a row says how many reports there were on each of the last days."""
+    return by not in {SummaryBy.PAGE, SummaryBy.DAY}
 
 
 def trend_days_of(window: Window) -> tuple[str, ...]:
@@ -263,8 +281,7 @@ def summarize(
 ) -> Summary:
     """Fold `groups`, of the classes that people and deployments gave them, into rows."""
     shown = [group for group in groups if include_noise or group.evidence_class not in APART_CLASSES]
-    trend_days = () if by in {SummaryBy.PAGE, SummaryBy.DAY} else trend_days_of(window)
-    rows = _rows(shown, by, figures, trend_days, origins=document_origins(groups))
+    rows = _rows(shown, by, figures, origins=document_origins(groups))
     if by is SummaryBy.DAY:
         rows.sort(key=lambda row: row.key)
     else:
@@ -284,7 +301,7 @@ def summarize(
         attack_like=_attack_like(groups),
         groups_before=figures.groups_before,
         over_budget_groups=sum(group.rule == OVER_BUDGET for group in groups),
-        trend_days=trend_days,
+        trend_days=trend_days_of(window) if has_trends(by) else (),
         warnings=figures.warnings,
     )
 
@@ -293,23 +310,19 @@ def _rows(
     shown: Sequence[ViolationGroup],
     by: SummaryBy,
     figures: Figures,
-    trend_days: Sequence[str],
     *,
     origins: Sequence[str],
 ) -> list[SummaryRow]:
     match by:
         case SummaryBy.GROUP:
-            trends = _trends(figures.days, trend_days, {group.fingerprint: group.fingerprint for group in shown})
             candidates = Candidates(origins)
-            return [_group_row(group, trends.get(group.fingerprint, ()), candidates) for group in shown]
+            return [_group_row(group, figures.trends.get(group.fingerprint, ()), candidates) for group in shown]
         case SummaryBy.DAY:
             return _day_rows(shown, figures)
         case SummaryBy.PAGE:
             return _page_rows(shown, figures)
         case _:
-            trends = _trends(figures.days, trend_days, {group.fingerprint: row_key(by, group) for group in shown})
-            rows = _folded_rows(shown, lambda group: row_key(by, group), figures.reporters)
-            return [msgspec.structs.replace(row, trend=trends.get(row.key, ())) for row in rows]
+            return _folded_rows(shown, lambda group: row_key(by, group), figures)
 
 
 def _totals(groups: Sequence[ViolationGroup], window: Window, figures: Figures) -> Totals:
@@ -360,39 +373,31 @@ def _folded_apart(evidence_class: EvidenceClass, rule: str, alike: Sequence[Viol
     )
 
 
-def _trends(
-    days: Iterable[DayCount], trend_days: Sequence[str], key_of: Mapping[str, str]
-) -> dict[str, tuple[int, ...]]:
-    """Reports of each day by row key, of the groups that `key_of` maps."""
-    place = {day: number for number, day in enumerate(trend_days)}
-    trends: dict[str, list[int]] = defaultdict(lambda: [0] * len(trend_days))
-    for count in days:
-        key = key_of.get(count.fingerprint)
-        if key is not None and count.day in place:
-            trends[key][place[count.day]] += count.reports
-    return {key: tuple(trend) for key, trend in trends.items()}
+def _added_up(trends: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Day by day; empty where there is none."""
+    return tuple(map(sum, zip(*trends, strict=True)))
 
 
-def _group_row(group: ViolationGroup, trend: tuple[int, ...], candidates: Candidates) -> SummaryRow:
+def _group_row(group: ViolationGroup, trend: Sequence[int], candidates: Candidates) -> SummaryRow:
     is_genuine = group.evidence_class is EvidenceClass.GENUINE
     return SummaryRow(
         key=group.fingerprint,
         reports=group.reports,
         estimated_reports=group.estimated_reports,
         reporters=group.reporters,
-        first_seen_at=group.first_seen_at,
-        last_seen_at=group.last_seen_at,
+        first_seen_ms=group.first_seen_ms,
+        last_seen_ms=group.last_seen_ms,
         noise_reports=group.reports if group.is_noise else 0,
         attack_like_reports=group.reports if is_alarming(group) else 0,
         apart_reports=group.reports if group.evidence_class in APART_CLASSES else 0,
         group=group,
         is_held=is_genuine and group.decision is None and isinstance(candidates.of(group), Hold),
-        trend=trend,
+        trend=tuple(trend),
     )
 
 
 def _folded_rows(
-    groups: Sequence[ViolationGroup], key_of: Callable[[ViolationGroup], str], reporters: ReporterCounts
+    groups: Sequence[ViolationGroup], key_of: Callable[[ViolationGroup], str], figures: Figures
 ) -> list[SummaryRow]:
     members: dict[str, list[ViolationGroup]] = defaultdict(list)
     for group in groups:
@@ -402,13 +407,14 @@ def _folded_rows(
             key=key,
             reports=sum(group.reports for group in alike),
             estimated_reports=sum(group.estimated_reports for group in alike),
-            reporters=reporters.get(key, 0),
-            first_seen_at=min(group.first_seen_at for group in alike),
-            last_seen_at=max(group.last_seen_at for group in alike),
+            reporters=figures.reporters.get(key, 0),
+            first_seen_ms=min(group.first_seen_ms for group in alike),
+            last_seen_ms=max(group.last_seen_ms for group in alike),
             groups=len(alike),
             noise_reports=sum(group.reports for group in alike if group.is_noise),
             attack_like_reports=sum(group.reports for group in alike if is_alarming(group)),
             apart_reports=sum(group.reports for group in alike if group.evidence_class in APART_CLASSES),
+            trend=_added_up(figures.trends[each.fingerprint] for each in alike if each.fingerprint in figures.trends),
         )
         for key, alike in members.items()
     ]
@@ -441,8 +447,8 @@ class _Sums:
             reports=self.reports,
             estimated_reports=round(self.estimated),
             reporters=reporters.get(key, 0),
-            first_seen_at=None,
-            last_seen_at=None,
+            first_seen_ms=None,
+            last_seen_ms=None,
             groups=len(self.members),
             noise_reports=self.noise,
             attack_like_reports=self.attack_like,

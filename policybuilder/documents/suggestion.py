@@ -10,7 +10,7 @@ from policybuilder.stages import ENFORCED, REPORT_ONLY
 from policybuilder.suggestion.strict import Climb
 from policybuilder.suggestion.trust import PoisonMargin
 from policybuilder.suggestion.values import Evidence, SuggestedChange, Suggestion
-from policybuilder.times import isoformat
+from policybuilder.times import isoformat, isoformat_of_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +195,8 @@ def _evidence(evidence: Evidence) -> dict[str, object]:
         "reporters": evidence.reporters,
         "days": evidence.days,
         "loaded_by": list(evidence.initiators),
-        "first_seen": isoformat(evidence.first_seen_at) if evidence.first_seen_at else None,
-        "last_seen": isoformat(evidence.last_seen_at) if evidence.last_seen_at else None,
+        "first_seen": None if evidence.first_seen_ms is None else isoformat_of_ms(evidence.first_seen_ms),
+        "last_seen": None if evidence.last_seen_ms is None else isoformat_of_ms(evidence.last_seen_ms),
         "pages": list(evidence.pages),
         "examples": list(evidence.examples),
     }

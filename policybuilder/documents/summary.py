@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policybuilder.evidence import MEANINGS, ViolationGroup
 from policybuilder.summary import Apart, Summary, SummaryBy, SummaryRow
-from policybuilder.times import isoformat
+from policybuilder.times import isoformat, isoformat_of_ms
 
 WITH_VIEWS = frozenset({SummaryBy.PAGE, SummaryBy.DAY})
 """Of these the page views are known, where something tells."""
@@ -56,37 +56,44 @@ def _apart(apart: Apart) -> dict[str, object]:
 
 def row_document(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
     """A row by what it stands for: a group with all that is known of it, or what several have in common."""
-    counts: dict[str, object] = {
+    group = row.group
+    return _folded_document(by, row) if group is None else _group_document(row, group)
+
+
+def _folded_document(by: SummaryBy, row: SummaryRow) -> dict[str, object]:
+    document = {
+        by.value: row.key,
         "reports": row.reports,
         "estimated_reports": row.estimated_reports,
         "reporters": row.reporters,
-        "first_seen": isoformat(row.first_seen_at) if row.first_seen_at else None,
-        "last_seen": isoformat(row.last_seen_at) if row.last_seen_at else None,
+        "first_seen": None if row.first_seen_ms is None else isoformat_of_ms(row.first_seen_ms),
+        "last_seen": None if row.last_seen_ms is None else isoformat_of_ms(row.last_seen_ms),
+        "groups": row.groups,
+        "noise_reports": row.noise_reports,
+        "attack_like_reports": row.attack_like_reports,
+        "apart_reports": row.apart_reports,
     }
-    group = row.group
-    if group is None:
-        folded: dict[str, object] = {
-            by.value: row.key,
-            **counts,
-            "groups": row.groups,
-            "noise_reports": row.noise_reports,
-            "attack_like_reports": row.attack_like_reports,
-            "apart_reports": row.apart_reports,
-        }
-        if by in WITH_VIEWS:
-            return {
-                **folded,
-                "views": row.views,
-                "views_from": row.views_from,
-                "reports_per_1000_views": per_1000_views(row),
-            }
-        return {**folded, "trend": row.trend}
+    if by not in WITH_VIEWS:
+        return {**document, "trend": row.trend}
+    return {
+        **document,
+        "views": row.views,
+        "views_from": row.views_from,
+        "reports_per_1000_views": per_1000_views(row),
+    }
+
+
+def _group_document(row: SummaryRow, group: ViolationGroup) -> dict[str, object]:
     return {
         "group": group.fingerprint,
         "directive": group.directive,
         "blocked": group.blocked,
         "disposition": group.disposition,
-        **counts,
+        "reports": row.reports,
+        "estimated_reports": row.estimated_reports,
+        "reporters": row.reporters,
+        "first_seen": isoformat_of_ms(group.first_seen_ms),
+        "last_seen": isoformat_of_ms(group.last_seen_ms),
         "trusted_reports": group.trusted_reports,
         "document_origin": group.document_origin,
         "pages": [page.url for page in group.pages],

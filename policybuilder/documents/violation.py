@@ -88,8 +88,8 @@ def _group(group: ViolationGroup) -> dict[str, object]:
         reports=group.reports,
         estimated_reports=group.estimated_reports,
         reporters=group.reporters,
-        first_seen_at=group.first_seen_at,
-        last_seen_at=group.last_seen_at,
+        first_seen_ms=group.first_seen_ms,
+        last_seen_ms=group.last_seen_ms,
         group=group,
     )
     document = row_document(SummaryBy.GROUP, row)

@@ -50,15 +50,17 @@ def _fast(portion: list[Any]) -> str | None:
     It writes numbers with an exponent as `5e-6`, the standard library as `5e-06`.
     """
     try:
-        text = msgspec.json.format(msgspec.json.encode(portion), indent=2).decode()
+        text = msgspec.json.format(msgspec.json.encode([portion]), indent=2).decode()
     except (TypeError, ValueError, OverflowError):
         return None
     if not text.isascii() or _DEL in text:
         text = _BEYOND_ASCII.sub(_escaped, text)
-    # No string holds a line break as it is. The brackets of the list are those of the document's.
-    return text[1:-2].replace("\n", "\n  ")
+    # Within the list around it the members are as far to the right as they have to be.
+    return text[len(_BEFORE_MEMBERS) : -len(_BEHIND_MEMBERS)]
 
 
+_BEFORE_MEMBERS = "[\n  ["
+_BEHIND_MEMBERS = "\n  ]\n]"
 _DEL = "\x7f"
 _BEYOND_ASCII = re.compile("[^\0-~]")
 

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from operator import attrgetter
+from sys import intern
 
 import msgspec
 from sqlalchemy import (
@@ -29,8 +31,9 @@ from policybuilder.networks import leaked_days
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS, HOUR_MS, day_name, day_number, from_ms, to_ms
 from policybuilder.store.networks import read_rehearsal_networks
+from policybuilder.store.reading_ahead import rows_ahead
 from policybuilder.store.tables import is_any, row_as_json, rows_as, rows_as_json, rows_of, table_of
-from policybuilder.summary import DayCount, ReporterCounts
+from policybuilder.summary import DayCount, ReporterCounts, trend_window
 from policybuilder.times import Window
 
 
@@ -68,12 +71,8 @@ def read_groups(
         _members_of_group(connection, pages_table, table, ("page", "reports", "trusted_reports")),
         _members_of_group(connection, policies_table, table, _PolicyUse.__struct_fields__),
     )
-    query = (
-        select(table)
-        .where(
-            table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
-        )
-        .order_by(table.c.fingerprint)
+    query = select(table).where(
+        table.c.site == site, table.c.first_seen_ms < _until_ms(window), table.c.last_seen_ms >= _since_ms(window)
     )
     if fingerprint is not None:
         query = query.where(table.c.fingerprint == fingerprint)
@@ -81,7 +80,7 @@ def read_groups(
         query = query.where(is_any(connection, table.c.fingerprint, fingerprints))
     unpack, unpack_unvouched = _unpackers_of_policies(connection, site, window)
     groups = []
-    for row in rows_as(connection, _Group, columns, query):
+    for row in rows_ahead(connection, _Group, columns, query, table.c.fingerprint):
         if not row.of_hours and not row.of_days:
             continue
         reports, trusted_reports, estimated_reports = _counts_in(row.of_hours, row.of_days)
@@ -90,18 +89,18 @@ def read_groups(
         groups.append(
             ViolationGroup(
                 fingerprint=row.fingerprint,
-                document_origin=row.document_origin,
-                directive=row.directive,
+                document_origin=intern(row.document_origin),
+                directive=intern(row.directive),
                 blocked=row.blocked,
                 disposition=row.disposition,
                 evidence_class=row.evidence_class,
-                rule=row.rule,
-                reason=row.reason,
+                rule=intern(row.rule),
+                reason=intern(row.reason),
                 sample=row.sample,
                 sample_extent=row.sample_extent,
-                source_file=row.source_file,
+                source_file=intern(row.source_file),
                 line_number=row.line_number,
-                initiator=row.initiator,
+                initiator=intern(row.initiator),
                 reports=reports,
                 trusted_reports=trusted_reports,
                 estimated_reports=estimated_reports,
@@ -111,10 +110,12 @@ def read_groups(
                 last_seen_ms=row.last_seen_ms,
                 received_first_ms=row.received_first_ms,
                 received_last_ms=row.received_last_ms,
-                pages=Deferred(row.pages, _unpack_pages),
-                policies=Deferred(row.policies, unpack if trusted_reports else unpack_unvouched),
+                pages=_in_order(row.pages),
+                # A copy, since the original keeps the whole portion of rows.
+                policies=Deferred(row.policies.copy(), unpack if trusted_reports else unpack_unvouched),
             )
         )
+    groups.sort(key=attrgetter("fingerprint"))
     return tuple(groups)
 
 
@@ -126,7 +127,7 @@ _Networks = tuple[int | None, int]
 """The most of a day, and the number of days."""
 
 _NETWORKS: msgspec.json.Decoder[_Networks] = msgspec.json.Decoder(_Networks)
-_PAGES = msgspec.json.Decoder(list[PageCount] | str | None)
+_PAGES = msgspec.json.Decoder(list[PageCount])
 
 
 class _Group(msgspec.Struct, array_like=True, gc=False):
@@ -152,7 +153,7 @@ class _Group(msgspec.Struct, array_like=True, gc=False):
     of_hours: _Counts | str | None
     of_days: _Counts | str | None
     networks: _Networks | str | None
-    pages: msgspec.Raw
+    pages: list[PageCount] | str | None
     policies: msgspec.Raw
 
 
@@ -183,11 +184,14 @@ def _counts_in(of_hours: _Counts | str | None, of_days: _Counts | str | None) ->
     return hours[0] + days[0], hours[1] + days[1], hours[2] + days[2]
 
 
-def _unpack_pages(packed: msgspec.Raw) -> tuple[PageCount, ...]:
+def _in_order(pages: list[PageCount] | str | None) -> tuple[PageCount, ...]:
     """Most reports first."""
-    pages = _PAGES.decode(packed)
-    pages = _PAGES.decode(pages) if isinstance(pages, str) else pages
-    return tuple(sorted(pages or (), key=lambda page: (-page.reports, page.url)))
+    found = _PAGES.decode(pages) if isinstance(pages, str) else pages or []
+    if len(found) > 1:
+        # In two goes, since those of all groups together are very many.
+        found.sort(key=attrgetter("url"))
+        found.sort(key=attrgetter("reports"), reverse=True)
+    return tuple(found)
 
 
 _Unpacker = Callable[[msgspec.Raw], tuple[PolicyCount, ...]]
@@ -303,6 +307,55 @@ def read_day_counts(
     return of_hours if not of_days else tuple(_added_up(heapq.merge(of_hours, of_days, key=_group_and_day)))
 
 
+def read_trends(connection: Connection, site: str, window: Window) -> dict[str, tuple[int, ...]]:
+    """Reports on each day of `trend_days_of` a window, by the fingerprint of the groups that have some."""
+    window = trend_window(window)
+    groups = table_of(schema.GroupRow)
+    hours, days = table_of(schema.GroupHourRow), table_of(schema.GroupDayRow)
+    first, last = _since_ms(window) // DAY_MS, _until_ms(window) // DAY_MS
+    columns = (
+        groups.c.fingerprint,
+        _days_of_group(connection, hours, groups, hours.c.hour // 24, _hours(hours, window)),
+        _days_of_group(connection, days, groups, days.c.day, _days(days, window)),
+    )
+    # Whatever was not seen since has no hours to look up; of those before it the first one may count.
+    query = select(groups).where(groups.c.site == site, groups.c.last_seen_ms >= _since_ms(window) // HOUR_MS * HOUR_MS)
+    trends = {}
+    for group in rows_ahead(connection, _DaysOfGroup, columns, query, groups.c.fingerprint):
+        trend = [0] * (last - first + 1)
+        for counts in (group.of_hours, group.of_days):
+            for day, reports in (_DAYS.decode(counts) if isinstance(counts, str) else counts) or ():
+                trend[day - first] += reports
+        if any(trend):
+            trends[group.fingerprint] = tuple(trend)
+    return trends
+
+
+_Days = list[tuple[int, int]]
+"""Reports by the day."""
+
+_DAYS = msgspec.json.Decoder(_Days)
+
+
+class _DaysOfGroup(msgspec.Struct, array_like=True, gc=False):
+    fingerprint: str
+    of_hours: _Days | str | None
+    of_days: _Days | str | None
+
+
+def _days_of_group(
+    connection: Connection,
+    table: Table,
+    group: Table,
+    day: ColumnElement[int],
+    is_within: Iterable[ColumnElement[bool]],
+) -> ColumnElement[str | None]:
+    """As JSON, reports of a group with the day they are of; a day may stand there several times."""
+    # Added up where they are read: to sort each group's by the day takes the database as long again.
+    counts = rows_as_json(connection, day, table.c.reports)
+    return select(counts).where(*_is_of(table, group), *is_within).scalar_subquery()
+
+
 def read_daily_reports(connection: Connection, site: str, window: Window) -> Mapping[tuple[str, EvidenceClass], int]:
     """Reports of the site by day and class, as rules gave it; in one pass, however many groups there are."""
     hours, days, groups = (table_of(row) for row in (schema.GroupHourRow, schema.GroupDayRow, schema.GroupRow))
@@ -352,13 +405,12 @@ def count_reporters(
 
 def count_reporters_by_day(connection: Connection, site: str, window: Window) -> ReporterCounts:
     """Distinct client networks on each day, and on the busiest under ``""``."""
-    table = table_of(schema.GroupReporterRow)
+    # Whoever reported any group is in this table once a day.
+    table = table_of(schema.NetworkDayRow)
     counts = {
         day_name(day): int(networks)
         for day, networks in connection.execute(
-            select(table.c.day, func.count(table.c.network.distinct()))
-            .where(*within_days(table, site, window))
-            .group_by(table.c.day)
+            select(table.c.day, func.count()).where(*within_days(table, site, window)).group_by(table.c.day)
         )
     }
     return {**counts, "": max(counts.values(), default=0)}

@@ -21,17 +21,17 @@ from policybuilder.store.reading import (
     count_reporters_by_day,
     count_reporters_by_page,
     read_day_counts,
+    read_trends,
 )
 from policybuilder.store.views import read_views
 from policybuilder.summary import (
-    DayCount,
     Figures,
     ReporterCounts,
     Summary,
     SummaryBy,
+    has_trends,
     row_key,
     summarize,
-    trend_window,
 )
 from policybuilder.superseded import with_superseded
 from policybuilder.times import Window
@@ -47,7 +47,8 @@ def read_summary(connection: Connection, site: str, window: Window, *, by: Summa
     groups = with_superseded(read_classed(connection, site, window), deployments)
     figures = Figures(
         reporters=_reporters(connection, site, window, by, groups),
-        days=_day_counts(connection, site, window, by),
+        days=read_day_counts(connection, site, window) if by is SummaryBy.DAY else (),
+        trends=read_trends(connection, site, window) if has_trends(by) else {},
         views=_views(connection, site, window, by),
         said=views_said(deployments),
         warnings=read_warnings(connection, site, window),
@@ -73,16 +74,6 @@ def read_warnings(connection: Connection, site: str, window: Window) -> tuple[Se
 
 def _groups_before(connection: Connection, site: str, window: Window) -> int:
     return 0 if window.since is None else len(read_classed(connection, site, Window(None, window.until)))
-
-
-def _day_counts(connection: Connection, site: str, window: Window, by: SummaryBy) -> Sequence[DayCount]:
-    match by:
-        case SummaryBy.DAY:
-            return read_day_counts(connection, site, window)
-        case SummaryBy.PAGE:
-            return ()
-        case _:
-            return read_day_counts(connection, site, trend_window(window))
 
 
 def _views(connection: Connection, site: str, window: Window, by: SummaryBy) -> Views:

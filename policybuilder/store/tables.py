@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -74,7 +73,7 @@ def is_any(connection: Connection, column: ColumnElement[str], texts: Collection
 
 def column_of(connection: Connection, texts: Collection[str]) -> ColumnElement[str]:
     """Any number of texts as the one column of a table, which go as one parameter."""
-    given = json.dumps(sorted(texts))
+    given = msgspec.json.encode(sorted(texts)).decode()
     if connection.dialect.name == "postgresql":
         found: ColumnElement[str] = func.json_array_elements_text(cast(literal(given, Text), JSON)).column_valued(
             "given"
@@ -95,7 +94,7 @@ def given_texts(connection: Connection, name: str) -> ColumnElement[str]:
 
 def lists_of(connection: Connection, lists: Sequence[Sequence[str]]) -> Subquery:
     """Lists of texts as a table of the columns `number`, from 0, and `texts`, as JSON; they go as one parameter."""
-    given = json.dumps(lists)
+    given = msgspec.json.encode(lists).decode()
     if connection.dialect.name == "postgresql":
         each = func.json_array_elements(cast(literal(given, Text), JSON)).table_valued(
             "texts", with_ordinality="place", name="each"
@@ -128,6 +127,14 @@ def rows_as_json(connection: Connection, *columns: ColumnElement[Any]) -> Column
         return cast(func.json_agg(func.json_build_array(*columns)), Text)
     rows: ColumnElement[str] = func.json_group_array(func.json_array(*columns))
     return rows
+
+
+def values_as_json(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[str]:
+    """The values that a group has in a column as the text of a JSON list, in no order."""
+    if connection.dialect.name == "postgresql":
+        return func.json_agg(column)
+    values: ColumnElement[str] = func.json_group_array(column)
+    return values
 
 
 def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

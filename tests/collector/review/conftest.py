@@ -32,7 +32,7 @@ from policybuilder.store.news import News
 from policybuilder.store.schema import ReviewKeyRow
 from policybuilder.store.tables import table_of
 from policybuilder.suggestion.sorting import Grounds
-from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize
+from policybuilder.summary import DayCount, Figures, Summary, SummaryBy, row_key, summarize, trend_days_of
 from policybuilder.times import Window, to_ms
 from policybuilder.workflow import Arrivals, Standing, standing_of
 from tests.support.listing import listing_of
@@ -116,6 +116,13 @@ class Evidence:
                     DayCount(group.fingerprint, f"{group.last_seen_at:%Y-%m-%d}", group.reports, group.reports)
                     for group in groups
                 ],
+                trends={
+                    group.fingerprint: [
+                        group.reports if day == f"{group.last_seen_at:%Y-%m-%d}" else 0
+                        for day in trend_days_of(Window(None, NOON))
+                    ]
+                    for group in groups
+                },
             ),
         )
 

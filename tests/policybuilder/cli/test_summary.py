@@ -191,6 +191,7 @@ def test_networks_that_are_not_kept_any_more_are_a_dash_and_not_none(cspbuild: C
     report(database, make_observation(PICTURE))
     with database.begin() as connection:
         connection.execute(text("DELETE FROM group_reporter"))
+        connection.execute(text("DELETE FROM network_day"))
     out = cspbuild("summary", *AS_OF).out
     (line,) = (line for line in out.splitlines() if PICTURE.blocked_uri in line)
     assert line.split()[:2] == ["–", "1"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,12 +21,13 @@ from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.engine import open_for_writing, writing
 from policybuilder.store.erasing import evidence_tables
-from policybuilder.store.reading import read_day_counts, read_groups, snapshot
+from policybuilder.store.reading import read_day_counts, read_groups, read_trends, snapshot
 from policybuilder.store.recording import record, recording
 from policybuilder.store.retention import prune, prune_in_portions
 from policybuilder.store.site_settings import SiteChanges, change_site
 from policybuilder.store.sites import add_site
 from policybuilder.store.tables import table_of
+from policybuilder.summary import DayCount, trend_days_of
 from policybuilder.times import Window
 from tests.support.evidence import canonical_text, make_observation, make_violation, record_observations
 from tests.support.rows import insert_rows
@@ -284,6 +285,13 @@ def test_a_roll_up_loses_nothing_on_either_database(
     assert_a_roll_up_loses_nothing(engine, reports, windows)
 
 
+def by_fingerprint(counts: Sequence[DayCount]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for count in counts:
+        found[count.fingerprint][count.day] = count.reports
+    return found
+
+
 def assert_a_roll_up_loses_nothing(
     engine: Engine, reports: list[tuple[int, int, int, bool]], windows: list[tuple[int, int]]
 ) -> None:
@@ -307,6 +315,7 @@ def assert_a_roll_up_loses_nothing(
                 (
                     {group.fingerprint: (group.reports, group.trusted_reports) for group in groups},
                     read_day_counts(connection, site, window),
+                    read_trends(connection, site, window),
                 )
                 for window in asked
                 for groups in [read_groups(connection, site, window)]
@@ -322,6 +331,13 @@ def assert_a_roll_up_loses_nothing(
 
     before, estimated_before = seen(), estimated()
     assert sum(reports for reports, _ in before[0][0].values()) == len(reports)
+    for window, (_, counts, trends) in zip(asked, before, strict=True):
+        days = trend_days_of(window)
+        assert trends == {
+            fingerprint: tuple(of_day.get(day, 0) for day in days)
+            for fingerprint, of_day in by_fingerprint(counts).items()
+            if of_day.keys() & set(days)
+        }
     pruned = prune(engine, NOW)
     assert (pruned.rolled_up > 0) == any(hours_ago > 30 * 24 + NOW.hour for hours_ago, *_ in reports)
     assert seen() == before

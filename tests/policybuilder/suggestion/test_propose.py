@@ -17,7 +17,7 @@ from policybuilder.server_buffers import REFUSE_BYTES, WARN_BYTES
 from policybuilder.suggestion.propose import Options, propose
 from policybuilder.suggestion.sorting import Grounds
 from policybuilder.suggestion.values import SuggestedSource, Suggestion, evidence_of
-from policybuilder.times import Window
+from policybuilder.times import Window, to_ms
 from tests.support.evidence import OBSERVED, ORIGIN, PAGE, SEEN_AT, make_group, replace
 
 STARTER = (
@@ -86,7 +86,7 @@ def test_every_source_of_the_policy_names_its_rule_reason_and_evidence() -> None
     assert (source.rule, source.evidence.reports, source.evidence.days) == ("other-origin", 28, 1)
     assert source.evidence.pages == tuple(f"{ORIGIN}/{number}" for number in (7, 6, 5, 4, 3))
     assert source.evidence.examples == tuple(f"https://img.example/{number}.png" for number in (7, 6, 5))
-    assert source.evidence.first_seen_at == SEEN_AT
+    assert source.evidence.first_seen_ms == to_ms(SEEN_AT)
 
 
 def test_a_source_that_another_covers_is_dropped_and_leaves_it_its_evidence() -> None:
