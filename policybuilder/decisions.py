@@ -157,6 +157,8 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
 
     The newest one does; only a class is given beside what else is decided.
     """
+    if not decisions:
+        return tuple(groups)
     classes = {decision.subject: decision for decision in decisions if decision.action is DecisionAction.CLASS}
     answers = sorted(
         (decision for decision in decisions if decision.action is not DecisionAction.CLASS),

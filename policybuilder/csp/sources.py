@@ -289,8 +289,9 @@ HASH_ALGORITHMS = ("sha256", "sha384", "sha512")
 
 def digest(text: str, algorithm: str) -> bytes:
     """The digest of inline code, over its UTF-8 bytes; a lone surrogate counts as U+FFFD, as in browsers."""
-    code_units = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return hashlib.new(algorithm, code_units.encode()).digest()
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return hashlib.new(algorithm, text.encode()).digest()
 
 
 def hash_source(text: str, algorithm: str = "sha256") -> str:

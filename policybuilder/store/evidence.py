@@ -23,8 +23,8 @@ from policybuilder.store.tables import table_of
 from policybuilder.store.views import read_views
 from policybuilder.suggestion.current import Origin, as_current
 from policybuilder.suggestion.exposure import exposures
-from policybuilder.suggestion.propose import asked_by_strangers
-from policybuilder.suggestion.sorting import Grounds
+from policybuilder.suggestion.propose import site_origins
+from policybuilder.suggestion.sorting import Grounds, outcomes_of, strangers_sources
 from policybuilder.suggestion.trust import Thresholds
 from policybuilder.times import Window
 
@@ -55,18 +55,19 @@ def read_grounds(
     hosts = read_hosts(connection, site)
     deployments = [each for each in read_deployments(connection, site) if each.since_at <= window.until]
     enforced = [each.policy for each in deployments if each.stage is ServedStage.ENFORCE][-1:]
+    hashes = read_script_hashes(connection, site)
     policies = tuple(policy for text in enforced for policy in parse_serialized_policy_list(text).policies)
+    outcomes = outcomes_of(groups, site_origins(groups), decisions)
     return Grounds(
-        prevalence=read_prevalence(connection, site, window, asked_by_strangers(groups, decisions), thresholds),
+        prevalence=read_prevalence(connection, site, window, strangers_sources(outcomes), thresholds),
+        outcomes=outcomes,
         thresholds=thresholds,
         decisions=decisions,
         hosts=hosts,
         enforced=policies,
         current=as_current(policies, Origin.RECORDED) if policies else None,
         exposures=exposures(deployments, read_views(connection, site, window), window),
-        scripts=reported_scripts(
-            read_script_hashes(connection, site), window, (*hosts, *read_vouched_hosts(connection, site))
-        ),
+        scripts=reported_scripts(hashes, window, (*hosts, *read_vouched_hosts(connection, site))) if hashes else (),
         now=window.until,
         leaked_days=leaked_days(read_rehearsal_networks(connection, site, window)),
     )

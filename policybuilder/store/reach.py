@@ -7,20 +7,30 @@ somebody really has.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from policybuilder.evidence import OTHER, ViolationGroup
 from policybuilder.store import schema
 from policybuilder.store.reading import within_days
-from policybuilder.store.tables import is_any, lists_of, rows_as, rows_as_json, rows_of, table_of, texts_in
+from policybuilder.store.tables import (
+    is_any,
+    lists_of,
+    rows_as,
+    rows_as_json,
+    rows_of,
+    table_of,
+    texts_in,
+    values_as_json,
+)
 from policybuilder.suggestion.sorting import is_script_like
 from policybuilder.suggestion.trust import (
+    Z_95,
     Z_99,
     Prevalence,
     Reach,
@@ -151,44 +161,43 @@ class _Reader:
             return [None for _ in sources]
         visitors = self._visitors()
         members = {fingerprint: number for number, source in enumerate(sources) for fingerprint in source}
-        reporters: list[dict[int, set[int]]] = [defaultdict(set) for _ in sources]
+        reporters: list[dict[int, list[int]]] = [defaultdict(list) for _ in sources]
         table = table_of(schema.GroupReporterRow)
-        for fingerprint, day, network in rows_as(
-            self.connection,
-            tuple[str, int, int],
-            (table.c.fingerprint, table.c.day, table.c.network),
-            select(table).where(
-                *within_days(table, self.site, self.window), is_any(self.connection, table.c.fingerprint, members)
-            ),
-        ):
-            reporters[members[fingerprint]][day].add(network)
-        return [visitors.best_page(by_day, self.pages) for by_day in reporters]
+        for fingerprint, day, networks in self._networks_of(table, table.c.fingerprint, members):
+            reporters[members[fingerprint]][day] += networks
+        return [visitors.best_page(by_day) for by_day in reporters]
 
     def _visitors(self) -> _Visitors:
         table = table_of(schema.PageReporterRow)
-        by_page: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for page, day, network in rows_as(
+        return _Visitors(list(self._networks_of(table, table.c.page, self.pages)), self.pages)
+
+    def _networks_of(
+        self, table: Table, named: ColumnElement[str], names: Collection[str]
+    ) -> Iterator[tuple[str, int, list[int]]]:
+        """The networks that stand in a table of reporters under one of the names, by name and day."""
+        return rows_as(
             self.connection,
-            tuple[str, int, int],
-            (table.c.page, table.c.day, table.c.network),
-            select(table).where(
-                *within_days(table, self.site, self.window), is_any(self.connection, table.c.page, self.pages)
-            ),
-        ):
-            by_page[page][day].add(network)
-        return _Visitors(by_page)
+            tuple[str, int, list[int]],
+            (named, table.c.day, values_as_json(self.connection, table.c.network)),
+            select(table)
+            .where(*within_days(table, self.site, self.window), is_any(self.connection, named, names))
+            .group_by(named, table.c.day),
+        )
 
 
 class _Visitors:
     """Which networks came to which pages. A set of them is a number with a bit for each, so that sets meet quickly."""
 
-    def __init__(self, by_page: Mapping[str, Mapping[int, set[int]]]) -> None:
-        networks = {network for by_day in by_page.values() for came in by_day.values() for network in came}
+    def __init__(self, visits: Sequence[tuple[str, int, list[int]]], audiences: Mapping[str, int]) -> None:
+        """Of the networks that came to a page on a day; `audiences` are those of the pages, and not none."""
+        networks = {network for _, _, came in visits for network in came}
         self._place = {network: divmod(number, 8) for number, network in enumerate(sorted(networks))}
-        self._by_day: dict[int, list[tuple[str, int]]] = defaultdict(list)
-        for page, by_day in by_page.items():
-            for day, came in by_day.items():
-                self._by_day[day].append((page, self._mask(came)))
+        self._largest_audience = max(audiences.values())
+        self._by_day: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for page, day, came in visits:
+            self._by_day[day].append((audiences[page], self._mask(came)))
+        for pages in self._by_day.values():
+            pages.sort()
 
     def _mask(self, networks: Iterable[int]) -> int:
         """Those of the networks that came to any page, as a set."""
@@ -199,23 +208,26 @@ class _Visitors:
                 marks[place[0]] |= 1 << place[1]
         return int.from_bytes(marks, "little")
 
-    def best_page(self, reporters: Mapping[int, set[int]], audiences: Mapping[str, int]) -> Share:
-        """The largest part of a page's audience that the networks of a day are; of `audiences`, which are not none."""
-        most = dict.fromkeys(audiences, 0)
+    def best_page(self, reporters: Mapping[int, Iterable[int]]) -> Share:
+        """The largest part of a page's audience that the networks of a day are."""
+        best = (0.0, 0, self._largest_audience)
         for day, networks in reporters.items():
             mask = self._mask(networks)
-            for page, came in self._by_day.get(day, ()):
-                most[page] = max(most[page], (came & mask).bit_count())
-        _, audience, number = max(
-            (_bound(number, audiences[page]), audiences[page], number) for page, number in most.items()
-        )
+            most = mask.bit_count()
+            for audience, came in self._by_day.get(day, ()):
+                # Of this audience and all larger ones they are less, even if all of them came.
+                if audience > most and _bound(most, audience, Z_99) < best[0]:
+                    break
+                number = (came & mask).bit_count()
+                best = max(best, (_bound(number, audience, Z_99), number, audience))
+        _, number, audience = best
         return Share(number, audience)
 
 
 @lru_cache(maxsize=65_536)
-def _bound(reporters: int, audience: int) -> float:
-    """Of a page; thousands of sources are reported by as few."""
-    return wilson_lower_bound(Share(reporters, audience), Z_99)
+def _bound(reporters: int, audience: int, z: float) -> float:
+    """Thousands of sources are reported by as few."""
+    return wilson_lower_bound(Share(reporters, audience), z)
 
 
 _DAYS = msgspec.json.Decoder(list[tuple[int, int]])
@@ -223,8 +235,9 @@ _DAYS = msgspec.json.Decoder(list[tuple[int, int]])
 
 def _span(groups: Sequence[ViolationGroup]) -> timedelta:
     """Between the first and the last receipt."""
-    first = min(group.received_first_ms for group in groups)
-    return timedelta(milliseconds=max(group.received_last_ms for group in groups) - first)
+    # As lists: the groups of all sources together are a hundred thousand.
+    first_ms = min([group.received_first_ms for group in groups])
+    return timedelta(milliseconds=max([group.received_last_ms for group in groups]) - first_ms)
 
 
 def _policy_reach(
@@ -246,12 +259,15 @@ def _policy_reach(
 
 
 def _reach_by_day(by_day: Mapping[int, int], audience: int, audiences: Mapping[int, int], span: timedelta) -> Reach:
-    shares = [Share(networks, audiences.get(day, audience)) for day, networks in by_day.items()]
+    if not by_day:
+        return Reach(best_day=Share(0, audience), span=span)
+    _, reporters, of_audience = max(
+        (_bound(networks, audiences.get(day, audience), Z_95), networks, audiences.get(day, audience))
+        for day, networks in by_day.items()
+    )
     return Reach(
-        reporters=max(by_day.values(), default=0),
-        best_day=max(
-            shares, key=lambda share: (wilson_lower_bound(share), share.reporters), default=Share(0, audience)
-        ),
+        reporters=max(by_day.values()),
+        best_day=Share(reporters, of_audience),
         days=len(by_day),
         span=span,
     )

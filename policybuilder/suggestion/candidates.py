@@ -18,7 +18,7 @@ from policybuilder.csp import (
     parse_url,
 )
 from policybuilder.csp.urls import parse_blocked
-from policybuilder.evidence import ViolationGroup
+from policybuilder.evidence import OTHER, ViolationGroup
 
 PARENTS = {
     "script-src-elem": "script-src",
@@ -95,6 +95,17 @@ Outcome = Admit | Hold | Exclude | Unresolved
 def candidate(group: ViolationGroup, document_origins: Collection[str]) -> Outcome:
     """What `group` asks for, on a site whose documents have these origins; whether to believe it is not asked here."""
     directive = PARENTS.get(group.directive, group.directive)
+    return _without_a_list(group, directive) or _listed(group, directive, document_origins)
+
+
+def _without_a_list(group: ViolationGroup, directive: str) -> Outcome | None:
+    """What no source list answers."""
+    if OTHER in (group.blocked, group.directive):
+        return Unresolved(
+            group.directive,
+            "more was new in an hour than the site's budget lets in, and this stands for the rest",
+            "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
+        )
     match directive:
         case "frame-ancestors":
             return Unresolved(
@@ -112,6 +123,10 @@ def candidate(group: ViolationGroup, document_origins: Collection[str]) -> Outco
             )
         case _ if directive not in LISTABLE:
             return Unresolved(directive, f"{directive} has no source list", "look at the report")
+    return None
+
+
+def _listed(group: ViolationGroup, directive: str, document_origins: Collection[str]) -> Outcome:
     match group.blocked:
         case "eval" | "wasm-eval" if directive != "script-src":
             return Unresolved(directive, "only script-src governs eval", "look at the report")
@@ -137,13 +152,15 @@ class Candidates:
 
     def of(self, group: ViolationGroup) -> Outcome:
         """What `candidate` says."""
-        origin = plain_origin(group.blocked)
-        if origin is None:
-            return candidate(group, self._origins)
+        blocked = group.blocked
+        path = blocked.find("/", blocked.find("://") + 3)
+        origin = blocked if path < 0 else blocked[:path]
         key = group.directive, origin, group.document_origin
         outcome = self._found.get(key)
         if outcome is None:
-            outcome = self._found[key] = candidate(group, self._origins)
+            outcome = candidate(group, self._origins)
+            if _is_plain(origin):
+                self._found[key] = outcome
         return outcome
 
 

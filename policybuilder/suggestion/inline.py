@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from policybuilder.csp import Browser, SampleExtent, parse_url
 from policybuilder.evidence import EvidenceClass, PageCount, ViolationGroup
-from policybuilder.markup import InlinePlace, Markup
 from policybuilder.suggestion.variation import varies
+
+if TYPE_CHECKING:
+    from policybuilder.markup import InlinePlace, Markup
 
 MAX_PAGES = 50
 """That are read for one suggestion."""

@@ -50,6 +50,7 @@ from policybuilder.suggestion.sorting import (
     NO_GROUNDS,
     Grounds,
     SortedGroups,
+    outcomes_of,
     sort_groups,
     strangers_sources,
 )
@@ -87,7 +88,7 @@ def asked_by_strangers(
     groups: Sequence[ViolationGroup], decisions: Sequence[Decision] = ()
 ) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
     """What `propose` has to know the reach of: the sources that strangers alone ask for."""
-    return strangers_sources(groups, site_origins(groups), decisions)
+    return strangers_sources(outcomes_of(groups, site_origins(groups), decisions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from policybuilder.csp.directives import FETCH_DIRECTIVES
@@ -89,9 +89,11 @@ def _seen(group: ViolationGroup, *, is_redirected: bool) -> Seen:
 
 
 def _assign(
-    result: SortedGroups, alike: Iterable[tuple[ViolationGroup, Admit, Tier]], found: Sequence[Narrowed]
+    result: SortedGroups, alike: Sequence[tuple[ViolationGroup, Admit, Tier]], found: Sequence[Narrowed]
 ) -> None:
     by_url = {url: each for each in found for url in each.urls}
+    # Most are the same one, and a changed copy takes as long as all the rest.
+    refined: dict[tuple[int, int], Admit] = {}
     for group, admit, tier in alike:
         narrowed = by_url.get(group.blocked) or next(
             # The origin that the group asks for admits it.
@@ -99,17 +101,20 @@ def _assign(
             None,
         )
         if narrowed is not None:
-            is_plain = narrowed.source == admit.source and admit.rule == LOADED_BY
-            refined = (
-                admit
-                if is_plain
-                else replace(admit, source=narrowed.source, rule=narrowed.rule, reason=narrowed.reason)
-            )
-            result.admitted.append((group, refined, tier))
+            key = id(admit), id(narrowed)
+            if key not in refined:
+                refined[key] = _as_narrowed(admit, narrowed)
+            result.admitted.append((group, refined[key], tier))
         elif found:
             result.doubted.append((group, Doubt(admit, (_FEW_ON_THE_PATH,))))
         else:
             result.admitted.append((group, admit, tier))
+
+
+def _as_narrowed(admit: Admit, narrowed: Narrowed) -> Admit:
+    if narrowed.source == admit.source and admit.rule == LOADED_BY:
+        return admit
+    return replace(admit, source=narrowed.source, rule=narrowed.rule, reason=narrowed.reason)
 
 
 def _gather(result: SortedGroups, grain: Grain) -> None:
@@ -124,9 +129,11 @@ def _gather(result: SortedGroups, grain: Grain) -> None:
         for wildcard in wildcards(directive, found, script_wildcards=grain.allows_script_wildcards)
         for origin in wildcard.origins
     }
-    for place, (group, admit, tier) in enumerate(result.admitted):
+    wider: dict[int, Admit] = {}
+    for place, (group, admit, tier) in enumerate(tuple(result.admitted)):
         wildcard = gathered.get((admit.directive, admit.source))
         if wildcard is not None and admit.rule != "decided":
-            reason = f"{wildcard.reason}; {wildcard.newly_admits}"
-            wider = replace(admit, source=wildcard.source, rule="wildcard", reason=reason)
-            result.admitted[place] = (group, wider, tier)
+            if id(admit) not in wider:
+                reason = f"{wildcard.reason}; {wildcard.newly_admits}"
+                wider[id(admit)] = replace(admit, source=wildcard.source, rule="wildcard", reason=reason)
+            result.admitted[place] = (group, wider[id(admit)], tier)

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from policybuilder.csp import Policy, Verdict
 from policybuilder.decisions import Decision, DecisionAction, concerns, matches, vouches_for
-from policybuilder.evidence import OTHER, EvidenceClass, ViolationGroup
+from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import Replayer
 from policybuilder.scripts import ReportedScript
 from policybuilder.suggestion.candidates import (
@@ -50,6 +49,31 @@ REDIRECTED = "the policy it was reported under allows this URL: it probably redi
 _NEEDS_MORE = "something that strangers cannot write: it is code, or takes the page's data away"
 
 
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What becomes of what each group asks for."""
+
+    groups: Sequence[ViolationGroup]
+    origins: Sequence[str]
+    """Of the site's documents."""
+
+    decisions: Sequence[Decision]
+    each: Sequence[Outcome]
+    """In the order of the groups."""
+
+    def are_of(self, groups: Sequence[ViolationGroup], origins: Sequence[str], decisions: Sequence[Decision]) -> bool:
+        """Whether they are of these very groups and decisions; like ones would take as long to compare as to ask."""
+        return self.groups is groups and self.decisions is decisions and self.origins == origins
+
+
+def outcomes_of(
+    groups: Sequence[ViolationGroup], origins: Sequence[str], decisions: Sequence[Decision] = ()
+) -> Outcomes:
+    """What each group asks for on a site whose documents have these origins, as people decided."""
+    answers = _Answers(origins, decisions)
+    return Outcomes(groups, origins, decisions, [answers.of(group) for group in groups])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
     """What a suggestion rests on beside the groups."""
@@ -81,6 +105,9 @@ class Grounds:
     now: datetime | None = None
     """The clock by which decisions end."""
 
+    outcomes: Outcomes | None = None
+    """What the groups ask for, where that was found out on the way to all this."""
+
     leaked_days: Sequence[str] = ()
     """On which the rehearsal key was used by more networks than an operator has: what it vouched for then is void."""
 
@@ -111,21 +138,18 @@ class SortedGroups:
     unresolved: list[tuple[ViolationGroup, Unresolved]] = field(default_factory=list)
 
 
-def strangers_sources(
-    groups: Sequence[ViolationGroup], origins: Sequence[str], decisions: Sequence[Decision] = ()
-) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
+def strangers_sources(outcomes: Outcomes) -> dict[SourceKey, tuple[ViolationGroup, ...]]:
     """The sources that strangers alone ask for, with the groups that do: how far they were reported has to be known.
 
     What no source can answer stands under an empty one. Where a person trusts an initiator, what it is said to load
     stands by itself too: a few who name it must not be believed for the many who report the source without.
     """
     found: dict[SourceKey, list[ViolationGroup]] = defaultdict(list)
-    outcomes = _Outcomes(origins, decisions)
-    for group in groups:
-        outcome = outcomes.of(group)
+    decisions = outcomes.decisions
+    for group, outcome in zip(outcomes.groups, outcomes.each, strict=True):
         if isinstance(outcome, Admit) and not group.trusted_reports:
             found[outcome.directive, outcome.source].append(group)
-            if is_trusted_initiator(group, decisions):
+            if decisions and is_trusted_initiator(group, decisions):
                 found[outcome.directive, outcome.source, group.initiator].append(group)
         elif isinstance(outcome, Unresolved) and outcome.directive in _NEVER_ASSUMED:
             found[outcome.directive, ""].append(group)
@@ -135,9 +159,11 @@ def strangers_sources(
 def sort_groups(groups: Sequence[ViolationGroup], origins: Sequence[str], grounds: Grounds) -> SortedGroups:
     """By fingerprint, so that the order of reading changes nothing; `origins` are those of the site's documents."""
     result = SortedGroups()
-    outcomes, believer = _Outcomes(origins, grounds.decisions), _Believer(grounds)
-    for group in sorted(groups, key=attrgetter("fingerprint")):
-        match outcomes.of(group):
+    outcomes, believer = grounds.outcomes, _Believer(grounds)
+    if outcomes is None or not outcomes.are_of(groups, origins, grounds.decisions):
+        outcomes = outcomes_of(groups, origins, grounds.decisions)
+    for group, outcome in sorted(zip(groups, outcomes.each, strict=True), key=lambda pair: pair[0].fingerprint):
+        match outcome:
             case Admit() as admit:
                 match believer.believe(group, admit):
                     case Doubt() as doubt:
@@ -202,7 +228,9 @@ class _Believer:
         if group.trusted_reports:
             return admit, Tier.TRUSTED
         is_uncorroborated = is_script_like(admit.directive, admit.source) and not self._is_corroborated(group, admit)
-        trusted = group.initiator if is_uncorroborated and is_trusted_initiator(group, self._grounds.decisions) else ""
+        decisions = self._grounds.decisions
+        is_vouched_for = is_uncorroborated and decisions and is_trusted_initiator(group, decisions)
+        trusted = group.initiator if is_vouched_for else ""
         key = (admit.directive, admit.source, admit.rule, admit.reason, is_uncorroborated, trusted)
         found = self._found.get(key)
         if found is None:
@@ -273,8 +301,8 @@ def _answered_under(group: ViolationGroup, decision: Decision) -> str | None:
     return next((name for name in (own, _printed(decision.directive)) if name in LISTABLE), None)
 
 
-class _Outcomes:
-    """What becomes of what groups ask for, as people decided."""
+class _Answers:
+    """Says what becomes of what groups ask for, as people decided."""
 
     def __init__(self, origins: Sequence[str], decisions: Sequence[Decision]) -> None:
         self._candidates = Candidates(origins)
@@ -301,12 +329,6 @@ class _Outcomes:
         return Exclude(group.rule)
 
     def _of_genuine(self, group: ViolationGroup) -> Outcome:
-        if OTHER in (group.blocked, group.directive):
-            return Unresolved(
-                group.directive,
-                "more was new in an hour than the site's budget lets in, and this stands for the rest",
-                "look whether somebody floods the site; else raise it:  cspbuild site set NAME --new-groups-per-hour N",
-            )
         # What is beyond the budget is counted by origin, which is what a source names.
         outcome = self._candidates.of(group)
         if self._newest_first and isinstance(outcome, Admit) and self._is_rejected(outcome.directive, outcome.source):
