@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policybuilder.cli.progress import working
+from policybuilder.cli.working import working
 from policybuilder.documents.evaluation import Evaluated
 from policybuilder.evaluation.blast_radius import blast_radii
 from policybuilder.evaluation.evaluating import Circumstances, evaluate_in

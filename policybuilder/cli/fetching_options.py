@@ -10,7 +10,10 @@ import click
 
 
 def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--connect-to`, `--insecure` and `--allow-private`; the command gets a `fetcher`, which is closed behind it."""
+    """`--connect-to`, `--insecure` and `--allow-private`; the command gets a `fetcher`, which is closed behind it.
+
+    A command that fetches with `--fetch` alone gets None without.
+    """
 
     @click.option(
         "--connect-to",
@@ -29,6 +32,8 @@ def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_fetcher(
         *arguments: Any, connect_to: tuple[str, ...], insecure: bool, allow_private: bool, **others: Any
     ) -> Any:
+        if not others.get("fetch", True):
+            return command(*arguments, fetcher=None, **others)
         # Most calls of most commands fetch nothing.
         from policybuilder.scanner.connect_to import parse_detour  # noqa: PLC0415  (see above)
         from policybuilder.scanner.fetching import Fetcher  # noqa: PLC0415  (see above)

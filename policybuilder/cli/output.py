@@ -8,10 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from policybuilder.evidence import ViolationGroup
 from policybuilder.plurals import plural as plural  # noqa: PLC0414  (the commands have it from here)
@@ -19,7 +15,12 @@ from policybuilder.program import typed
 from policybuilder.rendering.json_text import json_text
 from policybuilder.rendering.text_safety import visible
 
+# What draws tables is loaded where one is drawn: whoever asks for JSON has no use for it.
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from policybuilder.csp import PolicyList
 
 Cell = str | tuple[str, ...]
@@ -41,6 +42,8 @@ def print_json(command: str, document: Mapping[str, Any]) -> None:
 
 def console() -> Console:
     """Where tables go: coloured on a terminal unless NO_COLOR is set, plain elsewhere."""
+    from rich.console import Console  # noqa: PLC0415  (see above)
+
     is_told = sys.stdout.isatty() or os.environ.get("COLUMNS")
     return Console(width=None if is_told else _PLAIN_WIDTH, highlight=False, soft_wrap=False)
 
@@ -57,6 +60,10 @@ def table(
 
     `numbers` are set to the right; columns of `whole` are folded only when nothing else is left to fold.
     """
+    from rich import box  # noqa: PLC0415  (see above)
+    from rich.table import Table  # noqa: PLC0415  (see above)
+    from rich.text import Text  # noqa: PLC0415  (see above)
+
     result = Table(
         # As text, since rich would take brackets in it for markup.
         title=Text(visible(title)) if title else None,
@@ -76,6 +83,8 @@ def table(
 
 
 def _shown(cell: Cell) -> Text:
+    from rich.text import Text  # noqa: PLC0415  (see above)
+
     lines = (cell,) if isinstance(cell, str) else cell
     return Text("\n".join(map(visible, lines)))
 

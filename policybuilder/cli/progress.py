@@ -52,13 +52,9 @@ _PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
+def working_on_a_terminal(what: str) -> Iterator[None]:
     """What is being done, said while it is done, once it takes longer than a moment."""
-    screen = Console(stderr=True)
-    if not screen.is_terminal:
-        yield
-        return
-    shown = screen.status(f"{what} …")
+    shown = Console(stderr=True).status(f"{what} …")
     begin = Timer(_PATIENCE_SECONDS, shown.start)
     begin.daemon = True
     begin.start()

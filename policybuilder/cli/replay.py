@@ -26,7 +26,7 @@ from policybuilder.cli.output import (
     print_json,
     table,
 )
-from policybuilder.cli.progress import working
+from policybuilder.cli.working import working
 from policybuilder.csp import PolicyList
 from policybuilder.replay import Replay, ReplayedGroup, VerdictCounts, replay
 from policybuilder.store.engine import open_for_reading

@@ -22,8 +22,7 @@ from policybuilder.cli.options import (
     window_options,
 )
 from policybuilder.cli.output import hint, hint_at_oddities, plural, print_json
-from policybuilder.cli.progress import progress, working
-from policybuilder.cli.suggest_text import print_text
+from policybuilder.cli.working import working
 from policybuilder.csp import diff
 from policybuilder.documents.suggestion import Later, suggestion_document
 from policybuilder.errors import CspbuildError
@@ -131,8 +130,8 @@ def command(
     split_elem_attr: bool,
     allow_large: bool,
     html: Path | None,
-    fetch: bool,
-    fetcher: Fetcher,
+    fetch: bool,  # noqa: ARG001  (what there is a fetcher by)
+    fetcher: Fetcher | None,
     min_reporters: int,
     min_days: int,
     site: str,
@@ -163,7 +162,7 @@ def command(
         ),
         None if current is None else _read_current(current),
         html,
-        fetcher if fetch else None,
+        fetcher,
     )
     suggestion, climb_it = reader.suggest(window)
     climbed = climb_it(Credential(strict_by) if strict_by else None) if target == "strict" else None
@@ -246,6 +245,7 @@ def _read_sources(
     pages: Sequence[str], html: Path | None, fetcher: Fetcher | None, hosts: Sequence[str]
 ) -> Mapping[str, Sequence[Markup]]:
     """The markup of the pages, with a line on standard error for each that could not be had."""
+    from policybuilder.cli.progress import progress  # noqa: PLC0415  (loads what draws it)
     from policybuilder.page_sources import fetch_sources, read_directory  # noqa: PLC0415  (loads a client and a parser)
 
     def report(page: str, problem: str) -> None:
@@ -272,6 +272,8 @@ def _print(suggestion: Suggestion, output_format: str, climbed: Climb | None, la
         case "json":
             print_json("suggest", suggestion_document(suggestion, climbed, later))
         case "text":
+            from policybuilder.cli.suggest_text import print_text  # noqa: PLC0415  (loads what draws tables)
+
             print_text(suggestion, climbed, later)
         case _:
             if suggestion.policy is None:

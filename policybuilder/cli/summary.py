@@ -8,8 +8,7 @@ import click
 
 from policybuilder.cli.options import database_option, format_option, read_window, site_option, window_options
 from policybuilder.cli.output import print_json
-from policybuilder.cli.progress import working
-from policybuilder.cli.summary_text import print_summary
+from policybuilder.cli.working import working
 from policybuilder.documents.summary import WITH_VIEWS, per_1000_views, reason_of, summary_document
 from policybuilder.rendering.tables import csv_table, markdown_table
 from policybuilder.store.engine import open_for_reading
@@ -104,6 +103,12 @@ def _or_empty(number: float | None) -> str:
     return "" if number is None else str(number)
 
 
+def _as_text(summary: Summary) -> None:
+    from policybuilder.cli.summary_text import print_summary  # noqa: PLC0415  (loads what draws tables)
+
+    print_summary(summary)
+
+
 def _as_csv(summary: Summary) -> None:
     click.echo(csv_table(*_columns(summary)), nl=False)
 
@@ -113,7 +118,7 @@ def _as_markdown(summary: Summary) -> None:
 
 
 _RENDERERS: dict[str, Callable[[Summary], None]] = {
-    "text": print_summary,
+    "text": _as_text,
     "json": _as_json,
     "csv": _as_csv,
     "markdown": _as_markdown,

@@ -15,7 +15,7 @@ _SAYING = (
     "with saying() as say:\n"
     "    for _ in range(3): say('found \\x1b]0;pwned\\x07'); time.sleep(0.2)"
 )
-_WAITING = "import sys, time; from policybuilder.cli.progress import working\nwith working('reading'): time.sleep({})"
+_WAITING = "import sys, time; from policybuilder.cli.working import working\nwith working('reading'): time.sleep({})"
 
 
 def on_a_terminal(program: str) -> bytes:
