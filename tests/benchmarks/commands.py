@@ -19,6 +19,8 @@ from tests.benchmarks.population import UNTIL, Population, multiply, store
 from tests.support.service import PROGRAMS
 
 MUST_SECONDS = 3.0
+"""For what a site may have; what a forger can make of it is shown beside it."""
+
 MUST_TIMES = 1.1
 """The most that the time for a thousand times the reports may be, in times of that for the first."""
 
@@ -51,12 +53,15 @@ class Cost:
     command: str
     population: str
     seconds: float
-    """Of the processor, in the best round: a busy machine adds to what a clock shows, and the commands never wait."""
+    """What somebody waits for, in the best round: a busy machine adds to it."""
 
-    wall_seconds: float
+    processor_seconds: float
+    """Of that round; more than it took where the database is read on one core and understood on another."""
+
     ratio: float
-    """In times of the baseline's processor time."""
+    """In times of the baseline's time."""
 
+    must_seconds: float | None
     times_for_more: float
     """The same over a thousand times the reports, in times of `seconds`."""
 
@@ -64,13 +69,14 @@ class Cost:
 
     @property
     def is_met(self) -> bool:
-        return self.seconds <= MUST_SECONDS and self.times_for_more <= MUST_TIMES
+        is_in_time = self.must_seconds is None or self.seconds <= self.must_seconds
+        return is_in_time and self.times_for_more <= MUST_TIMES
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     seconds: float
-    wall_seconds: float
+    processor_seconds: float
     peak_bytes: int
 
 
@@ -89,8 +95,9 @@ def measure_commands(population: Population, rounds: int) -> Iterator[Cost]:
                 command=command,
                 population=population.name,
                 seconds=run.seconds,
-                wall_seconds=run.wall_seconds,
+                processor_seconds=run.processor_seconds,
                 ratio=ratio,
+                must_seconds=MUST_SECONDS if population.is_a_sites else None,
                 # The machine is another one by now, as the baseline tells.
                 times_for_more=more.seconds / baseline_then.seconds / ratio,
                 peak_bytes=max(run.peak_bytes, more.peak_bytes),
@@ -117,4 +124,4 @@ def _run(typed: Sequence[str]) -> _Run:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in {0, 1}:  # 1: a gate says no
         raise RuntimeError(f"{' '.join(typed[:2])} ended with {process.returncode}")
-    return _Run(usage.ru_utime + usage.ru_stime, took, usage.ru_maxrss * 1024)
+    return _Run(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
