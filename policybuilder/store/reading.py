@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    or_,
     select,
 )
 
@@ -318,8 +319,10 @@ def read_trends(connection: Connection, site: str, window: Window) -> dict[str, 
         _days_of_group(connection, hours, groups, hours.c.hour // 24, _hours(hours, window)),
         _days_of_group(connection, days, groups, days.c.day, _days(days, window)),
     )
-    # Whatever was not seen since has no hours to look up; of those before it the first one may count.
-    query = select(groups).where(groups.c.site == site, groups.c.last_seen_ms >= _since_ms(window) // HOUR_MS * HOUR_MS)
+    # Of all others there is nothing to look up. What was rehearsed counts when it arrived, long seen or not.
+    since_ms = _since_ms(window) // HOUR_MS * HOUR_MS
+    is_recent = or_(groups.c.last_seen_ms >= since_ms, groups.c.received_last_ms >= since_ms)
+    query = select(groups).where(groups.c.site == site, is_recent)
     trends = {}
     for group in rows_ahead(connection, _DaysOfGroup, columns, query, groups.c.fingerprint):
         trend = [0] * (last - first + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from sqlalchemy import ColumnElement, Connection, Engine, Text, cast, func
 
 from policybuilder.store import reading
-from policybuilder.store.reading import read_groups, snapshot
+from policybuilder.store.clock import to_ms
+from policybuilder.store.reading import read_groups, read_trends, snapshot
 from policybuilder.store.sites import ensure_default_site
 from policybuilder.store.tables import row_as_json, rows_as_json
+from policybuilder.summary import TREND_DAYS
 from policybuilder.times import Window
 from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations
 
@@ -35,6 +38,17 @@ def recorded(engine: Engine) -> Engine:
         make_observation(make_violation("img-src", f"{ORIGIN}/a.png"), seen_at=SEEN_AT, is_trusted=True),
     )
     return engine
+
+
+def test_what_is_rehearsed_counts_in_the_trend_when_it_arrives(engine: Engine) -> None:
+    """Its browser may have held it for weeks."""
+    ensure_default_site(engine, SEEN_AT)
+    held = make_observation(make_violation(), seen_at=SEEN_AT - timedelta(days=20), is_trusted=True)
+    record_observations(engine, dataclasses.replace(held, received_at_ms=to_ms(SEEN_AT)))
+    window = Window(None, SEEN_AT + timedelta(hours=1))
+    with snapshot(engine) as connection:
+        (trend,) = read_trends(connection, "default", window).values()
+    assert trend == (*[0] * (TREND_DAYS - 1), 1)
 
 
 def test_whatever_a_report_holds_is_read_as_it_was_written(recorded: Engine) -> None:
