@@ -12,7 +12,7 @@ import click
 def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--connect-to`, `--insecure` and `--allow-private`; the command gets a `fetcher`, which is closed behind it.
 
-    A command that fetches with `--fetch` alone gets None without.
+    A command that fetches with `--fetch` alone gets None without, unless it is told how to.
     """
 
     @click.option(
@@ -32,7 +32,7 @@ def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_fetcher(
         *arguments: Any, connect_to: tuple[str, ...], insecure: bool, allow_private: bool, **others: Any
     ) -> Any:
-        if not others.get("fetch", True):
+        if not (others.get("fetch", True) or connect_to):
             return command(*arguments, fetcher=None, **others)
         # Most calls of most commands fetch nothing.
         from policybuilder.scanner.connect_to import parse_detour  # noqa: PLC0415  (see above)

@@ -130,7 +130,7 @@ def command(
     split_elem_attr: bool,
     allow_large: bool,
     html: Path | None,
-    fetch: bool,  # noqa: ARG001  (what there is a fetcher by)
+    fetch: bool,
     fetcher: Fetcher | None,
     min_reporters: int,
     min_days: int,
@@ -162,7 +162,7 @@ def command(
         ),
         None if current is None else _read_current(current),
         html,
-        fetcher,
+        fetcher if fetch else None,
     )
     suggestion, climb_it = reader.suggest(window)
     climbed = climb_it(Credential(strict_by) if strict_by else None) if target == "strict" else None
