@@ -13,7 +13,7 @@ from policybuilder.csp import parse_serialized_policy
 from policybuilder.decisions import Decision, DecisionAction
 from policybuilder.evidence import OVER_BUDGET, EvidenceClass, ViolationGroup
 from policybuilder.suggestion.propose import asked_by_strangers, propose, site_origins
-from policybuilder.suggestion.sorting import Grounds
+from policybuilder.suggestion.sorting import Grounds, outcomes_of
 from policybuilder.suggestion.trust import (
     Prevalence,
     Reach,
@@ -517,3 +517,20 @@ def test_a_host_that_the_operator_named_vouches_for_no_other_port() -> None:
     assert source_of(propose("shop", [beside], grounds), "script-src", "https://cdn.example:8443") is None
     named = known({("script-src", "https://cdn.example:8443"): WIDELY}, hosts=["cdn.example:8443"])
     assert source_of(propose("shop", [beside], named), "script-src", "https://cdn.example:8443") is not None
+
+
+def test_what_was_found_out_of_the_groups_before_is_found_again_where_it_is_of_others() -> None:
+    image, script = strangers("img-src", "https://img.example/a.png"), strangers("script-src-elem", f"{ORIGIN}/a.js")
+    groups, decisions = (image, script, IMAGE), (decision("reject", "img.example"),)
+    grounds = known({("img-src", "https://img.example"): WIDELY}, decisions=decisions)
+    origins = site_origins(groups)
+    anew = propose("shop", groups, grounds)
+    for outcomes in (
+        outcomes_of(groups, origins, decisions),
+        # Of other groups, decisions or origins: each would admit or name something else.
+        outcomes_of((image, script), origins, decisions),
+        outcomes_of(groups, origins, ()),
+        outcomes_of(groups, ("https://blog.example",), decisions),
+    ):
+        assert propose("shop", groups, replace(grounds, outcomes=outcomes)) == anew
+    assert anew != propose("shop", groups, replace(grounds, decisions=()))
