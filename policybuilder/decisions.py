@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from msgspec import structs
 
-from policybuilder.csp import Directive, Policy, Verdict, decide, question_of
+from policybuilder.csp import Directive, HostSource, Policy, Verdict, decide, parse_source_expression, question_of
 from policybuilder.csp.directives import FALLBACKS
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 
@@ -101,6 +101,47 @@ def concerns(decision: Decision, group: ViolationGroup) -> bool:
             return matches(decision, group.directive, *names_of(group))
 
 
+class Decided:
+    """Decisions, to find those about one group after the other: of a hundred most are about other hosts."""
+
+    def __init__(self, decisions: Iterable[Decision]) -> None:
+        self._sought = [
+            (decision, _needle(decision), decision.action is DecisionAction.ALLOW, bool(decision.loaded_by))
+            for decision in decisions
+        ]
+
+    def about(self, group: ViolationGroup) -> Iterator[Decision]:
+        """Those that concern the group, in the order that they were given in."""
+        if not self._sought:
+            return
+        blocked = group.blocked
+        # What is not ASCII has no lower case of its parts, and a host may be written as browsers do not.
+        text = f"{blocked.lower() or 'inline'}:" if blocked.isascii() else None
+        is_plain = text is not None and _PLAIN_URL.fullmatch(blocked) is not None
+        for decision, needle, is_allowing, is_by_initiator in self._sought:
+            if text is not None and needle not in text and (is_plain or not is_allowing):
+                continue
+            if not (is_by_initiator and not group.initiator) and concerns(decision, group):
+                yield decision
+
+
+_PLAIN_URL = re.compile(r"(?:https?|wss?)://(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*(?::[1-9][0-9]*)?(?:/.*)?", re.DOTALL)
+"""Its host is a name, as browsers write it."""
+
+
+def _needle(decision: Decision) -> str:
+    """What stands in the blocked URI of every group that the decision is about, or in the word for one; in lower case.
+
+    Of what is allowed, only of those with a plain URL.
+    """
+    if decision.action is DecisionAction.CLASS or decision.loaded_by:
+        return ""
+    if decision.action is DecisionAction.ALLOW:
+        source = parse_source_expression(decision.subject)
+        return source.host_part.lstrip("*") if isinstance(source, HostSource) else ""
+    return max(decision.subject.lower().strip("'").split("*"), key=len)
+
+
 def vouches_for(decision: Decision, group: ViolationGroup) -> bool:
     """Whether a person trusts what loaded the group's resource: that very origin, since a likeness is a forger's."""
     return (
@@ -160,10 +201,8 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
     if not decisions:
         return tuple(groups)
     classes = {decision.subject: decision for decision in decisions if decision.action is DecisionAction.CLASS}
-    answers = sorted(
-        (decision for decision in decisions if decision.action is not DecisionAction.CLASS),
-        key=lambda decision: -decision.number,
-    )
+    others = (decision for decision in decisions if decision.action is not DecisionAction.CLASS)
+    answers = Decided(sorted(others, key=lambda decision: -decision.number))
     decided = []
     for group in groups:
         corrected = classes.get(group.fingerprint)
@@ -175,7 +214,7 @@ def apply_decisions(groups: Iterable[ViolationGroup], decisions: Sequence[Decisi
                 reason=corrected.note,
                 decision=DecisionAction.CLASS.value,
             )
-        answer = next((decision for decision in answers if concerns(decision, group)), None)
+        answer = next(answers.about(group), None)
         decided.append(group if answer is None else structs.replace(group, decision=answer.action.value))
     return tuple(decided)
 

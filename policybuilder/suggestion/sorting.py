@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from policybuilder.csp import Policy, Verdict
-from policybuilder.decisions import Decision, DecisionAction, concerns, matches, vouches_for
+from policybuilder.decisions import Decided, Decision, DecisionAction, matches, vouches_for
 from policybuilder.evidence import EvidenceClass, ViolationGroup
 from policybuilder.replay import Replayer
 from policybuilder.scripts import ReportedScript
@@ -265,7 +265,7 @@ class _Believer:
 
 def is_trusted_initiator(group: ViolationGroup, decisions: Sequence[Decision]) -> bool:
     """Whether a person trusts what, as the reports say, loaded the group's resource."""
-    return any(vouches_for(decision, group) for decision in decisions)
+    return bool(group.initiator) and any(vouches_for(decision, group) for decision in decisions)
 
 
 def is_script_like(directive: str, source: str) -> bool:
@@ -307,16 +307,15 @@ class _Answers:
     def __init__(self, origins: Sequence[str], decisions: Sequence[Decision]) -> None:
         self._candidates = Candidates(origins)
         self._newest_first = sorted(decisions, key=lambda decision: -decision.number)
+        self._decided = Decided(each for each in self._newest_first if each.action is not DecisionAction.CLASS)
         self._rejected: dict[tuple[str, str], bool] = {}
 
     def of(self, group: ViolationGroup) -> Outcome:
-        for decision in self._newest_first:
+        for decision in self._decided.about(group):
             match decision.action:
-                case DecisionAction.REJECT | DecisionAction.IGNORE if concerns(decision, group):
+                case DecisionAction.REJECT | DecisionAction.IGNORE:
                     return Exclude("rejected" if decision.action is DecisionAction.REJECT else "ignored")
-                case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE and concerns(
-                    decision, group
-                ):
+                case DecisionAction.ALLOW if group.evidence_class is EvidenceClass.GENUINE:
                     directive = _answered_under(group, decision)
                     if directive is not None:
                         return Admit(directive, decision.subject, "decided", decision.note or "a person allowed it")

@@ -22,7 +22,7 @@ from policybuilder.csp import (
 )
 from policybuilder.csp.directives import KNOWN_DIRECTIVES, SOURCE_LIST_DIRECTIVES
 from policybuilder.csp.violation import Disposition, SampleExtent
-from policybuilder.decisions import Decision, DecisionAction
+from policybuilder.decisions import Decided, Decision, DecisionAction, concerns
 from policybuilder.documents.suggestion import suggestion_document
 from policybuilder.domains import registrable_domain
 from policybuilder.evidence import NOISE_CLASSES, EvidenceClass, ViolationGroup
@@ -295,6 +295,61 @@ def test_what_is_remembered_is_what_each_group_would_get(
     replayer = Replayer(policies, origins)
     for group in (*groups, *groups):
         assert replayer.decide(group) == replay_group(group, policies, origins)
+
+
+PATTERNS = st.one_of(
+    URLS,
+    HOSTS,
+    st.sampled_from(
+        [
+            *(
+                "*",
+                "*.cdn.example",
+                "https://*.example/*",
+                "*/app.js",
+                "*a*.example",
+                "EVIL.example",
+                "'eval'",
+                "inline",
+            ),
+            *("data:", "blob", "1.2.3.*", "*:8443", "'unsafe-inline'", "a;b", "\u0130.example", "*\u03a3*"),
+        ]
+    ),
+    st.text(max_size=4),
+)
+ANSWERS = st.builds(
+    lambda answer, directive: Decision(number=1, directive=directive, decided_at=SEEN_AT, **answer),
+    st.one_of(
+        st.fixed_dictionaries(
+            {"action": st.just(DecisionAction.ALLOW), "subject": SOURCES.filter(is_valid_source_expression)}
+        ),
+        st.fixed_dictionaries(
+            {"action": st.sampled_from([DecisionAction.REJECT, DecisionAction.IGNORE]), "subject": PATTERNS}
+        ),
+        st.fixed_dictionaries(
+            {
+                "action": st.sampled_from([DecisionAction.ALLOW, DecisionAction.REJECT]),
+                "subject": st.just(""),
+                "loaded_by": st.sampled_from(["https://tags.example", "*.example", "*"]),
+            }
+        ),
+    ),
+    st.sampled_from(["", "img-src", "script-src", "default-src", "form-action"]),
+)
+
+
+@given(
+    group=st.builds(
+        lambda group, initiator: replace(group, initiator=initiator),
+        st.one_of(ANY_GROUP, NEIGHBOURS),
+        st.sampled_from(["", "https://tags.example"]),
+    ),
+    decisions=st.lists(ANSWERS, max_size=6),
+)
+def test_the_decisions_that_are_found_about_a_group_are_those_that_concern_it(
+    group: ViolationGroup, decisions: list[Decision]
+) -> None:
+    assert list(Decided(decisions).about(group)) == [each for each in decisions if concerns(each, group)]
 
 
 ENFORCED = POLICIES.map(lambda text: as_current([parse_serialized_policy(text)], Origin.GIVEN))
