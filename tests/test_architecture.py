@@ -51,7 +51,6 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp.urls", "policybuilder.domains", "policybuilder.grading.judgement"),
             *("policybuilder.grading.material", "policybuilder.grading.observatory", "policybuilder.markup"),
-            *("policybuilder.structured_fields", "policybuilder.scanner.pages"),
             *("policybuilder.scanner.pages", "policybuilder.structured_fields"),
         ),
     ),
@@ -60,9 +59,6 @@ PROJECT_ARROWS = [
         (
             *("policybuilder.csp", "policybuilder.domains", "policybuilder.evaluation.weakness"),
             *("policybuilder.grading.judgement", "policybuilder.grading.material", "policybuilder.grading.own"),
-            *("policybuilder.grading.endpoints", "policybuilder.structured_fields"),
-            *("policybuilder.hosting", "policybuilder.markup", "policybuilder.plurals"),
-            *("policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
             *("policybuilder.grading.endpoints", "policybuilder.hosting", "policybuilder.markup"),
             *("policybuilder.plurals", "policybuilder.rendering.text_safety", "policybuilder.scanner.pages"),
             "policybuilder.structured_fields",

@@ -59,7 +59,7 @@ class Population:
 
 MANY_PATHS = Population(name="6,000 sources", groups=100_000, hosts=1_000)
 EVERY_HOST_DIFFERENT = Population(name="70,000 sources", groups=100_000, hosts=60_000, is_a_sites=False)
-"""Nobody's site, but a forger's flood of one; a collector's budget for new groups lets it in within a day."""
+"""Nobody's site, but a forger's flood of one, which the usual budget for new groups takes twenty hours to let in."""
 
 
 def store(population: Population, path: Path) -> None:
