@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -13,10 +12,10 @@ from collector.commands import backup, prune, reclassify, rules, views
 from collector.commands.database import database_url_option as _database_url_option
 from collector.commands.database import open_database as _open
 from collector.settings import SECRET_SETTINGS, Settings, describe_settings, load_settings, shown_default
+from collector.stopping import end_at_once
 from policybuilder.cli.failures import run
 from policybuilder.cli.options import format_option
 from policybuilder.cli.output import console, count, hint, print_json, table
-from policybuilder.errors import ExitCode
 from policybuilder.program import site_flag, typed
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -52,16 +51,8 @@ def serve(**flags: Any) -> None:
     """Serve the report endpoint and the review pages until told to stop."""
     from collector.serving import serve as serve_until_told_to_stop  # noqa: PLC0415  (only serve needs the server)
 
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, end_at_once)
     serve_until_told_to_stop(load_settings(**flags))
-
-
-def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End with 0 when told to: while starting, or when uvicorn raises the signal again, with everything answered.
-
-    systemd would take a death by SIGTERM for a clean end too, but containers' supervisors show it as an error, 143.
-    """
-    raise SystemExit(ExitCode.DONE)
 
 
 @command.command("import")

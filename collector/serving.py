@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -72,6 +73,8 @@ def _migrate(database_url: str) -> None:
     """
     pid = os.fork()
     if pid == 0:
+        # Who is told to stop by then has not migrated, and must not end with 0.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         code = 1
         try:
             open_for_writing(database_url).dispose()

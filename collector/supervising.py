@@ -32,6 +32,7 @@ from collector.ingest.process_writer import SharedWriter, WriterHome, end_writer
 from collector.listening import notify
 from collector.scratch import scratch_directory
 from collector.settings import Settings
+from collector.stopping import end_at_once
 from policybuilder.cli.failures import tell
 from policybuilder.errors import EnvironmentFailedError, ExitCode
 
@@ -238,7 +239,7 @@ class _Supervisor:
         """Of what is the supervisor's: another worker's lifeline must end with the supervisor, and not with us."""
         signal.set_wakeup_fd(-1)
         for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, _end)
+            signal.signal(each, end_at_once)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if self._told_to_stop is not None:
             # Told so itself, while it still had the supervisor's ears.
@@ -295,10 +296,6 @@ class _Supervisor:
             pause = self._pauses.get(child.number, _FIRST_PAUSE_SECONDS) if lived < _WELL_SECONDS else 0.0
             self._pauses[child.number] = min(_LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, 2 * pause))
             self._due[child.number] = time.monotonic() + pause
-
-
-def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(ExitCode.DONE)
 
 
 def _code_of(child: _Child) -> int | None:
