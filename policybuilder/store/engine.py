@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from policybuilder.errors import CspbuildError, EnvironmentFailedError
 from policybuilder.locations import DEFAULT_DATABASE_URL as DEFAULT_DATABASE_URL  # noqa: PLC0414  (handed on to those who open)
 from policybuilder.program import typed
+from policybuilder.store.prepared import allow_together
 
 _ACCEPTED = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
@@ -139,12 +140,16 @@ def _make_engine(url: URL, *, creates: bool) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         if creates:
             event.listen(engine, "connect", _prepare_sqlite_for_writing)
+            allow_together(engine)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        engine = create_engine(url, pool_pre_ping=True, pool_use_lifo=True, connect_args={"connect_timeout": 5})
     except (ArgumentError, NoSuchModuleError) as error:
         raise CspbuildError(f"{_shown(url)} is no usable database URL: {error}") from None
+    if creates:
+        allow_together(engine)
+    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

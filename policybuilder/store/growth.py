@@ -97,6 +97,8 @@ class Growth:
         for key, network in pairs:
             networks[key].add(network)
             brought[network] += 1
+        if all(len(names) == 1 for names in networks.values()):  # as nearly always: there is nothing to choose
+            return {key: next(iter(names)) for key, names in networks.items()}
         found = cast("Iterable[tuple[int, int]]", _SPENT[kind].run(self._connection, site=site, hour=self._hour))
         spent = {network: number for network, number in found}  # noqa: C416  (a row is no pair to dict)
         room = {network: (spent.get(self._hash_of(site, network), 0), brought[network], network) for network in brought}

@@ -6,15 +6,36 @@ is more than SQLite takes to run it; whoever commits hundreds of times a second 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, CursorResult, Table, bindparam, func, select
+import msgspec
+from sqlalchemy import (
+    JSON,
+    Connection,
+    CursorResult,
+    Dialect,
+    Engine,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from policybuilder.store.tables import insert_into
+
+_ROWS = "rows"
+_TOGETHER = "together"
+"""The option of an execution that stands for several."""
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +46,24 @@ class _Compiled:
 
     constants: dict[str, Any]
 
-    def values(self, row: dict[str, Any]) -> Any:
+    def values(self, row: Row) -> Any:
         given = {**self.constants, **row} if self.constants else row
         return given if self.names is None else tuple([given[name] for name in self.names])
 
 
 def inserted(connection: Connection, table: Table) -> Any:
-    """An INSERT of rows with all columns of a table, to be executed by `Prepared.run_many`.
+    """An INSERT of rows with all columns of a table, for `Prepared.run_many` and `Together`.
 
-    SQLite takes a statement for each row. PostgreSQL would wait for the other end each time: it takes the columns as
-    lists, in the order of the rows, so that locks are taken in that order too.
-    https://www.postgresql.org/docs/current/functions-array.html#ARRAY-FUNCTIONS-TABLE (unnest)
+    SQLite takes a statement for each row. PostgreSQL would wait for the other end each time: it takes all rows as one
+    list of JSON, in their order, so that locks are taken in that order too. Of lists, one for each column, psycopg
+    would look at every value, which takes the writer longer than all else that it does.
+    https://www.postgresql.org/docs/current/functions-json.html (json_to_recordset)
     """
-    names = [column.name for column in table.c]
+    names = [each.name for each in table.c]
     if connection.dialect.name != "postgresql":
         return insert_into(connection, table).values({name: bindparam(name) for name in names})
-    lists = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.c]
-    rows = func.unnest(*lists).table_valued(*names, name="given").render_derived()
+    given = func.json_to_recordset(cast(bindparam(_ROWS, type_=Text), JSON))
+    rows = given.table_valued(*(column(each.name, each.type) for each in table.c)).render_derived(with_types=True)
     return insert_into(connection, table).from_select(names, select(*(rows.c[name] for name in names)))
 
 
@@ -52,34 +74,100 @@ class Prepared:
         """`build` makes it of a connection, whose dialect it may ask for."""
         self._build = build
         self._compiled: dict[str, _Compiled] = {}
+        self._sent: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
         """Execute it once."""
         compiled = self._for(connection)
         return connection.exec_driver_sql(compiled.text, compiled.values(values))
 
-    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute it for each row; nothing for none.
-
-        On PostgreSQL it is one statement for all of them, which takes lists of values: see `inserted`.
-        """
-        if not rows:
-            return
-        compiled = self._for(connection)
-        if connection.dialect.name == "postgresql":
-            lists = {name: [row[name] for row in rows] for name in rows[0]}
-            connection.exec_driver_sql(compiled.text, compiled.values(lists))
-        else:
-            connection.exec_driver_sql(compiled.text, [compiled.values(row) for row in rows])
+    def run_many(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Execute it, of an `inserted`, for all rows; nothing for none."""
+        together = Together()
+        together.add(self, rows)
+        together.run(connection)
 
     def _for(self, connection: Connection) -> _Compiled:
         name = connection.dialect.name
         compiled = self._compiled.get(name)
         if compiled is None:
-            made = self._build(connection).compile(dialect=connection.dialect)
-            if not isinstance(made, SQLCompiler):
-                raise TypeError(f"{made} is no statement with parameters")
-            names = tuple(made.positiontup) if made.positional and made.positiontup is not None else None
-            constants = {name: value for name, value in made.params.items() if value is not None}
-            compiled = self._compiled[name] = _Compiled(str(made), names, constants)
+            compiled = self._compiled[name] = _compiled(self._build(connection), connection.dialect)
         return compiled
+
+    def as_sent(self, connection: Connection) -> _Compiled:
+        """It as the database itself takes it, which on PostgreSQL is not as the driver does."""
+        name = connection.dialect.name
+        if name != "postgresql":
+            return self._for(connection)
+        compiled = self._sent.get(name)
+        if compiled is None:
+            from sqlalchemy.dialects.postgresql import psycopg  # noqa: PLC0415  (only where there is PostgreSQL)
+
+            dialect: Dialect = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+            compiled = self._sent[name] = _compiled(self._build(connection), dialect)
+        return compiled
+
+
+def _compiled(statement: ClauseElement, dialect: Dialect) -> _Compiled:
+    made = statement.compile(dialect=dialect)
+    if not isinstance(made, SQLCompiler):
+        raise TypeError(f"{made} is no statement with parameters")
+    names = tuple(made.positiontup) if made.positional and made.positiontup is not None else None
+    return _Compiled(str(made), names, {name: value for name, value in made.params.items() if value is not None})
+
+
+class Together:
+    """Statements without results that are executed together, in their order: on PostgreSQL with one wait for all."""
+
+    def __init__(self) -> None:
+        self._added: list[tuple[Prepared, Sequence[Row], bool]] = []
+
+    def add(self, statement: Prepared, rows: Sequence[Row]) -> None:
+        """Have an `inserted` executed for all rows; nothing for none."""
+        if rows:
+            self._added.append((statement, rows, True))
+
+    def add_once(self, statement: Prepared, **values: Any) -> None:
+        """Have a statement executed once."""
+        self._added.append((statement, (values,), False))
+
+    def run(self, connection: Connection) -> None:
+        """Execute what was added. Raises as the connection does."""
+        added, self._added = self._added, []
+        if not added:
+            return
+        takes_lists = connection.dialect.name == "postgresql"
+        sent: list[tuple[str, list[Any]]] = []
+        for statement, rows, is_inserted in added:
+            compiled = statement.as_sent(connection)
+            given = ({_ROWS: msgspec.json.encode(rows).decode()},) if takes_lists and is_inserted else rows
+            sent.append((compiled.text, [compiled.values(row) for row in given]))
+        connection.exec_driver_sql(sent[0][0], execution_options={_TOGETHER: sent})
+
+
+def allow_together(engine: Engine) -> None:
+    """Make an engine one whose connections `Together` can use."""
+    event.listen(engine, "do_execute", _execute_together)
+
+
+def _execute_together(cursor: Any, _statement: str, _parameters: Any, context: Any) -> bool:
+    """Stands in for the execution of the one statement; what the driver raises is SQLAlchemy's to tell, as always.
+
+    https://docs.sqlalchemy.org/en/20/core/events.html#sqlalchemy.events.DialectEvents.do_execute
+    """
+    sent = context.execution_options.get(_TOGETHER)
+    if sent is None:
+        return False
+    if context.dialect.name == "postgresql":
+        # https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
+        from psycopg import RawCursor  # noqa: PLC0415  (only where there is PostgreSQL)
+
+        with cursor.connection.pipeline():
+            # Statements as the server takes them: what the driver makes of others is too long for its memory.
+            raw = RawCursor(cursor.connection)
+            for text, (values,) in sent:
+                raw.execute(text, values)
+    else:
+        for text, rows in sent:
+            cursor.executemany(text, rows)
+    return True

@@ -27,6 +27,8 @@ class Recollection:
         self._members: dict[tuple[str, str, str], set[Any]] = {}
         self._rows: set[int] = set()
         self._keys = 0
+        self.keys_forgotten_on = -1
+        """The day, since 1970, on which keys whose day was over were deleted: none is over before the day is."""
 
     def begin(self, now_ms: int) -> None:
         """A transaction begins: what is too much, or older than the hour, is forgotten."""
@@ -39,6 +41,7 @@ class Recollection:
         self._members.clear()
         self._rows.clear()
         self._keys = 0
+        self.keys_forgotten_on = -1
 
     def members_of(self, table: str, site: str, fingerprint: str) -> set[Any] | None:
         """All that the rows of a group, or a policy, in a table name, to be added to; None where it is not known."""

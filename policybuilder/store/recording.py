@@ -41,7 +41,7 @@ from policybuilder.store.engine import writing
 from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
 from policybuilder.store.nonces import Met, watch
-from policybuilder.store.prepared import Prepared, inserted
+from policybuilder.store.prepared import Prepared, Together, inserted
 from policybuilder.store.recollection import Recollection
 from policybuilder.store.streams import Position, advance
 from policybuilder.store.tables import chunks, given_texts, insert_into, table_of
@@ -98,6 +98,7 @@ class Recording:
         self._connection = connection
         self._now_ms = now_ms
         self._known = known or Recollection()
+        self._writes = Together()
 
     def claim_lines(self, site: str, digests: Sequence[bytes], *, is_trusted: bool) -> ClaimedLines:
         """Mark lines of an imported file as counted; atomic, so two imports at once share them out."""
@@ -125,8 +126,9 @@ class Recording:
                 trusted.update((bytes(digest), seen_at_ms) for digest, seen_at_ms in self._connection.execute(raised))
         return ClaimedLines(frozenset(new), trusted)
 
-    def record(self, batch: Batch) -> None:
-        """Add a batch. Rows go in the order of their keys, so that two writers cannot wait for each other.
+    def record(self, batch: Batch, positions: Sequence[Position] = ()) -> None:
+        """Add a batch, which brings streams so far. Rows go in the order of their keys, so that two writers cannot wait
+        for each other.
 
         What is new in it beyond its site's budget is counted as `(other)`, for which the batch is changed.
         """
@@ -134,8 +136,8 @@ class Recording:
         keys = self._reporter_keys(batch)
         room = self._room(batch, keys)
         self._groups(batch)
-        _HOURS.run_many(
-            self._connection,
+        self._writes.add(
+            _HOURS,
             [
                 {
                     "site": site,
@@ -153,14 +155,13 @@ class Recording:
         self._reporters(batch, room, keys)
         self._samples(batch)
         self._script_hashes(batch)
-
-    def advance(self, position: Position) -> None:
-        """A stream is stored up to here, once this is committed."""
-        advance(self._connection, position, self._now_ms)
+        for position in positions:
+            advance(self._writes, position, self._now_ms)
+        self._writes.run(self._connection)
 
     def _groups(self, batch: Batch) -> None:
-        _GROUPS.run_many(
-            self._connection,
+        self._writes.add(
+            _GROUPS,
             [
                 {
                     **delta.columns,
@@ -270,8 +271,8 @@ class Recording:
             room.unseen_policies |= {(site, digest) for digest in self._connection.scalars(unseen)}
 
     def _pages(self, batch: Batch, kept: Collection[tuple[str, str, str]]) -> None:
-        _PAGES.run_many(
-            self._connection,
+        self._writes.add(
+            _PAGES,
             [
                 {
                     "site": site,
@@ -296,8 +297,8 @@ class Recording:
                 table = table_of(row)
                 self._connection.execute(delete(table).where(table.c.site == site, table.c[member] == digest))
             self._known.unlearn(("policy", site, digest))
-        _POLICIES.run_many(
-            self._connection,
+        self._writes.add(
+            _POLICIES,
             [
                 {"site": site, "digest": digest, "text": text, **_seen(tally)}
                 for (site, digest), (text, tally) in sorted(batch.policies.items(), key=_by_key)
@@ -312,8 +313,8 @@ class Recording:
             MAX_POLICIES_PER_GROUP,
             batch.unbounded,
         )
-        _GROUP_POLICIES.run_many(
-            self._connection,
+        self._writes.add(
+            _GROUP_POLICIES,
             [
                 {
                     "site": site,
@@ -335,8 +336,8 @@ class Recording:
             total = hashed.setdefault((site, day, hashes[site, day, network]), NetworkDelta())
             total.reports += delta.reports
             total.rehearsed_reports += delta.rehearsed_reports
-        _NETWORK_DAYS.run_many(
-            self._connection,
+        self._writes.add(
+            _NETWORK_DAYS,
             [
                 {
                     "site": site,
@@ -387,8 +388,8 @@ class Recording:
             return
         watches = self._watches({key[:2] for key in wanted})
         fresh = [key for key in wanted if watch(watches[key[:2]], *key[2:])]
-        _POLICY_NONCES.run_many(
-            self._connection,
+        self._writes.add(
+            _POLICY_NONCES,
             [
                 {"site": site, "policy_digest": digest, "day": day, "mark": mark, "network": network}
                 for site, digest, day, mark, network in fresh
@@ -415,8 +416,8 @@ class Recording:
     def _see(self, statement: Prepared, member: str, keys: Collection[tuple[str, str, int, int]]) -> None:
         """Keep that the networks were seen, of which it is not known that they were already."""
         fresh = sorted(key for key in keys if not self._known.has(member, *key))
-        statement.run_many(
-            self._connection,
+        self._writes.add(
+            statement,
             [{"site": site, member: value, "day": day, "network": network} for site, value, day, network in fresh],
         )
         self._known.learn((member, *key) for key in fresh)
@@ -448,8 +449,8 @@ class Recording:
 
     def _samples(self, batch: Batch) -> None:
         kept, _ = self._within_bound(schema.SampleRow, "digest", list(batch.samples), MAX_SAMPLES_PER_GROUP)
-        _SAMPLES.run_many(
-            self._connection,
+        self._writes.add(
+            _SAMPLES,
             [
                 {
                     "site": site,
@@ -488,8 +489,8 @@ class Recording:
                 ).all()
                 for chunk in chunks(sorted((url, digest) for url, digest in least)):
                     self._connection.execute(delete(table).where(table.c.site == site, key.in_(chunk)))
-        _SCRIPT_HASHES.run_many(
-            self._connection,
+        self._writes.add(
+            _SCRIPT_HASHES,
             [
                 {
                     "site": site,
@@ -663,9 +664,11 @@ def recording(engine: Engine, now_ms: int, known: Recollection | None = None) ->
     is_whole = False
     try:
         with writing(engine).begin() as connection:
-            forget_keys(connection, now_ms)
+            if known.keys_forgotten_on != now_ms // DAY_MS:
+                forget_keys(connection, now_ms)
             yield Recording(connection, now_ms, known)
             is_whole = True
+        known.keys_forgotten_on = now_ms // DAY_MS
     except DBAPIError as error:
         known.clear()
         if is_whole and error.connection_invalidated:
@@ -695,9 +698,7 @@ def record(
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         try:
             with recording(engine, now_ms, known) as transaction:
-                transaction.record(batch)
-                for position in positions:
-                    transaction.advance(position)
+                transaction.record(batch, positions)
         except OperationalError as error:
             # Whoever prunes or reclassifies locks rows of several groups too, in an order of their own.
             if getattr(error.orig, "sqlstate", None) != DEADLOCK or attempt == _MAX_ATTEMPTS:

@@ -13,7 +13,7 @@ from sqlalchemy.sql import ClauseElement
 from policybuilder.store import schema
 from policybuilder.store.clock import DAY_MS
 from policybuilder.store.engine import writing
-from policybuilder.store.prepared import Prepared
+from policybuilder.store.prepared import Prepared, Together
 from policybuilder.store.tables import insert_into, table_of
 
 _KEPT_MS = 7 * DAY_MS
@@ -28,9 +28,9 @@ class Position:
     frame: int
 
 
-def advance(connection: Connection, position: Position, now_ms: int) -> None:
+def advance(writes: Together, position: Position, now_ms: int) -> None:
     """Say, in the transaction that stores it, that the stream is stored up to here."""
-    _ADVANCE.run(connection, stream=position.stream, frame=position.frame, written_at_ms=now_ms)
+    writes.add_once(_ADVANCE, stream=position.stream, frame=position.frame, written_at_ms=now_ms)
 
 
 def read_position(engine: Engine, stream: str) -> int:

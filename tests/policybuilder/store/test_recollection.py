@@ -122,6 +122,29 @@ def test_what_others_deleted_is_written_again_after_an_hour_at_most(tmp_path: Pa
     assert [reporters_after(hours) for hours in (0, 1)] == [0, 1]
 
 
+def test_keys_whose_day_is_over_are_forgotten_all_the_same(tmp_path: Path) -> None:
+    engine, known = opened(tmp_path / "csp.db"), Recollection()
+    batch = Batch()
+    fold(batch, make_observation())
+    end_ms = (NOW_MS // DAY_MS + 1) * DAY_MS
+
+    def days_with_keys(now_ms: int) -> list[int]:
+        record(engine, batch, now_ms, known)
+        with engine.connect() as connection:
+            return list(
+                connection.scalars(text("SELECT day FROM reporter_key WHERE expires_at_ms <= :now"), {"now": now_ms})
+            )
+
+    # A key that was made for a day that is over, by somebody whose clock is behind.
+    with writing(engine).begin() as connection:
+        connection.execute(
+            text("INSERT INTO reporter_key (site, day, key, expires_at_ms) VALUES ('default', 1, :key, :end)"),
+            {"key": b"o" * 32, "end": 2 * DAY_MS},
+        )
+    assert days_with_keys(end_ms - 1) == []
+    assert days_with_keys(end_ms) == []
+
+
 def test_what_is_remembered_is_bounded() -> None:
     known = Recollection(max_keys=100)
     for number in itertools.count():
