@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
+from msgspec import structs
 from sqlalchemy import Engine
 
 from collector.files import open_file, read_limited
@@ -170,7 +171,9 @@ def _trust(batch: Batch, line: _UsableLine, later_ms: int) -> None:
             received_at_ms = observation.received_at_ms + later_ms
             fold(
                 batch,
-                replace(observation, is_counted_already=True, seen_at_ms=seen_at_ms, received_at_ms=received_at_ms),
+                structs.replace(
+                    observation, is_counted_already=True, seen_at_ms=seen_at_ms, received_at_ms=received_at_ms
+                ),
             )
 
 

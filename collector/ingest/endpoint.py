@@ -307,6 +307,8 @@ class ReportEndpoint:
 
     def _account_for(self, intake: Intake, key: SiteKey, network: str) -> None:
         """What is ignored was read all the same."""
+        if len(intake.observations) == 1 and not intake.ignored:
+            return  # which is what it was let in for
         reports = len(intake.observations) + intake.ignored.total()
         self._charge(self._clients, network, reports)
         self._charge(self._sites, key.site, reports, key.reports_per_second)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+import msgspec
+
 from policybuilder import self_test
 from policybuilder.csp.violation import Violation
 from policybuilder.evidence import EvidenceClass, document_origin, initiator_of
@@ -15,12 +17,12 @@ from policybuilder.reports.noise import Classification
 from policybuilder.reports.normalization import NormalizedHash
 from policybuilder.store.batch import Batch, GroupDelta, HourDelta, NetworkDelta, PageDelta, Tally, description_order
 from policybuilder.store.clock import DAY_MS, HOUR_MS
+from policybuilder.store.recollection import Recollection
 from policybuilder.store.samples import sample_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One report, ready to be counted."""
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One report, ready to be counted. A struct, since one is made for each."""
 
     site: str
     violation: Violation
@@ -65,8 +67,8 @@ MAX_PAGE_CHARACTERS = 512
 _MADE_BY_SCRIPTS = frozenset({"eval", "wasm-eval"})
 
 
-def fold(batch: Batch, observation: Observation) -> None:
-    """Count one violation into the batch."""
+def fold(batch: Batch, observation: Observation, known: Recollection | None = None) -> None:
+    """Count one violation into the batch, without what the writer, if it remembers, has `known` to have no room."""
     site, violation = observation.site, observation.violation
     fingerprint = fingerprint_of(violation, observation.classification)
     at_ms = observation.seen_at_ms
@@ -117,10 +119,10 @@ def fold(batch: Batch, observation: Observation) -> None:
     if fingerprint == _SELF_TEST and self_test.is_alike(violation):
         # Whoever tests is no visitor, and no flood may keep a test from arriving; it is one group, whoever posts it.
         batch.exempt.add((site, fingerprint))
-        _fold_sample(batch, observation, fingerprint, digest)
+        _fold_sample(batch, observation, fingerprint, digest, known)
     elif not observation.is_counted_already:
         _fold_reporter(batch, observation, fingerprint, page, digest)
-        _fold_sample(batch, observation, fingerprint, digest)
+        _fold_sample(batch, observation, fingerprint, digest, known)
 
 
 def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, page: str, digest: str) -> None:
@@ -140,8 +142,12 @@ def _fold_reporter(batch: Batch, observation: Observation, fingerprint: str, pag
         reporter.rehearsed_reports += observation.is_trusted
 
 
-def _fold_sample(batch: Batch, observation: Observation, fingerprint: str, digest: str) -> None:
-    """Keep what it said."""
+def _fold_sample(
+    batch: Batch, observation: Observation, fingerprint: str, digest: str, known: Recollection | None
+) -> None:
+    """Keep what it said. Most groups have all the samples that they may, and to make one takes a third of folding."""
+    if known is not None and known.has_all_samples(observation.site, fingerprint):
+        return
     report = sample_text(observation.violation, digest)
     sample = (observation.site, fingerprint, _digest(report))
     if sample not in batch.samples:

@@ -22,8 +22,8 @@ class Intake:
     ignored: Counter[Reason] = field(default_factory=Counter)
     """Reports that are not stored, by reason."""
 
-    kinds: Counter[str] = field(default_factory=Counter)
-    """Reports to be stored, by kind."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Reports to be stored, by kind. No counter, which takes as long to make as to read a member of the report."""
 
 
 def take_in(
@@ -54,7 +54,8 @@ def take_in(
                 raise
             intake.ignored[error.reason] += 1
             continue
-        intake.kinds[report.kind.value] += 1
+        kind = report.kind.value
+        intake.kinds[kind] = intake.kinds.get(kind, 0) + 1
         if isinstance(normalized, NormalizedHash):
             intake.observations.append(
                 HashObservation(site=key.site, report=normalized, seen_at_ms=max(0, received_at_ms - normalized.age_ms))

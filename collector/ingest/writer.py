@@ -209,7 +209,7 @@ class GroupCommitWriter:
         for pending in taken:
             for observation in pending.observations:
                 if isinstance(observation, Observation):
-                    fold(batch, observation)
+                    fold(batch, observation, self._known)
                 else:
                     fold_hash(batch, observation)
         record(self._engine, batch, time.time_ns() // 1_000_000, self._known)

@@ -156,7 +156,7 @@ class _Writer:
         batch = Batch()
         for frame in frames:
             for observation in frame.violations:
-                fold(batch, observation)
+                fold(batch, observation, self._known)
             for seen in frame.hashes:
                 fold_hash(batch, seen)
         record(

@@ -150,7 +150,9 @@ def clean_url(text: str) -> str:
     text stays empty.
     """
     # Cut before it is looked up, so that neither a query nor a giant makes the cache useless.
-    return _clean_url(text.partition("#")[0].partition("?")[0].strip()[: 2 * MAX_URL_CHARACTERS])
+    if "?" in text or "#" in text:
+        text = text.partition("#")[0].partition("?")[0]
+    return _clean_url(text.strip()[: 2 * MAX_URL_CHARACTERS])
 
 
 @lru_cache(maxsize=4096)

@@ -140,15 +140,14 @@ def _make_engine(url: URL, *, creates: bool) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         if creates:
             event.listen(engine, "connect", _prepare_sqlite_for_writing)
-            allow_together(engine)
         event.listen(engine, "begin", _begin_sqlite)
+        allow_together(engine)
         return engine
     try:
         engine = create_engine(url, pool_pre_ping=True, pool_use_lifo=True, connect_args={"connect_timeout": 5})
     except (ArgumentError, NoSuchModuleError) as error:
         raise CspbuildError(f"{_shown(url)} is no usable database URL: {error}") from None
-    if creates:
-        allow_together(engine)
+    allow_together(engine)
     return engine
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -41,14 +42,14 @@ Row = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     text: str
-    names: tuple[str, ...] | None
-    """Of the parameters in their order, where the database takes them by place."""
+    in_order: Callable[[Row], Any] | None
+    """Takes the parameters out of a row, where the database takes them by place."""
 
     constants: dict[str, Any]
 
     def values(self, row: Row) -> Any:
         given = {**self.constants, **row} if self.constants else row
-        return given if self.names is None else tuple([given[name] for name in self.names])
+        return given if self.in_order is None else self.in_order(given)
 
 
 def inserted(connection: Connection, table: Table) -> Any:
@@ -112,8 +113,15 @@ def _compiled(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     made = statement.compile(dialect=dialect)
     if not isinstance(made, SQLCompiler):
         raise TypeError(f"{made} is no statement with parameters")
-    names = tuple(made.positiontup) if made.positional and made.positiontup is not None else None
-    return _Compiled(str(made), names, {name: value for name, value in made.params.items() if value is not None})
+    names = made.positiontup if made.positional else None
+    constants = {name: value for name, value in made.params.items() if value is not None}
+    return _Compiled(str(made), None if names is None else _in_order(names), constants)
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Row], Any]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)
 
 
 class Together:

@@ -22,7 +22,8 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.store import schema
 from policybuilder.store.engine import writing
 from policybuilder.store.listing_marks import ListMarks
-from policybuilder.store.recording import DEADLOCK, MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP, MAX_SAMPLES_PER_GROUP
+from policybuilder.store.recollection import MAX_SAMPLES_PER_GROUP
+from policybuilder.store.recording import DEADLOCK, MAX_PAGES_PER_GROUP, MAX_POLICIES_PER_GROUP
 from policybuilder.store.samples import read_samples
 from policybuilder.store.tables import chunks, insert_into, table_of
 

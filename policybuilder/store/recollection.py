@@ -14,6 +14,8 @@ from typing import Any
 
 from policybuilder.store.clock import HOUR_MS
 
+MAX_SAMPLES_PER_GROUP = 3
+
 MAX_KEYS = 300_000
 """Strangers choose what is remembered: some tens of megabytes."""
 
@@ -46,6 +48,10 @@ class Recollection:
     def members_of(self, table: str, site: str, fingerprint: str) -> set[Any] | None:
         """All that the rows of a group, or a policy, in a table name, to be added to; None where it is not known."""
         return self._members.get((table, site, fingerprint))
+
+    def has_all_samples(self, site: str, fingerprint: str) -> bool:
+        """Whether a group keeps as many samples as it may."""
+        return len(self._members.get(("sample", site, fingerprint), ())) >= MAX_SAMPLES_PER_GROUP
 
     def learn_members(self, table: str, site: str, fingerprint: str, members: set[Any]) -> None:
         """Remember the set, which grows with the table from now on."""

@@ -42,14 +42,13 @@ from policybuilder.store.forgetting import forget_keys
 from policybuilder.store.growth import Growth, Kind
 from policybuilder.store.nonces import Met, watch
 from policybuilder.store.prepared import Prepared, Together, inserted
-from policybuilder.store.recollection import Recollection
+from policybuilder.store.recollection import MAX_SAMPLES_PER_GROUP, Recollection
 from policybuilder.store.streams import Position, advance
 from policybuilder.store.tables import chunks, given_texts, insert_into, table_of
 
 MAX_PAGES_PER_GROUP = 50
 MAX_POLICIES_PER_GROUP = 20
 MAX_POLICIES_PER_SITE = 1_000
-MAX_SAMPLES_PER_GROUP = 3
 MAX_SCRIPT_HASHES_PER_SITE = 20_000
 
 DEADLOCK = "40P01"

@@ -25,10 +25,10 @@ from policybuilder.store.batch import Batch
 from policybuilder.store.clock import to_ms
 from policybuilder.store.decisions import add_decision, read_decisions
 from policybuilder.store.engine import writing
+from policybuilder.store.recollection import MAX_SAMPLES_PER_GROUP
 from policybuilder.store.recording import (
     MAX_PAGES_PER_GROUP,
     MAX_POLICIES_PER_GROUP,
-    MAX_SAMPLES_PER_GROUP,
     record,
 )
 from policybuilder.store.sites import KeyKind, SiteKey, ensure_default_site

@@ -7,11 +7,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine, text
 
 from collector.ingest.counters import IngestCounters
@@ -162,8 +162,8 @@ def test_what_waits_is_bounded(engine: Engine, bound: dict[str, int]) -> None:
 
 def test_a_report_that_cannot_be_stored_for_our_own_fault_fails_alone(engine: Engine) -> None:
     """Normalisation lets no lone surrogate through, and dates fit; if it did, others must not suffer for it."""
-    unsendable = replace(observation(1), network="\ud800")
-    unstorable = replace(observation(2), received_at_ms=2**63, seen_at_ms=2**63)
+    unsendable = structs.replace(observation(1), network="\ud800")
+    unstorable = structs.replace(observation(2), received_at_ms=2**63, seen_at_ms=2**63)
 
     async def work(writer: ProcessWriter) -> None:
         results = await asyncio.gather(

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from policybuilder.cli.failures import run
 from policybuilder.cli.main import command
 from policybuilder.evidence import EvidenceClass
-from policybuilder.store.engine import open_for_writing
+from policybuilder.store.engine import open_for_writing, open_migrated
 from policybuilder.store.sites import add_site, ensure_default_site
 from tests.support.evidence import ORIGIN, SEEN_AT, make_observation, make_violation, record_observations
 from tests.support.service import PROGRAMS, Ran, run_program
@@ -74,7 +74,7 @@ def database(template: Path) -> Iterator[Engine]:
     """The operator's database, with nothing reported."""
     Path("data").mkdir()
     shutil.copy(template, "data/csp.db")
-    engine = create_engine("sqlite:///data/csp.db")
+    engine = open_migrated("sqlite:///data/csp.db")
     yield engine
     engine.dispose()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine, text
 
 from policybuilder.cli.summary_text import sparkline
@@ -263,7 +263,7 @@ def test_what_no_policy_is_made_of_is_set_apart_with_what_it_is(cspbuild: Cspbui
 
 def test_what_is_set_apart_says_what_its_rule_says(cspbuild: Cspbuild, database: Engine) -> None:
     said = Classification(EvidenceClass.INJECTED, "tracker", "what an operator wrote of it")
-    report(database, replace(make_observation(PICTURE), classification=said))
+    report(database, structs.replace(make_observation(PICTURE), classification=said))
     assert "what an operator wrote of it" in cspbuild("summary", *AS_OF).out
     document = summary(cspbuild, "--noise")
     assert [row["reason"] for row in document["rows"]] == ["what an operator wrote of it"]

@@ -56,7 +56,7 @@ def store(engine: Engine, observations: list[Observation], known: Recollection |
     for number, start in enumerate(range(0, len(observations), size)):
         batch = Batch()
         for observation in observations[start : start + size]:
-            fold(batch, observation)
+            fold(batch, observation, known)
         record(engine, batch, NOW_MS + number // 10 * HOUR_MS, known)
 
 

@@ -25,10 +25,10 @@ from policybuilder.store.reading import (
     read_script_hashes,
     snapshot,
 )
+from policybuilder.store.recollection import MAX_SAMPLES_PER_GROUP
 from policybuilder.store.recording import (
     MAX_PAGES_PER_GROUP,
     MAX_POLICIES_PER_GROUP,
-    MAX_SAMPLES_PER_GROUP,
     forget_reporter_keys,
     hash_network,
     record,
