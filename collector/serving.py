@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import socket
 import ssl
-import sys
-import traceback
 from importlib.metadata import version
 from typing import Any
 
@@ -17,10 +14,12 @@ import uvicorn
 
 from collector.app import create_service
 from collector.banner import banner
+from collector.forking import fork
 from collector.ingest.connections import allow_connections
 from collector.ingest.counters import IngestCounters
 from collector.ingest.process_writer import OwnWriter
 from collector.ingest.protocol import bounded_protocol
+from collector.ingest.writer_process import fork_writer
 from collector.listening import AnnouncedServer, LocalPeers, listen, tls_context
 from collector.logs import set_up_logs
 from collector.settings import Settings
@@ -60,7 +59,9 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     if settings.workers == 1:
-        place = Place(1, OwnWriter(settings.log_format, settings.log_level), AnnouncedServer)
+        # Before there are threads; and with the memory of what is loaded, which a program of its own would have again.
+        first = fork_writer(listeners)
+        place = Place(1, OwnWriter(settings.log_format, settings.log_level, first=first), AnnouncedServer)
         _serve_at(place, settings, listeners, tls)
     else:
         supervise(settings, lambda place: _serve_at(place, settings, listeners, tls))
@@ -71,25 +72,20 @@ def _migrate(database_url: str) -> None:
 
     Raises SystemExit with the exit code where that cannot be; the reason is said already.
     """
-    pid = os.fork()
-    if pid == 0:
+
+    def migrate() -> int:
         # Who is told to stop by then has not migrated, and must not end with 0.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        code = 1
         try:
             open_for_writing(database_url).dispose()
-            code = ExitCode.DONE
-        except Exception as error:  # noqa: BLE001  (whatever it is, this process ends here)
+        except Exception as error:
             told = tell(error, "csp-collector")
             if told is None:
-                traceback.print_exc()
-            else:
-                code = told
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if code := os.waitstatus_to_exitcode(status):
+                raise
+            return told
+        return ExitCode.DONE
+
+    if code := fork(migrate).wait():
         raise SystemExit(code if code > 0 else 1)
 
 

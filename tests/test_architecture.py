@@ -80,7 +80,10 @@ PROJECT_ARROWS = [
     ),
     ("policybuilder/", ("policybuilder",)),
     ("collector/security_headers/", ("collector.security_headers",)),
-    ("collector/ingest/", ("collector.ingest", "collector.logs", "collector.settings", "policybuilder")),
+    (
+        "collector/ingest/",
+        ("collector.forking", "collector.ingest", "collector.logs", "collector.settings", "policybuilder"),
+    ),
     ("collector/review/", ("collector.review", "collector.security_headers", "policybuilder")),
     ("collector/", ("collector", "policybuilder")),
 ]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
+from collector.forking import ForkedProcess
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import HashObservation, Observation
 from collector.ingest.frames import Ack, Frame, FromWriter, Hello, Ready, Unpacker, from_writer, pack
@@ -30,6 +31,11 @@ _MAX_FRAMES_UNDER_WAY = 2
 """While one is committed, the next is on its way."""
 
 _MAX_FRAME_REPORTS = 5_000
+_LARGE_FRAME_REPORTS = 500
+_MAX_LARGE_FRAMES_UNDER_WAY = 8
+"""So many reports are sent at once. Else they wait for the end of the loop's turn, in which batches may be read for as
+long as a commit takes, and the writer would have nothing to do meanwhile."""
+
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0
@@ -79,6 +85,7 @@ class ProcessWriter:
         self._stream = secrets.token_hex(16)
         self._last_number = 0
         self._pending: list[_Waiting] = []
+        self._pending_reports = 0
         self._sent: dict[int, _Sent] = {}
         self._queued = 0
         self._queued_bytes = 0
@@ -158,7 +165,11 @@ class ProcessWriter:
             self._watch = loop.call_later(_WATCH_SECONDS, self._look_after_what_waits)
         self._pending.append(waiting)
         self._count(len(observations), size)
-        self._flush_soon()
+        self._pending_reports += len(observations)
+        if self._pending_reports >= _LARGE_FRAME_REPORTS:
+            self._flush()
+        else:
+            self._flush_soon()
         return waiting.stored
 
     @property
@@ -169,7 +180,7 @@ class ProcessWriter:
     def _look_after_what_waits(self) -> None:
         self._watch = None
         if self._is_stalled:
-            waiting, self._pending = self._pending, []
+            waiting, self._pending, self._pending_reports = self._pending, [], 0
             self._settle(waiting, StoreUnreachableError("the writer does not answer"))
         if self._queued:
             self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look_after_what_waits)
@@ -190,16 +201,22 @@ class ProcessWriter:
             self._is_flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
+    @property
+    def _max_under_way(self) -> int:
+        is_large = self._pending_reports >= _LARGE_FRAME_REPORTS
+        return _MAX_LARGE_FRAMES_UNDER_WAY if is_large else _MAX_FRAMES_UNDER_WAY
+
     def _flush(self) -> None:
         self._is_flush_due = False
         if self._connection is None:
             return
-        while self._pending and len(self._sent) < _MAX_FRAMES_UNDER_WAY:
+        while self._pending and len(self._sent) < self._max_under_way:
             taken, reports = 0, 0
             while taken < len(self._pending) and (taken == 0 or reports < _MAX_FRAME_REPORTS):
                 reports += len(self._pending[taken].observations)
                 taken += 1
             waiting, self._pending = self._pending[:taken], self._pending[taken:]
+            self._pending_reports -= reports
             try:
                 self._send(waiting)
             except Exception as error:  # noqa: BLE001  (a bug must fail its own reports, not everybody's)
@@ -264,7 +281,7 @@ class ProcessWriter:
     def _refuse_all(self) -> None:
         """Nobody stores what waits. What was sent may be stored; but nobody can say so any more."""
         waiting = [*(each for sent in self._sent.values() for each in sent.waiting), *self._pending]
-        self._sent, self._pending = {}, []
+        self._sent, self._pending, self._pending_reports = {}, [], 0
         self._settle(waiting, StoreUnreachableError("no writer"))
 
     async def _run(self) -> None:
@@ -335,13 +352,23 @@ class WriterHome(Protocol):
 
 
 class OwnWriter:
-    """A writer of this worker alone, which starts it."""
+    """A writer of this worker alone, which starts it, but for the `first` one where there is that already."""
 
-    def __init__(self, log_format: LogFormat = LogFormat.TEXT, log_level: LogLevel = LogLevel.WARNING) -> None:
+    def __init__(
+        self,
+        log_format: LogFormat = LogFormat.TEXT,
+        log_level: LogLevel = LogLevel.WARNING,
+        *,
+        first: tuple[socket.socket, ForkedProcess] | None = None,
+    ) -> None:
         self._how_to_log = (log_format, log_level)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._first = first
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def connect(self) -> socket.socket:
+        if self._first is not None:
+            (ours, self._process), self._first = self._first, None
+            return ours
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = start_writer(theirs, None, *self._how_to_log)
@@ -391,7 +418,7 @@ def start_writer(
     )
 
 
-def end_writer(process: subprocess.Popen[bytes]) -> None:
+def end_writer(process: subprocess.Popen[bytes] | ForkedProcess) -> None:
     """Wait for a writer whose socket is closed: it ends by itself, after the commit that it is at."""
     try:
         process.wait(_END_SECONDS)

@@ -1,4 +1,5 @@
-"""The writer process: `python -m collector.ingest.writer_process SOCKET LIFELINE FORMAT LEVEL`, who writes for others.
+"""The writer process, who writes for others: `python -m collector.ingest.writer_process SOCKET LIFELINE FORMAT LEVEL`,
+or a copy of the collector.
 
 Beside the processes that answer, since all are busy with Python and would wait for each other in one. It takes all
 frames that have arrived into one transaction, and keeps house meanwhile. It ends when those it writes for do.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import select
 import selectors
 import signal
@@ -21,6 +23,7 @@ from contextlib import suppress
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from collector.forking import ForkedProcess, fork
 from collector.ingest.folding import fold, fold_hash
 from collector.ingest.frames import Ack, Frame, FromWriter, Ready, ToWriter, Unpacker, pack, to_writer
 from collector.ingest.housekeeping import Housekeeping
@@ -226,11 +229,35 @@ def _keep_house(engine: Engine) -> None:
     asyncio.run(run())
 
 
-def main() -> None:
-    """The program; its arguments are the numbers of open sockets (of a lifeline, or -), and how to log."""
-    # Whoever stops a whole group of processes means the collector, which still has reports for us.
+def fork_writer(others: Sequence[socket.socket]) -> tuple[socket.socket, ForkedProcess]:
+    """A writer as a copy of this process, which must have no threads, and the only worker's end of its connection.
+
+    It lets go of the `others` among this process's sockets.
+    """
+    ours, theirs = socket.socketpair()
+
+    def work() -> int:
+        _ignore_signals()
+        for each in (ours, *others):
+            each.close()
+        os.environ.pop("NOTIFY_SOCKET", None)
+        serve(theirs)
+        return 0
+
+    process = fork(work)
+    theirs.close()
+    return ours, process
+
+
+def _ignore_signals() -> None:
+    """Whoever stops a whole group of processes means the collector, which still has reports for us."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
+
+
+def main() -> None:
+    """The program; its arguments are the numbers of open sockets (of a lifeline, or -), and how to log."""
+    _ignore_signals()
     first, lifeline, log_format, log_level = sys.argv[1:]
     set_up_logs(LogFormat(log_format), LogLevel(log_level))
     gc.freeze()  # as the collector does

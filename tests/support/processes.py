@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def writer_of(collector: int) -> int:
-    """The writer process of the collector with this process id; fails where there is none, or more than one."""
+    """The only child of the collector with this process id; fails where there is none, or more than one."""
     children = {
         int(child)
         for task in Path(f"/proc/{collector}/task").iterdir()
         for child in (task / "children").read_text().split()
     }
-    (writer,) = [child for child in children if b"writer_process" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    (writer,) = children
     return writer

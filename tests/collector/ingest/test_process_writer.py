@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from collector.ingest.counters import IngestCounters
 from collector.ingest.folding import Observation
+from collector.ingest.frames import Frame, Ready, Unpacker, pack, to_writer
 from collector.ingest.process_writer import ProcessWriter
 from collector.ingest.writer import QueueFullError, StoreUnreachableError
 from policybuilder.store.engine import writing
@@ -187,3 +189,65 @@ def test_without_a_database_reports_are_refused_in_time(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert not children()
+
+
+class _SilentHome:
+    """A writer at the other end of a socket, that is ready and never says what became of anything."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = socket.socketpair()
+
+    def connect(self) -> socket.socket:
+        self.theirs.sendall(pack(Ready(0)))
+        return self._ours
+
+    def until_ended(self) -> None:
+        self.theirs.close()
+
+    def is_sent_something(self) -> bool:
+        """Beyond the first word, which is short."""
+        return len(self.theirs.recv(10_000, socket.MSG_PEEK)) == 10_000
+
+    async def frames(self) -> list[int]:
+        """How many reports are in each of the frames that arrive until nothing does for a moment."""
+
+        def read() -> list[int]:
+            self.theirs.settimeout(0.5)
+            unpacker = Unpacker()
+            found: list[int] = []
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    messages = map(to_writer.decode, unpacker.feed(self.theirs.recv(2**20)))
+                    found += [len(message.violations) for message in messages if isinstance(message, Frame)]
+            return found
+
+        return await asyncio.to_thread(read)
+
+
+def test_many_reports_are_sent_before_the_turn_of_the_loop_ends_and_not_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others who are read in the same turn may take as long as a commit."""
+    monkeypatch.setattr("collector.ingest.process_writer._PATIENCE_SECONDS", 0.1)
+    batch = [observation(number) for number in range(50)]
+    home = _SilentHome()
+
+    async def main() -> None:
+        writer = ProcessWriter(
+            "sqlite:///none.db", IngestCounters(), max_queued=100_000, max_queued_bytes=1_000_000, home=home
+        )
+        writer.start()
+        await writer.until_running()
+        waiting = [writer.enqueue(batch, SIZE) for _ in range(9)]
+        assert not home.is_sent_something(), "a few wait for what else comes"
+        waiting += [writer.enqueue(batch, SIZE) for _ in range(11)]
+        assert home.is_sent_something()
+        assert await home.frames() == [500, 500]
+        # Nobody answers: what is under way is in doubt for as long, and may not be all that there is.
+        waiting += [writer.enqueue(batch, SIZE) for _ in range(200)]
+        assert await home.frames() == [500] * 6
+        await writer.close()
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(each) for each in told} == {StoreUnreachableError}
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE_SECONDS))
