@@ -26,7 +26,7 @@ from collector.settings import Settings
 from collector.supervising import Place, supervise
 from policybuilder.cli.failures import tell
 from policybuilder.errors import EnvironmentFailedError, ExitCode
-from policybuilder.store.engine import open_for_writing, parse_database_url
+from policybuilder.store.engine import open_for_writing, open_migrated, parse_database_url
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ def serve(settings: Settings) -> None:
     tls = tls_context(settings)
     listeners, settings = listen(settings)
     _migrate(settings.database_url)
+    # The driver is loaded once, for whoever is forked.
+    open_migrated(settings.database_url).dispose()
     # What is loaded by now stays: to look through it for garbage, over and over, makes everybody wait for 0.1 s.
     gc.collect()
     gc.freeze()
