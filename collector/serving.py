@@ -60,6 +60,7 @@ def serve(settings: Settings) -> None:
     # What is loaded by now stays: to look through it for garbage, over and over, makes everybody wait for 0.1 s.
     gc.collect()
     gc.freeze()
+    gc.enable()
     if settings.workers == 1:
         # Before there are threads; and with the memory of what is loaded, which a program of its own would have again.
         first = fork_writer(listeners)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -22,6 +23,16 @@ from tests.support.postgres import PostgresServer, run_postgres
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+# Thousands of tests are collected, and stay: to look through them for garbage, over and over, takes as long again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Looks for garbage again, but not among what was collected."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 _LONG = ("faults", "browser", "journeys", "collector/review", "servers")

@@ -7,7 +7,6 @@ in ten some noise beside it, from one of many hosts that programs on visitors' m
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import random
 import sqlite3
@@ -29,6 +28,7 @@ from policybuilder.store.batch import Batch
 from policybuilder.store.clock import DAY_MS, to_ms
 from policybuilder.store.recording import record
 from policybuilder.store.sites import KeyKind, SiteKey, open_sites
+from tests.support.evidence import replace
 
 MUST_BYTES_PER_MILLION = 100_000_000
 
@@ -108,8 +108,8 @@ def traffic(reports: int, seed: int = 1) -> Iterator[Observation]:
         if chance.random() < _NOISE_SHARE:
             noise = visits[page % len(visits)][0]
             host = int(chance.paretovariate(0.7)) % _NOISE_HOSTS
-            blocked = dataclasses.replace(noise.violation, blocked_uri=f"https://injected{host}.example/a.js")
-            yield _moved(dataclasses.replace(noise, violation=blocked), page, network, received_at_ms)
+            blocked = replace(noise.violation, blocked_uri=f"https://injected{host}.example/a.js")
+            yield _moved(replace(noise, violation=blocked), page, network, received_at_ms)
 
 
 def _visitors(chance: random.Random, number: int) -> Iterator[tuple[int, int]]:
@@ -120,9 +120,9 @@ def _visitors(chance: random.Random, number: int) -> Iterator[tuple[int, int]]:
 
 def _moved(observation: Observation, page: int, network: int, received_at_ms: int) -> Observation:
     origin = "/".join(observation.violation.document_uri.split("/")[:3])
-    return dataclasses.replace(
+    return replace(
         observation,
-        violation=dataclasses.replace(observation.violation, document_uri=f"{origin}/catalogue/article-{page:05}.html"),
+        violation=replace(observation.violation, document_uri=f"{origin}/catalogue/article-{page:05}.html"),
         network=f"10.{network // 250}.{network % 250}.0/24",
         received_at_ms=received_at_ms,
         seen_at_ms=received_at_ms,

@@ -46,7 +46,7 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(database_url: str, tmp_pat
 
 
 def test_several_workers_and_their_writer_lose_nothing_and_repeat_nothing(database_url: str, tmp_path: Path) -> None:
-    kill_and_start(6, tmp_path / "service", database_url, "--workers", "3")
+    kill_and_start(4, tmp_path / "service", database_url, "--workers", "3")
 
 
 @pytest.mark.soak

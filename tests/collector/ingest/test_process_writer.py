@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 from sqlalchemy import Engine, text
 
 from collector.ingest.counters import IngestCounters
@@ -22,6 +21,7 @@ from collector.ingest.process_writer import ProcessWriter
 from collector.ingest.writer import QueueFullError, StoreUnreachableError
 from policybuilder.store.engine import writing
 from tests.collector.ingest.builders import make_observation, make_violation
+from tests.support.evidence import replace
 
 SIZE = 700
 """Bytes of a report."""
@@ -164,8 +164,8 @@ def test_what_waits_is_bounded(engine: Engine, bound: dict[str, int]) -> None:
 
 def test_a_report_that_cannot_be_stored_for_our_own_fault_fails_alone(engine: Engine) -> None:
     """Normalisation lets no lone surrogate through, and dates fit; if it did, others must not suffer for it."""
-    unsendable = structs.replace(observation(1), network="\ud800")
-    unstorable = structs.replace(observation(2), received_at_ms=2**63, seen_at_ms=2**63)
+    unsendable = replace(observation(1), network="\ud800")
+    unstorable = replace(observation(2), received_at_ms=2**63, seen_at_ms=2**63)
 
     async def work(writer: ProcessWriter) -> None:
         results = await asyncio.gather(

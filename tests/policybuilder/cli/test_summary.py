@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from msgspec import structs
 from sqlalchemy import Engine, text
 
 from policybuilder.cli.summary_text import sparkline
@@ -18,7 +17,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.reports.noise import Classification
 from policybuilder.store.clock import DAY_MS, to_ms
 from tests.policybuilder.cli.conftest import Cspbuild
-from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations
+from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations, replace
 
 AS_OF = ("--as-of", "2026-11-20T23:00:00Z")
 PICTURE = make_violation("img-src", "https://img.example/a.png")
@@ -263,7 +262,7 @@ def test_what_no_policy_is_made_of_is_set_apart_with_what_it_is(cspbuild: Cspbui
 
 def test_what_is_set_apart_says_what_its_rule_says(cspbuild: Cspbuild, database: Engine) -> None:
     said = Classification(EvidenceClass.INJECTED, "tracker", "what an operator wrote of it")
-    report(database, structs.replace(make_observation(PICTURE), classification=said))
+    report(database, replace(make_observation(PICTURE), classification=said))
     assert "what an operator wrote of it" in cspbuild("summary", *AS_OF).out
     document = summary(cspbuild, "--noise")
     assert [row["reason"] for row in document["rows"]] == ["what an operator wrote of it"]

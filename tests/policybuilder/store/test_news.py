@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Engine
@@ -11,7 +10,7 @@ from policybuilder.evidence import EvidenceClass
 from policybuilder.store.news import read_last_arrival, read_news
 from policybuilder.store.reading import snapshot
 from policybuilder.times import to_ms
-from tests.support.evidence import SEEN_AT, make_observation, make_violation, record_observations
+from tests.support.evidence import SEEN_AT, make_observation, make_violation, record_observations, replace
 
 MINUTE = timedelta(minutes=1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from policybuilder.store.sites import ensure_default_site
 from policybuilder.store.tables import row_as_json, rows_as_json
 from policybuilder.summary import TREND_DAYS
 from policybuilder.times import Window
-from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations
+from tests.support.evidence import ORIGIN, PAGE, SEEN_AT, make_observation, make_violation, record_observations, replace
 
 _EVERYTHING = Window(None, SEEN_AT + timedelta(days=9))
 _ODD = "a\"b\\c,]}{[\t\x1b\x7f\u2028é😀'\n\\u0000 null"
@@ -44,7 +43,7 @@ def test_what_is_rehearsed_counts_in_the_trend_when_it_arrives(engine: Engine) -
     """Its browser may have held it for weeks."""
     ensure_default_site(engine, SEEN_AT)
     held = make_observation(make_violation(), seen_at=SEEN_AT - timedelta(days=20), is_trusted=True)
-    record_observations(engine, dataclasses.replace(held, received_at_ms=to_ms(SEEN_AT)))
+    record_observations(engine, replace(held, received_at_ms=to_ms(SEEN_AT)))
     window = Window(None, SEEN_AT + timedelta(hours=1))
     with snapshot(engine) as connection:
         (trend,) = read_trends(connection, "default", window).values()
