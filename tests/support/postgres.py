@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
@@ -85,12 +85,22 @@ def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
 
+_PORTS_EACH = 2_000
+_FIRST_PORT = 11_000
+"""Below those that the system gives to connections: https://docs.kernel.org/networking/ip-sysctl.html (port range)"""
+
+
 def free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on just now, and that no other process of the tests will be told.
+
+    Told the same one, two tests at once would start a service each, of which the first to listen would answer both.
+    """
+    ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw")) % 10
+    while True:
+        port = _FIRST_PORT + ours * _PORTS_EACH + secrets.randbelow(_PORTS_EACH)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _programs() -> Path:
