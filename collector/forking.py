@@ -56,7 +56,7 @@ def fork(work: Callable[[], int]) -> ForkedProcess:
     code = _BUG
     try:
         code = work()
-    except BaseException:  # noqa: BLE001  (whatever it is, this process ends here)
+    except Exception:  # noqa: BLE001  (whatever it is, this process ends here; whoever interrupts it knows)
         traceback.print_exc()
     finally:
         _flush()

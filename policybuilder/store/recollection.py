@@ -29,8 +29,8 @@ class Recollection:
         self._members: dict[tuple[str, str, str], set[Any]] = {}
         self._rows: set[int] = set()
         self._keys = 0
-        self.keys_forgotten_on = -1
-        """The day, since 1970, on which keys whose day was over were deleted: none is over before the day is."""
+        self.has_forgotten_keys = False
+        """Whether keys whose day is over were deleted. No day ends within the hour for which this is remembered."""
 
     def begin(self, now_ms: int) -> None:
         """A transaction begins: what is too much, or older than the hour, is forgotten."""
@@ -43,7 +43,7 @@ class Recollection:
         self._members.clear()
         self._rows.clear()
         self._keys = 0
-        self.keys_forgotten_on = -1
+        self.has_forgotten_keys = False
 
     def members_of(self, table: str, site: str, fingerprint: str) -> set[Any] | None:
         """All that the rows of a group, or a policy, in a table name, to be added to; None where it is not known."""

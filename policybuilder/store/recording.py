@@ -663,11 +663,11 @@ def recording(engine: Engine, now_ms: int, known: Recollection | None = None) ->
     is_whole = False
     try:
         with writing(engine).begin() as connection:
-            if known.keys_forgotten_on != now_ms // DAY_MS:
+            if not known.has_forgotten_keys:
                 forget_keys(connection, now_ms)
             yield Recording(connection, now_ms, known)
             is_whole = True
-        known.keys_forgotten_on = now_ms // DAY_MS
+        known.has_forgotten_keys = True
     except DBAPIError as error:
         known.clear()
         if is_whole and error.connection_invalidated:
